@@ -1,0 +1,94 @@
+// swift-tools-version: 6.1
+import PackageDescription
+
+// Every Swift target gets the same settings; warnings are errors unless a caller of the package asks otherwise.
+let swiftSettings: [SwiftSetting] = [
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("InternalImportsByDefault"),
+    .enableUpcomingFeature("MemberImportVisibility"),
+    .unsafeFlags(["-warnings-as-errors"]),
+]
+
+let cSettings: [CSetting] = [
+    .define("_GNU_SOURCE"),
+    .unsafeFlags(["-std=c11", "-Wall", "-Wextra", "-Wconversion", "-Wshadow", "-Werror"]),
+]
+
+func library(_ name: String, _ dependencies: [Target.Dependency] = []) -> Target {
+    .target(name: name, dependencies: dependencies, path: "Sources/\(name)", swiftSettings: swiftSettings)
+}
+
+func cLibrary(
+    _ name: String, _ dependencies: [Target.Dependency] = [], exclude: [String] = [], extra: [CSetting] = [],
+    linker: [LinkerSetting] = []
+) -> Target {
+    .target(
+        name: name, dependencies: dependencies, path: "CShims/\(name)", exclude: exclude,
+        cSettings: cSettings + extra, linkerSettings: linker)
+}
+
+func tests(_ name: String, _ dependencies: [Target.Dependency], exclude: [String] = []) -> Target {
+    .testTarget(
+        name: name, dependencies: dependencies, path: "Tests/\(name)", exclude: exclude, swiftSettings: swiftSettings)
+}
+
+let package = Package(
+    name: "heaptrail",
+    products: [
+        .executable(name: "heaptrail", targets: ["heaptrail"]),
+        .executable(name: "heaptrail-demo", targets: ["DemoWorkloads"]),
+        .library(name: "SmartPointers", targets: ["SmartPointers"]),
+        .library(name: "HeaptrailTags", targets: ["HeaptrailTags"]),
+    ],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+        .package(url: "https://github.com/apple/swift-collections", from: "1.6.0"),
+        .package(url: "https://github.com/apple/swift-system", from: "1.8.1"),
+    ],
+    targets: [
+        // C: the format both sides share, the recorder's two halves, the debug-information shim, the public tag header.
+        cLibrary("CTraceFormat", exclude: ["FORMAT.md"]),
+        cLibrary("CCollector", ["CTraceFormat"]),
+        cLibrary(
+            "CInterposer", ["CTraceFormat", "CCollector"], exclude: ["hooks", "README.md"],
+            extra: [.unsafeFlags(["-fno-omit-frame-pointer"])]),
+        cLibrary(
+            "CDebugInfo",
+            linker: [.linkedLibrary("dw"), .linkedLibrary("elf"), .linkedLibrary("iberty")]),
+        cLibrary("CHeaptrailTags"),
+
+        // Swift: the analyzer, one direction: TraceReader <- HeapAnalysis <- ProfileExport, AllocatorLab <- heaptrail.
+        library("TraceReader", ["CTraceFormat"]),
+        library("Symbolication", ["CDebugInfo"]),
+        library(
+            "HeapAnalysis",
+            ["TraceReader", "Symbolication", .product(name: "Collections", package: "swift-collections")]),
+        library("ProfileExport", ["HeapAnalysis"]),
+        library("AllocatorLab", [.product(name: "SystemPackage", package: "swift-system")]),
+        library("HeaptrailTags", ["CHeaptrailTags"]),
+        library("SmartPointers", ["HeaptrailTags"]),
+        .executableTarget(
+            name: "DemoWorkloads", dependencies: ["SmartPointers", "HeaptrailTags"], path: "Sources/DemoWorkloads",
+            exclude: ["Rust"], swiftSettings: swiftSettings),
+        .executableTarget(
+            name: "heaptrail",
+            dependencies: [
+                "TraceReader", "Symbolication", "HeapAnalysis", "ProfileExport", "AllocatorLab", "CCollector",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                .product(name: "SystemPackage", package: "swift-system"),
+            ],
+            path: "Sources/heaptrail", swiftSettings: swiftSettings),
+
+        .target(name: "TestSupport", path: "Tests/TestSupport", swiftSettings: swiftSettings),
+        tests("TraceReaderTests", ["TraceReader", "CTraceFormat", "TestSupport"], exclude: ["Golden"]),
+        tests("SymbolicationTests", ["Symbolication", "TestSupport"], exclude: ["Fixtures"]),
+        tests("HeapAnalysisTests", ["HeapAnalysis", "Symbolication", "TraceReader", "TestSupport"]),
+        tests("ProfileExportTests", ["ProfileExport", "HeapAnalysis", "TraceReader", "TestSupport"]),
+        tests("AllocatorLabTests", ["AllocatorLab", "TestSupport"]),
+        tests("SmartPointersTests", ["SmartPointers", "TestSupport"]),
+        tests("CInterposerTests", ["CInterposer", "CCollector", "CTraceFormat", "TestSupport"]),
+        tests("IntegrationTests", ["TestSupport"]),
+    ],
+    swiftLanguageModes: [.v6],
+    cLanguageStandard: .c11
+)
