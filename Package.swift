@@ -63,7 +63,7 @@ let package = Package(
         library(
             "HeapAnalysis",
             ["TraceReader", "Symbolication", .product(name: "Collections", package: "swift-collections")]),
-        library("ProfileExport", ["HeapAnalysis"]),
+        library("ProfileExport", ["HeapAnalysis", "Symbolication"]),
         library("AllocatorLab", [.product(name: "SystemPackage", package: "swift-system")]),
         library("HeaptrailTags", ["CHeaptrailTags"]),
         library("SmartPointers", ["HeaptrailTags"]),
@@ -83,7 +83,7 @@ let package = Package(
         tests("TraceReaderTests", ["TraceReader", "CTraceFormat", "TestSupport"], exclude: ["Golden"]),
         tests("SymbolicationTests", ["Symbolication", "TestSupport"], exclude: ["Fixtures"]),
         tests("HeapAnalysisTests", ["HeapAnalysis", "Symbolication", "TraceReader", "TestSupport"]),
-        tests("ProfileExportTests", ["ProfileExport", "HeapAnalysis", "TraceReader", "TestSupport"]),
+        tests("ProfileExportTests", ["ProfileExport", "HeapAnalysis", "Symbolication", "TraceReader", "TestSupport"]),
         tests("AllocatorLabTests", ["AllocatorLab", "TestSupport"]),
         tests("SmartPointersTests", ["SmartPointers", "TestSupport"]),
         tests("CInterposerTests", ["CInterposer", "CCollector", "CTraceFormat", "TestSupport"]),
