@@ -3,7 +3,7 @@
 /// The processor architecture of the traced program.
 public enum Architecture: Equatable, Sendable {
     /// x86-64.
-    case x86_64
+    case amd64
     /// 64-bit Arm.
     case aarch64
     /// One that this version does not know: the number in the file; 0 for the text dialect, which does not say.
@@ -38,7 +38,7 @@ struct TraceHeader: Sendable {
         guard major <= Format.majorVersion else { throw .unsupportedVersion(offset: 8, major: major, minor: minor) }
         guard major > 0 else { throw .corrupt(offset: 8, what: "format version 0") }
         switch try window.load(12, as: UInt8.self) {
-        case 1: architecture = .x86_64
+        case 1: architecture = .amd64
         case 2: architecture = .aarch64
         case let number: architecture = .other(Int(number))
         }
