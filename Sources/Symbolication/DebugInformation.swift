@@ -92,7 +92,9 @@ final class DebugInformation {
     }
 
     private func joined(directory: String?, file: String?) -> String? {
-        guard let file, file != "???" else { return nil }
+        // "???" is libdw's name for a file that is not known; code that a compiler made up has no file.
+        guard var file, file != "???", !file.hasSuffix("<compiler-generated>") else { return nil }
+        while file.hasPrefix("//") { file.removeFirst() }
         guard let directory, !file.hasPrefix("/") else { return file }
         return directory.hasSuffix("/") ? directory + file : directory + "/" + file
     }

@@ -36,50 +36,63 @@ enum SwiftName {
 
     /// The types of a generic specialization; empty when the symbol is none.
     static func specializationArguments(_ symbol: String) -> [String] {
-        guard var text = full(symbol).map({ Array($0.utf8) }) else { return [] }
-        while let prefix = specializationPrefix(of: text) {
-            if prefix.isGeneric {
-                let arguments = SwiftText.split(prefix.arguments, at: ",").map { SwiftText.string($0) }
-                    .filter { !$0.contains("=") && $0 != "serialized" && $0 != "preserving fragile attribute" }
-                if !arguments.isEmpty { return arguments.map { SwiftText.shortened($0) } }
-            }
-            text.removeFirst(prefix.length)
-        }
-        return []
+        full(symbol).map { peeled(Array($0.utf8)).arguments } ?? []
     }
 
     // MARK: - The short form
 
     /// The short form of a demangled name; separate from demangling so that it can be tested on text.
     static func simplifiedText(_ full: String) -> String {
-        var text = Array(full.utf8)
-        var isSpecialized = false
-        while true {
-            if let prefix = specializationPrefix(of: text) {
-                isSpecialized = true
-                text.removeFirst(prefix.length)
-            } else if text.starts(with: "merged ".utf8) {
-                text.removeFirst("merged ".utf8.count)
-            } else {
-                break
-            }
-        }
+        let peeled = peeled(Array(full.utf8))
+        var text = peeled.text
         if let suffix = SwiftText.firstRange(of: " with unmangled suffix ", in: text) {
             text.removeSubrange(suffix.lowerBound...)
         }
-        if text.starts(with: "reabstraction thunk".utf8) {
-            return (isSpecialized ? "specialized " : "") + "reabstraction thunk"
-        }
+        let marks =
+            (peeled.isPartialApplication ? "partial apply for " : "") + (peeled.isSpecialized ? "specialized " : "")
+        if text.starts(with: "reabstraction thunk".utf8) { return marks + "reabstraction thunk" }
         var segments: [String] = []
         for segment in SwiftText.split(text, at: " in ") {
             // Where a conformance stands says nothing about the function.
             if segments.last.map({ $0.hasPrefix("conformance ") || $0.contains("witness table") }) ?? false { break }
             segments.append(SwiftText.shortened(SwiftText.string(withoutTypes(segment))))
         }
-        let forwarder = "partial apply forwarder for "
-        var result = segments.joined(separator: " in ")
-        if result.hasPrefix(forwarder) { result = "partial apply for " + result.dropFirst(forwarder.count) }
-        return (isSpecialized ? "specialized " : "") + result
+        return marks + segments.joined(separator: " in ")
+    }
+
+    /// A demangled name without what says how the compiler made the function.
+    private struct Peeled {
+        var text: [UInt8]
+        var arguments: [String] = []
+        var isSpecialized = false
+        var isPartialApplication = false
+    }
+
+    private static func peeled(_ full: [UInt8]) -> Peeled {
+        var result = Peeled(text: full)
+        while true {
+            if let prefix = specializationPrefix(of: result.text) {
+                result.isSpecialized = true
+                result.text.removeFirst(prefix.length)
+                guard prefix.isGeneric, result.arguments.isEmpty else { continue }
+                result.arguments = SwiftText.split(prefix.arguments, at: ", ").map { SwiftText.string($0) }
+                    .filter { !$0.contains("=") && $0 != "serialized" && $0 != "preserving fragile attribute" }
+                    .map { SwiftText.shortened($0) }
+            } else if result.text.starts(with: "merged ".utf8) {
+                result.text.removeFirst("merged ".utf8.count)
+            } else if result.text.starts(with: "partial apply forwarder for ".utf8) {
+                result.text.removeFirst("partial apply forwarder for ".utf8.count)
+                result.isPartialApplication = true
+            } else if result.text.first == UInt8(ascii: "("),
+                let resume = SwiftText.firstRange(
+                    of: " resume partial function for ", in: Array(result.text.prefix(64)))
+            {
+                // The parts an async function is split into, `(1) await resume partial function for f()`.
+                result.text.removeFirst(resume.upperBound)
+            } else {
+                return result
+            }
+        }
     }
 
     private struct SpecializationPrefix {
@@ -113,12 +126,17 @@ enum SwiftName {
     private static func withoutTypes(_ segment: [UInt8]) -> [UInt8] {
         var segment = segment
         if let type = SwiftText.split(segment, at: " : ").first { segment = type }
-        guard let open = SwiftText.firstParenthesis(in: segment) else { return segment }
+        if let closure = SwiftText.firstRange(of: "closure #", in: segment) {
+            let number = segment[closure.upperBound...].prefix { (0x30...0x39).contains($0) }
+            return Array(segment[..<number.endIndex])
+        }
+        guard var open = SwiftText.firstParenthesis(in: segment) else { return segment }
         if segment[open - 1] == UInt8(ascii: " ") {
-            let isClosure =
-                segment.starts(with: "closure #".utf8) || segment.starts(with: "implicit closure #".utf8)
-                || SwiftText.firstRange(of: " closure #", in: Array(segment[..<open])) != nil
-            return isClosure ? Array(segment[..<(open - 1)]) : segment
+            // `f #1 (x: Int) -> ()` is a local function; other spaces stand before a tuple type.
+            let words = segment[..<(open - 1)].split(separator: UInt8(ascii: " "))
+            guard words.last?.first == UInt8(ascii: "#") else { return segment }
+            segment.remove(at: open - 1)
+            open -= 1
         }
         guard let close = SwiftText.closing(of: open, in: segment) else { return segment }
         var name = Array(segment[..<open])

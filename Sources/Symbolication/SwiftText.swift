@@ -37,24 +37,39 @@ enum SwiftText {
         return result
     }
 
-    /// The position of the bracket that closes the one at `open`.
+    /// The position of the bracket that closes the one at `open`. Brackets of other kinds are not looked at: the
+    /// demangler leaves some of them open.
     static func closing(of open: Int, in text: [UInt8]) -> Int? {
+        let changes = brackets(in: text)
+        let close = partner(of: text[open])
         var depth = 0
-        for (index, change) in brackets(in: text).enumerated().dropFirst(open) {
-            depth += Int(change)
-            if change < 0, depth == 0 { return index }
+        for index in open..<text.count where text[index] == text[open] || text[index] == close {
+            depth += Int(changes[index])
+            if changes[index] < 0, depth == 0 { return index }
         }
         return nil
     }
 
     /// The position of the bracket that the one at `close` closes.
     static func opening(of close: Int, in text: [UInt8]) -> Int? {
+        let changes = brackets(in: text)
+        let open = partner(of: text[close])
         var depth = 0
-        for (index, change) in brackets(in: text).enumerated().reversed() where index <= close {
-            depth += Int(change)
-            if change > 0, depth == 0 { return index }
+        for index in (0...close).reversed() where text[index] == text[close] || text[index] == open {
+            depth += Int(changes[index])
+            if changes[index] > 0, depth == 0 { return index }
         }
         return nil
+    }
+
+    private static func partner(of bracket: UInt8) -> UInt8 {
+        switch bracket {
+        case UInt8(ascii: "("): UInt8(ascii: ")")
+        case UInt8(ascii: ")"): UInt8(ascii: "(")
+        case UInt8(ascii: "<"): UInt8(ascii: ">")
+        case UInt8(ascii: ">"): UInt8(ascii: "<")
+        default: 0
+        }
     }
 
     /// The first parenthesis outside other brackets that belongs to a declaration: not at the start, and no private
@@ -119,30 +134,41 @@ enum SwiftText {
         var pendingPrivateNames = 0
         var index = 0
         while index < text.count {
-            let rest = text[index...]
-            let startsWord = index == 0 || !(isIdentifier(text[index - 1]) || text[index - 1] == UInt8(ascii: "."))
-            if startsWord, let module = ["Swift.", "__C."].first(where: { rest.starts(with: $0.utf8) }) {
-                index += module.utf8.count
-            } else if rest.starts(with: "(extension in ".utf8), let end = closing(of: index, in: text) {
-                index = end + 1
-                if index < text.count, text[index] == UInt8(ascii: ":") { index += 1 }
-            } else if rest.starts(with: "< where ".utf8), let end = closing(of: index, in: text) {
-                index = end + 1
-                if index < text.count, text[index] == UInt8(ascii: " ") { index += 1 }
-            } else if rest.first == UInt8(ascii: "("), isPrivateName(at: index, in: text) {
-                pendingPrivateNames += 1
-                index += 1
-            } else if pendingPrivateNames > 0, rest.starts(with: " in _".utf8) {
-                pendingPrivateNames -= 1
-                index = (rest.firstIndex(of: UInt8(ascii: ")")) ?? text.count - 1) + 1
-            } else if let fix = [" infix(", " prefix(", " postfix("].first(where: { rest.starts(with: $0.utf8) }) {
-                index += fix.utf8.count - 1
-            } else {
-                result.append(text[index])
-                index += 1
-            }
+            let skipped = elision(at: index, in: text, privateNames: &pendingPrivateNames)
+            if skipped == 0 { result.append(text[index]) }
+            index += max(skipped, 1)
         }
         return string(result)
+    }
+
+    /// How many bytes at `index` the short form leaves out; 0: none.
+    private static func elision(at index: Int, in text: [UInt8], privateNames: inout Int) -> Int {
+        func starts(_ prefix: StaticString) -> Bool {
+            prefix.withUTF8Buffer { text[index...].starts(with: $0) }
+        }
+        func through(_ end: Int?) -> Int { end.map { $0 + 1 - index } ?? 0 }
+        switch text[index] {
+        case UInt8(ascii: "S"), UInt8(ascii: "_"):
+            if index > 0, isIdentifier(text[index - 1]) || text[index - 1] == UInt8(ascii: ".") { return 0 }
+            return starts("Swift.") ? 6 : starts("__C.") ? 4 : 0
+        case UInt8(ascii: "("):
+            if starts("(extension in "), let end = closing(of: index, in: text) {
+                return through(end) + (end + 1 < text.count && text[end + 1] == UInt8(ascii: ":") ? 1 : 0)
+            }
+            guard isPrivateName(at: index, in: text) else { return 0 }
+            privateNames += 1
+            return 1
+        case UInt8(ascii: "<"):
+            guard starts("< where "), let end = closing(of: index, in: text) else { return 0 }
+            return through(end) + (end + 1 < text.count && text[end + 1] == UInt8(ascii: " ") ? 1 : 0)
+        case UInt8(ascii: " "):
+            if privateNames > 0, starts(" in _") {
+                privateNames -= 1
+                return through(text[index...].firstIndex(of: UInt8(ascii: ")")))
+            }
+            return starts(" infix(") ? 6 : starts(" prefix(") ? 7 : starts(" postfix(") ? 8 : 0
+        default: return 0
+        }
     }
 
     /// Whether `(name in _0123ABC…)` stands at `index`.
