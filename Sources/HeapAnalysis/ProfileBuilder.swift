@@ -22,7 +22,7 @@ struct ProfileBuilder<Source: ProfileSource> {
 
     /// Runs the pass and resolves what it saw.
     /// - Complexity: O(events) time, O(live blocks + distinct cells) memory, and one symbolication per distinct address.
-    func build(attributor: Attributor) throws -> HeapProfile {
+    func build(attributor: Attributor) -> HeapProfile {
         let facts = source.facts
         var ledgerOptions = LedgerOptions()
         ledgerOptions.bySize = options.keepsSizes
@@ -31,7 +31,7 @@ struct ProfileBuilder<Source: ProfileSource> {
         ledgerOptions.isForkedChild = facts.isForkedChild
         if facts.lost > 0 { ledgerOptions.repairWindow = 0 }
         var ledger = HeapLedger(options: ledgerOptions) { source.usableSize(size: $0, alignmentCode: $1) }
-        try source.replay(into: &ledger)
+        source.replay(into: &ledger)
         ledger.finish()
 
         var resolver = StackResolver(source: source, symbolicator: symbolicator, attributor: attributor)
@@ -57,7 +57,8 @@ struct ProfileBuilder<Source: ProfileSource> {
         }
         return HeapProfile(
             trace: Self.summary(of: ledger, facts: facts), frames: resolver.frames, stacks: stacks, cells: cells,
-            threads: threads(of: ledger), counters: source.counters.sorted { ($0.name, $0.total) < ($1.name, $1.total) },
+            threads: threads(of: ledger),
+            counters: source.counters.sorted { ($0.name, $0.total) < ($1.name, $1.total) },
             missingModules: [], units: ledger.unitsPerBlock, lifetimes: lifetimes)
     }
 

@@ -1,0 +1,48 @@
+// The command line: one file a subcommand. Bad usage is one line on standard error, as every other failure is.
+internal import ArgumentParser
+
+@main
+struct Heaptrail: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "heaptrail",
+        abstract: "Records a program's heap allocations and shows which types own them, why, and what would change it.",
+        subcommands: [ReportCommand.self, ExportCommand.self])
+
+    static func main() {
+        do {
+            try run(parsed: try parseAsRoot())
+        } catch {
+            fail(error)
+        }
+    }
+
+    private static func run(parsed: any ParsableCommand) throws {
+        var command = parsed
+        try command.run()
+    }
+
+    /// Help, and statuses whose line is already written, are the parser's own business; the rest is one line.
+    private static func fail(_ error: any Error) -> Never {
+        guard exitCode(for: error) == .validationFailure else { exit(withError: error) }
+        let asked = CommandLine.arguments.dropFirst().first { !$0.hasPrefix("-") }
+        let names = configuration.subcommands.map { $0.configuration.commandName ?? "" }
+        let help = asked.map { names.contains($0) ? " " + $0 : "" } ?? ""
+        let text = oneLine(message(for: error))
+        Terminal.tell(text + (text.contains("type: ") ? "" : "; type: heaptrail\(help) --help"))
+        exit(withError: ExitCode.validationFailure)
+    }
+
+    /// The parser's message, its lists of values written in a row.
+    private static func oneLine(_ message: String) -> String {
+        var text = ""
+        for line in message.split(whereSeparator: \.isNewline) {
+            var words = line.drop { $0 == " " }
+            let isItem = words.hasPrefix("- ")
+            if isItem { words = words.dropFirst(2) }
+            if !text.isEmpty { text += isItem && !text.hasSuffix(":") ? ", " : " " }
+            text += words
+        }
+        while text.last == "." { text.removeLast() }
+        return text
+    }
+}
