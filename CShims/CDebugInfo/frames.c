@@ -169,7 +169,7 @@ static size_t frames_of_function(
     ht_debug_module *module, ht_unit *unit, Dwarf_Die *function, Dwarf_Addr address, ht_debug_frame *frames,
     size_t capacity)
 {
-    static _Thread_local inline_chain chain;
+    inline_chain chain;
     uint64_t budget = unit->split.addr != NULL ? UINT32_MAX : unit->bytes;
     chain.dies[0] = *function;
     chain.count = 1;

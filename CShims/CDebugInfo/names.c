@@ -67,7 +67,16 @@ const char *ht_module_keep(ht_debug_module *module, ht_text *text)
 
 const char *ht_die_string(Dwarf_Attribute *attribute)
 {
-    return dwarf_formstring(attribute);
+    const char *string = dwarf_formstring(attribute);
+    if (string == NULL || dwarf_whatform(attribute) != DW_FORM_string)
+        return string;
+    // libdw checks the end of strings in .debug_str, but not of those that stand among the attributes.
+    size_t size;
+    Dwarf *dwarf = dwarf_cu_getdwarf(attribute->cu);
+    const char *file = dwarf == NULL ? NULL : elf_rawfile(dwarf_getelf(dwarf), &size);
+    if (file == NULL || string < file || string >= file + size)
+        return string;
+    return memchr(string, '\0', size - (size_t)(string - file)) == NULL ? NULL : string;
 }
 
 static const char *string_of(Dwarf_Die *die, unsigned name)

@@ -133,11 +133,24 @@ enum SwiftName {
         guard var open = SwiftText.firstParenthesis(in: segment) else { return segment }
         if segment[open - 1] == UInt8(ascii: " ") {
             // `f #1 (x: Int) -> ()` is a local function; other spaces stand before a tuple type.
+            if let attribute = segment[..<open].firstIndex(of: UInt8(ascii: "@")), attribute > 0,
+                SwiftText.isIdentifier(segment[attribute - 1])
+            {
+                // `cancel@Sendable () -> ()`
+                segment.removeSubrange(attribute..<open)
+                open = attribute
+                return withLabels(segment, open: open)
+            }
             let words = segment[..<(open - 1)].split(separator: UInt8(ascii: " "))
             guard words.last?.first == UInt8(ascii: "#") else { return segment }
             segment.remove(at: open - 1)
             open -= 1
         }
+        return withLabels(segment, open: open)
+    }
+
+    /// `name<A>(` and what follows, with the parameters' labels only.
+    private static func withLabels(_ segment: [UInt8], open: Int) -> [UInt8] {
         guard let close = SwiftText.closing(of: open, in: segment) else { return segment }
         var name = Array(segment[..<open])
         if name.last == UInt8(ascii: ">"), let start = SwiftText.opening(of: name.count - 1, in: name) {
