@@ -31,10 +31,10 @@ struct StreamCursor {
         pendingWords = 0
     }
 
-    /// Whether this cursor's event comes before another's.
+    /// Whether this cursor's event comes before another stream's.
     @inlinable @inline(__always)
-    func isBefore(_ otherTime: UInt64, _ otherTie: UInt64) -> Bool {
-        event.time < otherTime || (event.time == otherTime && tie < otherTie)
+    func isBefore(_ other: MergeKey) -> Bool {
+        event.time < other.time || (event.time == other.time && tie < other.tie)
     }
 
     /// Moves to the stream's next event; `false` behind its last.

@@ -37,41 +37,40 @@ extension Trace {
         guard !rows.isEmpty else { return }
         let chunks = chunkRows
         let empty = file.baseAddress!.assumingMemoryBound(to: UInt64.self)
-        let heap = UnsafeMutablePointer<StreamCursor>.allocate(capacity: rows.count)
-        defer { heap.deallocate() }
+        let cursors = UnsafeMutablePointer<StreamCursor>.allocate(capacity: rows.count)
+        let heap = UnsafeMutablePointer<MergeKey>.allocate(capacity: rows.count)
+        defer {
+            cursors.deallocate()
+            heap.deallocate()
+        }
         var count = 0
         for row in rows {
             var cursor = StreamCursor(row, empty: empty)
-            if cursor.advance(chunks, file, &wordsRead) {
-                (heap + count).initialize(to: cursor)
-                count += 1
-            }
+            guard cursor.advance(chunks, file, &wordsRead) else { continue }
+            (cursors + count).initialize(to: cursor)
+            (heap + count).initialize(to: MergeKey(time: cursor.event.time, tie: cursor.tie, cursor: count))
+            count += 1
         }
-        for root in stride(from: count / 2 - 1, through: 0, by: -1) {
-            StreamCursor.siftDown(heap, count, from: root)
-        }
+        for root in stride(from: count / 2 - 1, through: 0, by: -1) { MergeKey.siftDown(heap, count, from: root) }
         while count > 0 {
-            var cursor = heap[0]
-            var limitTime = UInt64.max
-            var limitTie = UInt64.max
-            if count > 1 {
-                let second = count > 2 && heap[2].isBefore(heap[1].event.time, heap[1].tie) ? 2 : 1
-                limitTime = heap[second].event.time
-                limitTie = heap[second].tie
-            }
+            let row = heap[0].cursor
+            var cursor = cursors[row]
+            var limit = MergeKey(time: .max, tie: .max, cursor: 0)
+            if count > 1 { limit = count > 2 && heap[2].isBefore(heap[1]) ? heap[2] : heap[1] }
             var isExhausted = false
             repeat {
                 try visitor.visit(cursor.event)
                 isExhausted = !cursor.advance(chunks, file, &wordsRead)
-            } while !isExhausted && cursor.isBefore(limitTime, limitTie) && wordsRead < Trace.releaseStride / 8
+            } while !isExhausted && cursor.isBefore(limit) && wordsRead < Trace.releaseStride / 8
             if isExhausted {
                 count -= 1
                 if count == 0 { break }
                 heap[0] = heap[count]
             } else {
-                heap[0] = cursor
+                cursors[row] = cursor
+                heap[0] = MergeKey(time: cursor.event.time, tie: cursor.tie, cursor: row)
             }
-            StreamCursor.siftDown(heap, count, from: 0)
+            MergeKey.siftDown(heap, count, from: 0)
             if wordsRead >= Trace.releaseStride / 8 {
                 wordsRead = 0
                 releasePages()
@@ -80,17 +79,33 @@ extension Trace {
     }
 }
 
-extension StreamCursor {
+/// The place of a stream's next event in the merged order, and which cursor stands before it.
+@usableFromInline
+struct MergeKey {
+    @usableFromInline let time: UInt64
+    @usableFromInline let tie: UInt64
+    @usableFromInline let cursor: Int
+
+    @inlinable
+    init(time: UInt64, tie: UInt64, cursor: Int) {
+        self.time = time
+        self.tie = tie
+        self.cursor = cursor
+    }
+
+    @inlinable @inline(__always)
+    func isBefore(_ other: MergeKey) -> Bool { time < other.time || (time == other.time && tie < other.tie) }
+
     /// Restores the heap below `root`.
     @inlinable
-    static func siftDown(_ heap: UnsafeMutablePointer<StreamCursor>, _ count: Int, from root: Int) {
+    static func siftDown(_ heap: UnsafeMutablePointer<MergeKey>, _ count: Int, from root: Int) {
         var root = root
         let sinking = heap[root]
         while true {
             var child = 2 * root + 1
             if child >= count { break }
-            if child + 1 < count, heap[child + 1].isBefore(heap[child].event.time, heap[child].tie) { child += 1 }
-            guard heap[child].isBefore(sinking.event.time, sinking.tie) else { break }
+            if child + 1 < count, heap[child + 1].isBefore(heap[child]) { child += 1 }
+            guard heap[child].isBefore(sinking) else { break }
             heap[root] = heap[child]
             root = child
         }
