@@ -75,7 +75,9 @@ struct TraceSource: ProfileSource {
         guard let row = tables.stacks.row(of: StackID(id)) else { return nil }
         let info = tables.stacks[row]
         let tag = tables.tags[info.tag].map { tag in
-            TagEvidence(family: tag.family, type: tag.type, cause: tag.cause, language: tag.language)
+            TagEvidence(
+                family: tag.family.isEmpty ? OwnerFamily.family(ofType: tag.type) : tag.family, type: tag.type,
+                cause: tag.cause, language: tag.language)
         }
         return SourceStack(
             addresses: tables.stacks.frames(row: row), tag: tag, firstUse: info.firstUse, isTruncated: info.isTruncated)

@@ -73,7 +73,7 @@ public struct ReportDocument: Sendable {
         var members: [(String, JSONValue)] = []
         if fields.contains(.family) { members.append(("family", JSONValue(key.family))) }
         if fields.contains(.type) { members.append(("type", JSONValue(key.type))) }
-        if fields.contains(.language) { members.append(("language", JSONValue(key.language))) }
+        if fields.contains(.language) { members.append(("language", JSONValue(key.language.flatMap { $0.isEmpty ? nil : $0 }))) }
         if fields.contains(.cause) { members.append(("cause", JSONValue(key.cause?.rawValue))) }
         if fields.contains(.site) { members.append(("site", JSONValue(key.site?.description))) }
         if fields.contains(.size) { members.append(("size", JSONValue(key.size))) }

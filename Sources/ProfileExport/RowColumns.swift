@@ -90,7 +90,7 @@ struct RowColumns {
     static func owner(_ key: RowKey) -> String {
         let type = key.type ?? ""
         let family = key.family ?? ""
-        if type.isEmpty { return family.isEmpty ? "Unattributed" : family }
+        if type.isEmpty || family == "Unattributed" { return family.isEmpty ? "Unattributed" : family }
         if family == "C" || family == "Class" || family == "Runtime" || family == "Task" || family == "Closure",
             type != family
         {

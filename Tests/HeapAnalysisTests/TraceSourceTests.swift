@@ -58,4 +58,23 @@ import TraceReader
         #expect(profile.trace.durationNanoseconds == nil)
         #expect(profile.rows(by: .type).first?.lifetime == nil)
     }
+
+    @Test func aTypeOfTheTextDialectBringsItsFamily() throws {
+        let text =
+            "ALLOC: 0x10, size 505, owner Box<app.Matrix>, cause construct\nALLOC: 0x20, size 9, owner app.Node, cause unknown\n"
+        let trace = try Trace.open(bytes: Array(text.utf8))
+        let profile = try #require(HeapProfile(analysing: trace, symbolicator: ListedSymbols()))
+        let rows = profile.rows(by: [.family, .type, .cause])
+        #expect(rows.map(\.key.family) == ["Box", "Class"])
+        #expect(rows.map(\.key.type) == ["Box<app.Matrix>", "app.Node"])
+        #expect(rows.map(\.key.cause) == [.construct, .unknown])
+    }
+
+    @Test(arguments: [
+        ("Box<Matrix>", "Box"), ("std::vector<Point>", "Array"), ("Swift.Dictionary<String, a.B>", "Dictionary"),
+        ("std::string", "String"), ("Rc<str>", "Shared"), ("", "Unattributed"), ("own::Matrix", "Class"),
+    ])
+    func theFamilyOfATypeFollowsFromItsName(type: String, family: String) {
+        #expect(OwnerFamily.family(ofType: type) == family)
+    }
 }
