@@ -73,14 +73,12 @@ public struct ReportDocument: Sendable {
         var members: [(String, JSONValue)] = []
         if fields.contains(.family) { members.append(("family", JSONValue(key.family))) }
         if fields.contains(.type) { members.append(("type", JSONValue(key.type))) }
-        if fields.contains(.language) { members.append(("language", JSONValue(key.language.flatMap { $0.isEmpty ? nil : $0 }))) }
+        if fields.contains(.language) { members.append(("language", Self.known(key.language))) }
         if fields.contains(.cause) { members.append(("cause", JSONValue(key.cause?.rawValue))) }
         if fields.contains(.site) { members.append(("site", JSONValue(key.site?.description))) }
         if fields.contains(.size) { members.append(("size", JSONValue(key.size))) }
         if fields.contains(.thread) { members.append(("thread", JSONValue(key.thread))) }
-        if fields.contains(.module) {
-            members.append(("module", JSONValue(key.module.flatMap { $0.isEmpty ? nil : $0 })))
-        }
+        if fields.contains(.module) { members.append(("module", Self.known(key.module))) }
         if request.explains { members.append(("rule", JSONValue(row.rules.first))) }
         members += [
             ("allocations", .integer(figures.allocations)),
@@ -102,6 +100,11 @@ public struct ReportDocument: Sendable {
             members.append(("stack", .array(stack.map { .string(FrameText.long($0)) })))
         }
         return .object(members)
+    }
+
+    /// A text that is empty where it is not known.
+    private static func known(_ text: String?) -> JSONValue {
+        JSONValue(text.flatMap { $0.isEmpty ? nil : $0 })
     }
 
     /// The member of the view's own name; the totals are the trace's.
