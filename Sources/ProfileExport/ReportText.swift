@@ -36,7 +36,7 @@ public struct ReportText: Sendable {
         let trace = profile.trace
         let facts = trace.facts
         let shares = profile.attributed
-        var first = FrameText.printable(facts.program)
+        var first = facts.program.isEmpty ? "not recorded" : FrameText.printable(facts.program)
         if let pid = facts.pid { first += " (pid \(pid))" }
         if facts.imageCount > 1 { first += ", image \(facts.image) of \(facts.imageCount)" }
         var how = [facts.allocator.map { FrameText.printable($0) } ?? "allocator not recorded"]

@@ -23,7 +23,7 @@ struct Heaptrail: ParsableCommand {
 
     /// Help, and statuses whose line is already written, are the parser's own business; the rest is one line.
     private static func fail(_ error: any Error) -> Never {
-        guard exitCode(for: error) == .validationFailure else { exit(withError: error) }
+        guard !(error is ExitCode), exitCode(for: error) == .validationFailure else { exit(withError: error) }
         let asked = CommandLine.arguments.dropFirst().first { !$0.hasPrefix("-") }
         let names = configuration.subcommands.map { $0.configuration.commandName ?? "" }
         let help = asked.map { names.contains($0) ? " " + $0 : "" } ?? ""
