@@ -79,7 +79,9 @@ let package = Package(
             ],
             path: "Sources/heaptrail", swiftSettings: swiftSettings),
 
-        .target(name: "TestSupport", path: "Tests/TestSupport", swiftSettings: swiftSettings),
+        .target(
+            name: "TestSupport", dependencies: ["CTraceFormat"], path: "Tests/TestSupport",
+            swiftSettings: swiftSettings),
         tests("TraceReaderTests", ["TraceReader", "CTraceFormat", "TestSupport"], exclude: ["Golden"]),
         tests("SymbolicationTests", ["Symbolication", "TestSupport"], exclude: ["Fixtures"]),
         tests("HeapAnalysisTests", ["HeapAnalysis", "Symbolication", "TraceReader", "TestSupport"]),
