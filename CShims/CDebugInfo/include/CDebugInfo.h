@@ -1,1 +1,74 @@
+// CDebugInfo: what is known about an address of one ELF file, as plain data.
+//
+// A small C face over libelf, libdw and libiberty for the Swift module Symbolication: open a file (and the separate
+// debug file that belongs to it), ask for the frames at an address, demangle a name. Nothing here is thread-safe per
+// handle; different handles may be used from different threads. Every file is treated as hostile: sizes, depths and
+// counts are bounded, and what cannot be read is simply not known.
 #pragma once
+
+#include <stddef.h>
+#include <stdint.h>
+
+/// One ELF file with its symbols and, where there is one, its debug information. Opaque.
+typedef struct ht_debug_module ht_debug_module;
+
+/// How opening a file ended.
+enum {
+    HT_DEBUG_OK = 0,
+    HT_DEBUG_NOT_FOUND = 1,         // no file of that path, and no debug file of that build id
+    HT_DEBUG_UNREADABLE = 2,        // it exists but cannot be opened or is not a regular file
+    HT_DEBUG_NOT_ELF = 3,           // it opens but is no ELF file that can be read
+    HT_DEBUG_BUILD_ID_DIFFERS = 4,  // it is another build than the one asked for
+    HT_DEBUG_NO_MEMORY = 5,
+};
+
+/// Deepest chain of inlined calls reported at one address; deeper ones lose their middle, never their function.
+enum { HT_DEBUG_MAX_FRAMES = 128 };
+
+/// One frame at an address. Strings belong to the module and live until the next call on it.
+typedef struct {
+    const char *name;          // DW_AT_name, or NULL
+    const char *scope;         // enclosing namespaces and types joined with "::", or NULL
+    const char *linkage_name;  // DW_AT_linkage_name, else the symbol that covers the address, or NULL
+    const char *file;          // source file as DWARF joins it, or NULL
+    const char *directory;     // compilation directory, for a relative `file`, or NULL
+    // The types of the template (generic) type parameters, `template_argument_count` strings one after the other,
+    // each with its NUL; NULL when there are none.
+    const char *template_arguments;
+    uint32_t template_argument_count;
+    uint32_t line;      // 0: not known
+    uint32_t language;  // DW_AT_language of the unit that declares the function, 0: not known
+    uint8_t is_inlined;
+    uint8_t linkage_from_symbol;  // 1: `linkage_name` is from the symbol table, not from DWARF
+} ht_debug_frame;
+
+/// Opens the file at `path` and the debug file that belongs to it.
+///
+/// `build_id` (may be empty) is what the file must carry. Separate debug files are looked for by build id under
+/// `directories[i]/.build-id/` and by .gnu_debuglink beside the file, in its `.debug` folder and under `directories`.
+/// Returns one of HT_DEBUG_…; `*module` is set only with HT_DEBUG_OK.
+int ht_debug_open(
+    const char *path, const uint8_t *build_id, size_t build_id_size, const char *const *directories,
+    size_t directory_count, ht_debug_module **module);
+
+/// Releases the module and every string it gave out. NULL is allowed.
+void ht_debug_close(ht_debug_module *module);
+
+/// Writes the frames at the ELF virtual address `address`, innermost inlined call first, and returns their number;
+/// 0: nothing is known there. At most `capacity` (which should be HT_DEBUG_MAX_FRAMES) are written.
+///
+/// The first address of a unit reads that unit's functions and lines once; later ones cost a binary search and the
+/// walk of one function's inlined calls.
+size_t ht_debug_frames(ht_debug_module *module, uint64_t address, ht_debug_frame *frames, size_t capacity);
+
+/// 1 when the module has DWARF that covers at least one address, 0 when only symbols are known.
+int ht_debug_has_dwarf(ht_debug_module *module);
+
+/// Number of function symbols known.
+size_t ht_debug_symbol_count(const ht_debug_module *module);
+
+/// Demangles an Itanium C++ name without its parameters, or NULL. The result is released with free().
+char *ht_debug_demangle_cxx(const char *name);
+
+/// Demangles a Rust name (legacy or v0) without its hash, or NULL. The result is released with free().
+char *ht_debug_demangle_rust(const char *name);

@@ -1,0 +1,142 @@
+// The shapes that CDebugInfo's files share: the module, its symbol table, its units with their indexes, its text arena.
+//
+// Ownership: a module owns everything below it; nothing here outlives ht_debug_close. Strings that libdw returns point
+// into its mappings and live as long; strings composed here live in the module's arena until the next lookup.
+#pragma once
+
+#include "CDebugInfo.h"
+
+#include <elfutils/libdw.h>
+#include <stdbool.h>
+
+enum {
+    HT_MAX_DIE_DEPTH = 64,          // nesting of DIEs followed while indexing
+    HT_MAX_INLINE_DEPTH = 256,      // nesting of blocks and inlined calls followed at one address
+    HT_MAX_ORIGIN_CHAIN = 16,       // abstract_origin / specification references followed
+    HT_MAX_RANGES_PER_DIE = 65536,  // address ranges read of one DIE
+    HT_MAX_NAME_BYTES = 65536,      // longest name composed or demangled
+    HT_MAX_TEMPLATE_ARGUMENTS = 32,
+    HT_MAX_SCOPES = 64,
+};
+
+/// A half-open address range that belongs to entry `index` of some table. `reach` is the highest end of this and every
+/// earlier range, which tells a backward scan when it may stop.
+typedef struct {
+    uint64_t low;
+    uint64_t high;
+    uint64_t reach;
+    uint64_t index;
+} ht_range;
+
+/// Ranges sorted by start.
+typedef struct {
+    ht_range *items;
+    size_t count;
+    size_t capacity;
+} ht_ranges;
+
+/// A DIE that gives its name to what it contains (namespace, module, class, …). Sorted by `start`, properly nested.
+typedef struct {
+    Dwarf_Off start;
+    Dwarf_Off end;
+    uint32_t parent;  // index + 1, 0: the unit
+} ht_scope;
+
+/// A unit of .debug_info and, once an address asked for it, its functions and scopes.
+typedef struct {
+    Dwarf_Die die;    // the unit DIE (the skeleton with split DWARF); its line table is used
+    Dwarf_Die split;  // the unit DIE of the .dwo file, addr NULL when not split
+    Dwarf_Off offset;
+    uint64_t bytes;   // size of the unit, the budget of every walk of it
+    bool indexed;
+    bool indexed_deeply;  // functions nested in functions were looked for too
+    ht_ranges functions;  // index: offset of the DIE
+    ht_scope *scopes;
+    size_t scope_count;
+    size_t scope_capacity;
+} ht_unit;
+
+/// A function symbol. The name is fetched only when asked for.
+typedef struct {
+    uint64_t address;
+    uint64_t end;
+    uint32_t name;  // offset in the string section
+    uint8_t rank;   // lower is preferred at the same address
+    uint8_t sized;  // 0: the symbol had no size, `end` is where the next one starts
+    uint16_t section;
+} ht_symbol;
+
+/// An open ELF file.
+typedef struct {
+    int descriptor;
+    Elf *elf;
+} ht_file;
+
+struct ht_debug_module {
+    ht_file main;
+    ht_file debug;  // elf NULL when there is no separate file
+
+    Elf *symbol_elf;
+    size_t symbol_strings;  // section index of the names
+    ht_symbol *symbols;
+    size_t symbol_count;
+    uint64_t text_low;  // span of executable sections
+    uint64_t text_high;
+
+    Dwarf *dwarf;
+    bool units_loaded;
+    ht_unit *units;
+    size_t unit_count;
+    size_t unit_capacity;
+    ht_ranges unit_ranges;  // index: index in `units`
+
+    char **arena;  // strings of the last lookup
+    size_t arena_count;
+    size_t arena_capacity;
+};
+
+/// A string under construction that never grows past HT_MAX_NAME_BYTES.
+typedef struct {
+    char *bytes;
+    size_t count;
+    size_t capacity;
+    bool failed;
+} ht_text;
+
+// file.c
+int ht_file_open(const char *path, ht_file *file);
+void ht_file_close(ht_file *file);
+bool ht_file_has_section(const ht_file *file, const char *name);
+bool ht_file_find_debug(
+    const ht_file *main, const char *path, const char *const *directories, size_t count, ht_file *debug);
+bool ht_file_find_by_build_id(
+    const uint8_t *id, size_t size, const char *const *directories, size_t count, ht_file *debug);
+bool ht_file_build_id_equals(const ht_file *file, const uint8_t *id, size_t size);
+
+// symbols.c
+void ht_symbols_load(ht_debug_module *module);
+const char *ht_symbols_find(const ht_debug_module *module, uint64_t address);
+
+// ranges.c
+bool ht_ranges_add(ht_ranges *ranges, uint64_t low, uint64_t high, uint64_t index);
+void ht_ranges_finish(ht_ranges *ranges);
+/// Position of the innermost range that holds `address` at or before position `from` (SIZE_MAX: search), or SIZE_MAX.
+size_t ht_ranges_find(const ht_ranges *ranges, uint64_t address, size_t from);
+void ht_ranges_free(ht_ranges *ranges);
+
+// units.c
+void ht_units_load(ht_debug_module *module);
+void ht_units_free(ht_debug_module *module);
+void ht_unit_index(ht_debug_module *module, ht_unit *unit, bool deeply);
+ht_unit *ht_unit_of(ht_debug_module *module, Dwarf_Die *die);
+/// The unit DIE whose tree holds the functions: that of the .dwo file when there is one.
+Dwarf_Die *ht_unit_tree(ht_unit *unit);
+
+// names.c
+void ht_text_append(ht_text *text, const char *string);
+void ht_text_free(ht_text *text);
+const char *ht_module_keep(ht_debug_module *module, ht_text *text);
+const char *ht_die_string(Dwarf_Attribute *attribute);
+/// The DIE that declares what `die` is an instance of: abstract_origin and specification followed to their end.
+Dwarf_Die ht_die_declaration(Dwarf_Die *die);
+void ht_frame_names(ht_debug_module *module, Dwarf_Die *die, ht_debug_frame *frame);

@@ -1,0 +1,261 @@
+// Names from DIEs: the declaration behind an instance, its qualified scope, and the types of template parameters.
+//
+// Types are spelled as their language does where DWARF carries the spelling (Rust names its references and pointers);
+// C and C++ pointers, references and qualifiers are composed. Every recursion is bounded by depth and output size.
+#include "internal.h"
+
+#include <dwarf.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { MAX_TYPE_DEPTH = 16 };
+
+// MARK: - Text
+
+void ht_text_append(ht_text *text, const char *string)
+{
+    size_t length = strlen(string);
+    if (text->failed || length > HT_MAX_NAME_BYTES - text->count) {
+        text->failed = true;
+        return;
+    }
+    if (text->count + length + 2 > text->capacity) {
+        size_t capacity = (text->count + length + 2) * 2;
+        char *bytes = realloc(text->bytes, capacity);
+        if (bytes == NULL) {
+            text->failed = true;
+            return;
+        }
+        text->bytes = bytes;
+        text->capacity = capacity;
+    }
+    memcpy(text->bytes + text->count, string, length);
+    text->count += length;
+    text->bytes[text->count] = '\0';
+}
+
+void ht_text_free(ht_text *text)
+{
+    free(text->bytes);
+    *text = (ht_text){0};
+}
+
+// Hands the text to the module's arena, which frees it at the next lookup. NULL when empty or failed.
+const char *ht_module_keep(ht_debug_module *module, ht_text *text)
+{
+    if (text->failed || text->bytes == NULL || text->count == 0) {
+        ht_text_free(text);
+        return NULL;
+    }
+    if (module->arena_count == module->arena_capacity) {
+        size_t capacity = module->arena_capacity == 0 ? 32 : module->arena_capacity * 2;
+        char **arena = realloc(module->arena, capacity * sizeof *arena);
+        if (arena == NULL) {
+            ht_text_free(text);
+            return NULL;
+        }
+        module->arena = arena;
+        module->arena_capacity = capacity;
+    }
+    char *bytes = text->bytes;
+    module->arena[module->arena_count++] = bytes;
+    *text = (ht_text){0};
+    return bytes;
+}
+
+// MARK: - Attributes
+
+const char *ht_die_string(Dwarf_Attribute *attribute)
+{
+    const char *string = dwarf_formstring(attribute);
+    if (string == NULL || dwarf_whatform(attribute) != DW_FORM_string)
+        return string;
+    // libdw checks the end of strings in .debug_str, but not of those that stand among the attributes.
+    size_t size;
+    Dwarf *dwarf = dwarf_cu_getdwarf(attribute->cu);
+    const char *file = dwarf == NULL ? NULL : elf_rawfile(dwarf_getelf(dwarf), &size);
+    if (file == NULL || string < file || string >= file + size)
+        return string;
+    return memchr(string, '\0', size - (size_t)(string - file)) == NULL ? NULL : string;
+}
+
+static const char *string_of(Dwarf_Die *die, unsigned name)
+{
+    Dwarf_Attribute attribute;
+    return dwarf_attr(die, name, &attribute) == NULL ? NULL : ht_die_string(&attribute);
+}
+
+static bool follow(Dwarf_Die *die, unsigned name, Dwarf_Die *target)
+{
+    Dwarf_Attribute attribute;
+    return dwarf_attr(die, name, &attribute) != NULL && dwarf_formref_die(&attribute, target) != NULL;
+}
+
+Dwarf_Die ht_die_declaration(Dwarf_Die *die)
+{
+    Dwarf_Die current = *die, next;
+    for (int i = 0; i < HT_MAX_ORIGIN_CHAIN; i++) {
+        if (!follow(&current, DW_AT_abstract_origin, &next) && !follow(&current, DW_AT_specification, &next))
+            break;
+        current = next;
+    }
+    return current;
+}
+
+// MARK: - Scopes
+
+// The innermost recorded scope that holds the DIE at `offset`, as index + 1; 0: none.
+static uint32_t scope_of(const ht_unit *unit, Dwarf_Off offset)
+{
+    size_t low = 0, high = unit->scope_count;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (unit->scopes[middle].start < offset)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    uint32_t scope = (uint32_t)low;
+    while (scope != 0 && unit->scopes[scope - 1].end <= offset)
+        scope = unit->scopes[scope - 1].parent;
+    return scope;
+}
+
+// Appends "a::b::" for the scopes around `die`.
+static void append_scopes(ht_debug_module *module, Dwarf_Die *die, ht_text *text)
+{
+    ht_unit *unit = ht_unit_of(module, die);
+    if (unit == NULL)
+        return;
+    ht_unit_index(module, unit, false);
+    uint32_t chain[HT_MAX_SCOPES];
+    size_t count = 0;
+    for (uint32_t scope = scope_of(unit, dwarf_dieoffset(die)); scope != 0 && count < HT_MAX_SCOPES;
+         scope = unit->scopes[scope - 1].parent)
+        chain[count++] = scope;
+    Dwarf *dwarf = dwarf_cu_getdwarf(die->cu);
+    while (count > 0) {
+        Dwarf_Die scope;
+        if (dwarf_offdie(dwarf, unit->scopes[chain[--count] - 1].start, &scope) == NULL)
+            continue;
+        const char *name = string_of(&scope, DW_AT_name);
+        if (name == NULL && dwarf_tag(&scope) == DW_TAG_namespace)
+            name = "(anonymous namespace)";
+        if (name == NULL)
+            continue;
+        ht_text_append(text, name);
+        ht_text_append(text, "::");
+    }
+}
+
+// MARK: - Types
+
+static void append_type(ht_debug_module *module, Dwarf_Die *type, ht_text *text, unsigned depth)
+{
+    const char *name = string_of(type, DW_AT_name);
+    int tag = dwarf_tag(type);
+    if (name != NULL) {
+        if (tag != DW_TAG_base_type)
+            append_scopes(module, type, text);
+        ht_text_append(text, name);
+        return;
+    }
+    const char *suffix = tag == DW_TAG_pointer_type       ? " *"
+                         : tag == DW_TAG_reference_type   ? " &"
+                         : tag == DW_TAG_rvalue_reference_type ? " &&"
+                         : tag == DW_TAG_array_type       ? " []"
+                         : tag == DW_TAG_const_type       ? " const"
+                         : tag == DW_TAG_volatile_type    ? " volatile"
+                                                          : NULL;
+    Dwarf_Die target;
+    if (suffix == NULL) {
+        ht_text_append(text, tag == DW_TAG_subroutine_type ? "(function)" : "(anonymous)");
+        return;
+    }
+    if (depth >= MAX_TYPE_DEPTH)
+        ht_text_append(text, "(...)");
+    else if (follow(type, DW_AT_type, &target))
+        append_type(module, &target, text, depth + 1);
+    else
+        ht_text_append(text, "void");
+    ht_text_append(text, suffix);
+}
+
+// Appends the type of each template type parameter of `owner`, each followed by '\n'. Returns how many.
+static uint32_t append_template_arguments(ht_debug_module *module, Dwarf_Die *owner, ht_text *text, unsigned depth)
+{
+    Dwarf_Die child;
+    uint32_t count = 0;
+    if (depth > 2 || dwarf_child(owner, &child) != 0)
+        return 0;
+    // Parameters are among the first children; the bound keeps a huge class from being read to its end for each frame.
+    int steps = 0;
+    do {
+        int tag = dwarf_tag(&child);
+        Dwarf_Die type;
+        if (tag == DW_TAG_GNU_template_parameter_pack) {
+            count += append_template_arguments(module, &child, text, depth + 1);
+        } else if (tag == DW_TAG_template_type_parameter) {
+            if (follow(&child, DW_AT_type, &type))
+                append_type(module, &type, text, 0);
+            else
+                ht_text_append(text, "void");
+            ht_text_append(text, "\n");
+            count++;
+        }
+    } while (count < HT_MAX_TEMPLATE_ARGUMENTS && ++steps < 4096 && dwarf_siblingof(&child, &child) == 0);
+    return count;
+}
+
+static void template_arguments(ht_debug_module *module, Dwarf_Die *die, Dwarf_Die *declaration, ht_debug_frame *frame)
+{
+    ht_text text = {0};
+    uint32_t count = append_template_arguments(module, declaration, &text, 0);
+    if (count == 0 && declaration->addr != die->addr)
+        count = append_template_arguments(module, die, &text, 0);
+    if (count == 0) {
+        // A member of a class template: the parameters stand on the class.
+        ht_unit *unit = ht_unit_of(module, declaration);
+        uint32_t scope = unit == NULL ? 0 : scope_of(unit, dwarf_dieoffset(declaration));
+        Dwarf_Die owner;
+        if (scope != 0
+            && dwarf_offdie(dwarf_cu_getdwarf(declaration->cu), unit->scopes[scope - 1].start, &owner) != NULL
+            && dwarf_tag(&owner) != DW_TAG_namespace)
+            count = append_template_arguments(module, &owner, &text, 0);
+    }
+    size_t length = text.count;
+    const char *kept = count == 0 ? NULL : ht_module_keep(module, &text);
+    ht_text_free(&text);
+    if (kept == NULL)
+        return;
+    char *bytes = module->arena[module->arena_count - 1];
+    for (size_t i = 0; i < length; i++)
+        if (bytes[i] == '\n')
+            bytes[i] = '\0';
+    frame->template_arguments = kept;
+    frame->template_argument_count = count;
+}
+
+void ht_frame_names(ht_debug_module *module, Dwarf_Die *die, ht_debug_frame *frame)
+{
+    Dwarf_Attribute attribute;
+    Dwarf_Die declaration = ht_die_declaration(die);
+    Dwarf_Die root;
+    if (dwarf_diecu(&declaration, &root, NULL, NULL) != NULL) {
+        int language = dwarf_srclang(&root);
+        frame->language = language > 0 ? (uint32_t)language : 0;
+    }
+    if (dwarf_attr_integrate(die, DW_AT_linkage_name, &attribute) != NULL
+        || dwarf_attr_integrate(die, DW_AT_MIPS_linkage_name, &attribute) != NULL)
+        frame->linkage_name = ht_die_string(&attribute);
+    if (dwarf_attr_integrate(die, DW_AT_name, &attribute) != NULL)
+        frame->name = ht_die_string(&attribute);
+    ht_text scopes = {0};
+    append_scopes(module, &declaration, &scopes);
+    if (scopes.count > 2 && !scopes.failed) {
+        scopes.count -= 2;
+        scopes.bytes[scopes.count] = '\0';
+    }
+    frame->scope = ht_module_keep(module, &scopes);
+    template_arguments(module, die, &declaration, frame);
+}

@@ -1,0 +1,116 @@
+// The one file that touches C: an ELF file with its debug information behind a Swift class, and libiberty's demanglers.
+//
+// It copies what C answers into Swift values; nothing of C leaves this file. A handle belongs to one Symbolicator and is
+// used from one thread at a time.
+internal import CDebugInfo
+
+#if canImport(Glibc)
+internal import Glibc
+#endif
+
+/// The symbols and debug information of one ELF file.
+final class DebugInformation {
+    /// Why a file gives no symbols.
+    enum OpenError: Error {
+        case notFound
+        case unreadable
+        case notELF
+        case buildIDDiffers
+    }
+
+    /// What DWARF and the symbol table say of one frame, before demangling.
+    struct RawFrame {
+        var name: String?
+        var scope: String?
+        var linkageName: String?
+        var linkageIsFromSymbolTable = false
+        var file: String?
+        var line: Int?
+        var isInlined = false
+        var languageCode: UInt32 = 0
+        var templateArguments: [String] = []
+    }
+
+    private let handle: OpaquePointer
+    private let buffer: UnsafeMutableBufferPointer<ht_debug_frame>
+
+    /// Opens the file at `path`, which must carry `buildID` unless that is empty, with its separate debug file.
+    init(path: String, buildID: [UInt8], debugDirectories: [String]) throws(OpenError) {
+        let directories = debugDirectories.map { strdup($0) }
+        defer { directories.forEach { free($0) } }
+        var opened: OpaquePointer?
+        let status = directories.map { UnsafePointer($0) }.withUnsafeBufferPointer { list in
+            ht_debug_open(path, buildID, buildID.count, list.baseAddress, list.count, &opened)
+        }
+        switch Int(status) {
+        case HT_DEBUG_NOT_FOUND: throw .notFound
+        case HT_DEBUG_NOT_ELF: throw .notELF
+        case HT_DEBUG_BUILD_ID_DIFFERS: throw .buildIDDiffers
+        default: break
+        }
+        guard let opened else { throw .unreadable }
+        handle = opened
+        buffer = .allocate(capacity: Int(HT_DEBUG_MAX_FRAMES))
+    }
+
+    deinit {
+        ht_debug_close(handle)
+        buffer.deallocate()
+    }
+
+    /// Whether DWARF covers any address; without it only symbols are known.
+    var hasDWARF: Bool { ht_debug_has_dwarf(handle) != 0 }
+
+    /// Number of function symbols.
+    var symbolCount: Int { ht_debug_symbol_count(handle) }
+
+    /// The frames at an ELF virtual address, innermost first; empty when nothing is known there.
+    func frames(at address: UInt64) -> [RawFrame] {
+        let count = ht_debug_frames(handle, address, buffer.baseAddress, buffer.count)
+        return buffer[..<count].map { frame in
+            RawFrame(
+                name: string(frame.name), scope: string(frame.scope), linkageName: string(frame.linkage_name),
+                linkageIsFromSymbolTable: frame.linkage_from_symbol != 0,
+                file: joined(directory: string(frame.directory), file: string(frame.file)),
+                line: frame.line == 0 ? nil : Int(frame.line), isInlined: frame.is_inlined != 0,
+                languageCode: frame.language,
+                templateArguments: strings(frame.template_arguments, count: Int(frame.template_argument_count)))
+        }
+    }
+
+    private func string(_ pointer: UnsafePointer<CChar>?) -> String? {
+        guard let pointer, pointer.pointee != 0 else { return nil }
+        return String(cString: pointer)
+    }
+
+    private func strings(_ pointer: UnsafePointer<CChar>?, count: Int) -> [String] {
+        guard var next = pointer else { return [] }
+        return (0..<count).map { _ in
+            defer { next += strlen(next) + 1 }
+            return String(cString: next)
+        }
+    }
+
+    private func joined(directory: String?, file: String?) -> String? {
+        // "???" is libdw's name for a file that is not known; code that a compiler made up has no file.
+        guard var file, file != "???", !file.hasSuffix("<compiler-generated>") else { return nil }
+        while file.hasPrefix("//") { file.removeFirst() }
+        guard let directory, !file.hasPrefix("/") else { return file }
+        return directory.hasSuffix("/") ? directory + file : directory + "/" + file
+    }
+}
+
+/// libiberty's demanglers.
+enum ItaniumDemangler {
+    /// Demangles a C++ name, without its parameters; nil when it is none.
+    static func cxx(_ name: String) -> String? { take(ht_debug_demangle_cxx(name)) }
+
+    /// Demangles a Rust name of either scheme, without its hash; nil when it is none.
+    static func rust(_ name: String) -> String? { take(ht_debug_demangle_rust(name)) }
+
+    private static func take(_ result: UnsafeMutablePointer<CChar>?) -> String? {
+        guard let result else { return nil }
+        defer { free(result) }
+        return String(cString: result)
+    }
+}

@@ -1,0 +1,12 @@
+// The seam between analyses and symbols: tests answer with a fake, programs with `Symbolicator`.
+
+/// Answers which functions an address of a module belongs to.
+public protocol FrameSymbolicator: AnyObject {
+    /// Returns the frames at an ELF virtual address of `module`, innermost inlined call first; never empty.
+    ///
+    /// - Parameters:
+    ///   - module: The module as it was loaded.
+    ///   - offset: The address in the file's own numbering (load bias subtracted). For a caller, pass its return
+    ///     address minus one, so that the call and not what follows it is found.
+    func frames(in module: ModuleDescription, at offset: UInt64) -> [SymbolicatedFrame]
+}

@@ -1,0 +1,134 @@
+// Literal symbols of each scheme and the names they stand for.
+import Testing
+
+@testable import Symbolication
+
+@Suite("Demangling")
+struct DemanglerTests {
+    struct Case: Sendable, CustomTestStringConvertible {
+        var raw: String
+        var name: String
+        var language: SourceLanguage
+        var testDescription: String { raw }
+
+        init(_ raw: String, _ name: String, _ language: SourceLanguage) {
+            self.raw = raw
+            self.name = name
+            self.language = language
+        }
+    }
+
+    @Test(
+        "A symbol is spelled as its language does",
+        arguments: [
+            Case("_ZNSt6vectorIiSaIiEE9push_backEOi", "std::vector<int, std::allocator<int>>::push_back", .cxx),
+            Case(
+                "_ZNSt6vectorIS_IiSaIiEESaIS1_EE7reserveEm",
+                "std::vector<std::vector<int, std::allocator<int>>, std::allocator<std::vector<int, std::allocator<int>>>>"
+                    + "::reserve", .cxx),
+            Case("_ZN3FooC2Ev", "Foo::Foo", .cxx),
+            Case("_ZN12_GLOBAL__N_16hiddenEv", "(anonymous namespace)::hidden", .cxx),
+            Case("_ZN3foo3barEi.cold", "foo::bar", .cxx),
+            Case("_ZrsR3FooS0_", "operator>>", .cxx),
+            Case("_ZN5alloc5boxed12Box$LT$T$GT$3new17h0123456789abcdefE", "alloc::boxed::Box<T>::new", .rust),
+            Case(
+                "_ZN69_$LT$alloc..boxed..Box$LT$T$C$A$GT$$u20$as$u20$core..clone..Clone$GT$5clone17h78450747fb9d5fceE",
+                "<alloc::boxed::Box<T,A> as core::clone::Clone>::clone", .rust),
+            Case(
+                "_ZN3own4make17h4055e460f61ef92eE.llvm.8222275564598117154", "own::make", .rust),
+            Case("_RNvCs8FuadBBDvY2_3own4make", "own::make", .rust),
+            Case(
+                "_RNvMs3_NtCslNYArtu3iFV_5alloc7raw_vecINtB5_6RawVechE8grow_oneB7_",
+                "<alloc::raw_vec::RawVec<u8>>::grow_one", .rust),
+            Case("$sSa6appendyyxnF", "Array.append(_:)", .swift),
+            Case("$sSS6appendyySSF", "String.append(_:)", .swift),
+            Case("$s4main5PointV1xSivg", "main.Point.x.getter", .swift),
+            Case("$sSi1loiySbSi_SitFZ", "static Int.<(_:_:)", .swift),
+            Case("$s4main4NodeCACycfc", "main.Node.init()", .swift),
+            Case("$s4main4NodeCfD", "main.Node.__deallocating_deinit", .swift),
+            Case("malloc", "malloc", .c),
+            Case("compute.part.0", "compute", .c),
+            Case("compute.constprop.1.cold", "compute", .c),
+            Case("memcpy@@GLIBC_2.14", "memcpy", .c),
+            Case("_ZZZZ", "_ZZZZ", .cxx),
+            Case("$s", "$s", .swift),
+            Case("_R0", "_R0", .rust),
+            Case("", "", .c),
+        ])
+    func names(example: Case) {
+        let result = Demangler.demangle(example.raw)
+        #expect(result.name == example.name)
+        #expect(result.language == example.language)
+    }
+
+    @Test(
+        "The demangler's full Swift text becomes short",
+        arguments: [
+            ("Swift.Dictionary.subscript.modify : (A) -> B?", "Dictionary.subscript.modify"),
+            (
+                "generic specialization <Swift.String, Swift.Array<main.Point>> of Swift._NativeDictionary.copy() -> ()",
+                "specialized _NativeDictionary.copy()"
+            ),
+            (
+                "function signature specialization <Arg[0] = [Closure Propagated : $s1, Argument Types : []> of generic "
+                    + "specialization <Swift.Int> of Swift.Sequence.sorted(by: (A, A) throws -> Swift.Bool) throws -> [A]",
+                "specialized Sequence.sorted(by:)"
+            ),
+            (
+                "closure #1 (Swift.Int) -> Swift.Int in closure #2 () -> () in main.run() -> ()",
+                "closure #1 in closure #2 in main.run()"
+            ),
+            ("closure #1 @Sendable () async -> () in main.run(with: A) -> ()", "closure #1 in main.run(with:)"),
+            ("inner #1 (x: Swift.Int) -> () in main.run() -> ()", "inner #1(x:) in main.run()"),
+            ("$defer #1 () -> () in main.run() -> ()", "$defer #1() in main.run()"),
+            (
+                "(extension in Swift):Swift.Collection.map<A, B where B: Swift.Error>((A.Element) throws(B) -> A1) throws(B) "
+                    + "-> Swift.Array<A1>", "Collection.map(_:)"
+            ),
+            (
+                "Foundation.(Decoder in _253740BCDA65E3CDE1C3C821988B0A01).decode(_: Swift.Int.Type, forKey: A) throws -> "
+                    + "Swift.Int", "Foundation.Decoder.decode(_:forKey:)"
+            ),
+            ("static Swift.Int.>> infix(Swift.Int, Swift.Int) -> Swift.Int", "static Int.>>(_:_:)"),
+            (
+                "protocol witness for Swift.Hashable.hash(into: inout Swift.Hasher) -> () in conformance main.Key : "
+                    + "Swift.Hashable in main", "protocol witness for Hashable.hash(into:) in conformance main.Key"
+            ),
+            ("(1) await resume partial function for main.run() async -> ()", "main.run()"),
+            (
+                "partial apply forwarder for closure #1 () -> () in main.run() -> ()",
+                "partial apply for closure #1 in main.run()"
+            ),
+            ("main.run@Sendable () -> ()", "main.run()"),
+            ("outlined copy of Swift.Optional<main.Key>", "outlined copy of Optional<main.Key>"),
+            ("type metadata accessor for (Swift.Int, Swift.Int)", "type metadata accessor for (Int, Int)"),
+            ("", ""), ("(((", "((("), (">>>", ">>>"), ("a(", "a("), (" in  in ", " in "),
+        ])
+    func swiftText(full: String, short: String) {
+        #expect(SwiftName.simplifiedText(full) == short)
+    }
+
+    @Test("The types of a Swift specialization are listed")
+    func swiftArguments() {
+        let symbol = "$sSa6appendyyxnFSi_Tg5"
+        #expect(Demangler.demangle(symbol).name == "specialized Array.append(_:)")
+        #expect(Demangler.swiftSpecializationArguments(symbol) == ["Int"])
+        #expect(Demangler.swiftSpecializationArguments("$sSa6appendyyxnF") == [])
+    }
+
+    @Test("A name that would print without bound comes back raw")
+    func bomb() {
+        // Each substitution doubles what the one before prints.
+        var raw = "_Z1fI1aE"
+        var previous = "S_"
+        for index in 0..<30 {
+            raw += "1bI\(previous)\(previous)E"
+            previous = index < 10 ? "S\(index)_" : "S\(String(UnicodeScalar(UInt8(55 + index))))_"
+        }
+        #expect(Demangler.demangle(raw).name.utf8.count <= 70_000)
+        let long = "_Z" + String(repeating: "P", count: 100_000) + "i"
+        #expect(Demangler.demangle(long).name == long)
+        let deep = "_RNvC1a" + String(repeating: "RS", count: 30_000)
+        #expect(Demangler.demangle(deep).name.utf8.count <= 70_000)
+    }
+}
