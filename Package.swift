@@ -66,7 +66,10 @@ let package = Package(
         library("ProfileExport", ["HeapAnalysis"]),
         library("AllocatorLab", [.product(name: "SystemPackage", package: "swift-system")]),
         library("HeaptrailTags", ["CHeaptrailTags"]),
-        library("SmartPointers", ["HeaptrailTags"]),
+        // Lifetimes: the guard of SmartPointers' Mutex cannot leave its mutex's scope.
+        .target(
+            name: "SmartPointers", dependencies: ["HeaptrailTags"], path: "Sources/SmartPointers",
+            swiftSettings: swiftSettings + [.enableExperimentalFeature("Lifetimes")]),
         .executableTarget(
             name: "DemoWorkloads", dependencies: ["SmartPointers", "HeaptrailTags"], path: "Sources/DemoWorkloads",
             exclude: ["Rust"], swiftSettings: swiftSettings),
