@@ -66,13 +66,13 @@ let package = Package(
         library("ProfileExport", ["HeapAnalysis"]),
         library("AllocatorLab", [.product(name: "SystemPackage", package: "swift-system")]),
         library("HeaptrailTags", ["CHeaptrailTags"]),
-        // Lifetimes: the guard of SmartPointers' Mutex cannot leave its mutex's scope.
+        // Lifetimes: the guard of SmartPointers' Mutex cannot leave the scope that locked.
         .target(
             name: "SmartPointers", dependencies: ["HeaptrailTags"], path: "Sources/SmartPointers",
             swiftSettings: swiftSettings + [.enableExperimentalFeature("Lifetimes")]),
         .executableTarget(
             name: "DemoWorkloads", dependencies: ["SmartPointers", "HeaptrailTags"], path: "Sources/DemoWorkloads",
-            exclude: ["Rust"], swiftSettings: swiftSettings),
+            exclude: ["Rust", "README.md"], swiftSettings: swiftSettings),
         .executableTarget(
             name: "heaptrail",
             dependencies: [

@@ -27,6 +27,7 @@ public struct EventCounter: Sendable {
     /// - Parameter count: How many events, at least 0.
     public func add(_ count: Int = 1) {
         precondition(count >= 0, "a counter only grows")
+        guard ht_tags_are_recorded() != 0, ht_tags_are_suspended() == 0 else { return }
         ht_count(id, UInt64(count))
     }
 }

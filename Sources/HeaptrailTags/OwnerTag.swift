@@ -53,8 +53,7 @@ public struct OwnerTag: Sendable, Equatable {
             return
         }
         // Strings built for the tag are the tag's own cost: kept apart from whatever tag is in force here.
-        let bookkeeping = ht_tag_intern("Runtime", "OwnerTag", "runtime", "swift")
-        ht_tag_push(bookkeeping)
+        ht_tag_push(Self.bookkeepingID)
         defer { ht_tag_pop() }
         id = ht_tag_intern(family(), type(), cause.rawValue, language())
     }
@@ -62,11 +61,20 @@ public struct OwnerTag: Sendable, Equatable {
     /// True while a recorder is there to receive tags.
     public static var isRecorded: Bool { ht_tags_are_recorded() != 0 }
 
-    @usableFromInline func push() { ht_tag_push(id) }
+    @usableFromInline func push() {
+        guard ht_tags_are_recorded() != 0, ht_tags_are_suspended() == 0 else { return }
+        ht_tag_push(id)
+    }
 
-    @usableFromInline func pop() { ht_tag_pop() }
+    @usableFromInline func pop() {
+        guard ht_tags_are_recorded() != 0, ht_tags_are_suspended() == 0 else { return }
+        ht_tag_pop()
+    }
 
     init(id: UInt32) { self.id = id }
+
+    /// The owner of what tags themselves cost and of what runs while tags are suspended.
+    static var bookkeepingID: UInt32 { ht_tag_intern("Runtime", "OwnerTag", "runtime", "swift") }
 }
 
 /// Runs `body`; every block that it allocates on this thread is owned by `tag`.
@@ -85,5 +93,25 @@ public func withOwnerTag<Result: ~Copyable, Failure: Error>(
 ) throws(Failure) -> Result {
     tag.push()
     defer { tag.pop() }
+    return try body()
+}
+
+/// Runs `body` with this thread's tags and counters suspended: what it allocates belongs to the run-time.
+///
+/// For a first use that sets run-time metadata up on the heap, so that a later, counted use allocates what it must and no
+/// more.
+///
+/// - Parameter body: The work to keep out of the account.
+/// - Returns: What `body` returns.
+/// - Throws: What `body` throws.
+public func withOwnerTagsSuspended<Result: ~Copyable, Failure: Error>(
+    _ body: () throws(Failure) -> Result
+) throws(Failure) -> Result {
+    ht_tag_push(OwnerTag.bookkeepingID)
+    ht_tags_suspend()
+    defer {
+        ht_tags_resume()
+        ht_tag_pop()
+    }
     return try body()
 }

@@ -18,6 +18,9 @@ public struct AllocatorBox<Value: ~Copyable, Source: Allocator>: ~Copyable {
     private var pointer: UnsafeMutablePointer<Value>?
     /// The allocator that the block came from and goes back to.
     public let allocator: Source
+    // Always nil. An unoptimised client of Swift 6.3.1 never runs the deinit of a noncopyable struct from another module
+    // where a stored property of generic type (`allocator`) leaves that instance without a reference to count.
+    private let keepsDeinit: AnyObject? = nil
 
     /// Moves a value to the heap.
     ///

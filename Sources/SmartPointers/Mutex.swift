@@ -29,11 +29,11 @@ public struct Mutex<Value>: @unchecked Sendable {
 
     /// Waits for the lock.
     ///
-    /// - Returns: The guard, which cannot outlive this handle.
-    @_lifetime(borrow self)
+    /// - Returns: The guard, which stays in the scope that asked for it and keeps the mutex alive.
+    @_lifetime(immortal)
     public func lock() -> MutexGuard<Value> {
         storage.lock()
-        return MutexGuard(storage, lockedIn: self)
+        return MutexGuard(storage)
     }
 
     /// Takes the lock if nobody holds it.
@@ -45,20 +45,22 @@ public struct Mutex<Value>: @unchecked Sendable {
         _ body: (inout Value) throws(Failure) -> Result
     ) throws(Failure) -> Result? {
         guard storage.tryLock() else { return nil }
-        var guardian = MutexGuard(storage, lockedIn: self)
+        var guardian = MutexGuard(storage)
         return try body(&guardian.value)
     }
 }
 
 /// The proof that a ``Mutex`` is locked, and the way to its value.
 ///
-/// The mutex is unlocked when the guard goes. A guard can neither be copied, nor leave the scope of its mutex, nor be
+/// The mutex is unlocked when the guard goes. A guard can neither be copied, nor leave the scope that locked, nor be
 /// sent to another thread: a POSIX mutex must be unlocked by the thread that locked it, and the compiler sees to that.
 public struct MutexGuard<Value>: ~Copyable, ~Escapable {
     private let storage: MutexStorage<Value>
 
-    @_lifetime(borrow mutex)
-    fileprivate init(_ storage: MutexStorage<Value>, lockedIn mutex: borrowing Mutex<Value>) { self.storage = storage }
+    // Immortal: the guard holds the storage itself, so that no other value has to outlive it. It is `~Escapable` to be
+    // kept out of escaping closures, the only way to another thread.
+    @_lifetime(immortal)
+    fileprivate init(_ storage: MutexStorage<Value>) { self.storage = storage }
 
     deinit { storage.unlock() }
 

@@ -142,29 +142,41 @@ private enum LogLine {
 
     static func withLine(_ event: Event, address: UInt, size: Int, _ body: (UnsafeRawBufferPointer) -> Void) {
         withUnsafeTemporaryAllocation(byteCount: capacity, alignment: 1) { buffer in
-            var end = 0
-            func append(_ text: StaticString) {
-                for offset in 0..<text.utf8CodeUnitCount {
-                    buffer[end] = text.utf8Start[offset]
-                    end += 1
-                }
-            }
-            func append(_ number: UInt, radix: UInt) {
-                var divisor: UInt = 1
-                while number / divisor >= radix { divisor *= radix }
-                while divisor > 0 {
-                    let digit = UInt8(number / divisor % radix)
-                    buffer[end] = digit < 10 ? UInt8(ascii: "0") + digit : UInt8(ascii: "a") + digit - 10
-                    end += 1
-                    divisor /= radix
-                }
-            }
-            append(event.word)
-            append(address, radix: 16)
-            append(", size ")
-            append(UInt(size), radix: 10)
-            append("\n")
-            body(UnsafeRawBufferPointer(rebasing: buffer[..<end]))
+            var writer = LineWriter(buffer: buffer)
+            writer.append(event.word)
+            writer.append(address, radix: 16)
+            writer.append(", size ")
+            writer.append(UInt(size), radix: 10)
+            writer.append("\n")
+            body(UnsafeRawBufferPointer(rebasing: buffer[..<writer.end]))
         }
+    }
+}
+
+/// Appends to a buffer of the caller's, which has the room. A struct and not closures over a variable: those would put the
+/// variable on the heap in an unoptimised build.
+private struct LineWriter {
+    let buffer: UnsafeMutableRawBufferPointer
+    private(set) var end = 0
+
+    init(buffer: UnsafeMutableRawBufferPointer) { self.buffer = buffer }
+
+    mutating func append(_ text: StaticString) {
+        for offset in 0..<text.utf8CodeUnitCount { append(text.utf8Start[offset]) }
+    }
+
+    mutating func append(_ number: UInt, radix: UInt) {
+        var divisor: UInt = 1
+        while number / divisor >= radix { divisor *= radix }
+        while divisor > 0 {
+            let digit = UInt8(number / divisor % radix)
+            append(digit < 10 ? UInt8(ascii: "0") + digit : UInt8(ascii: "a") + digit - 10)
+            divisor /= radix
+        }
+    }
+
+    private mutating func append(_ byte: UInt8) {
+        buffer.storeBytes(of: byte, toByteOffset: end, as: UInt8.self)
+        end += 1
     }
 }
