@@ -25,6 +25,7 @@ final class InlineStringHeap: ManagedBuffer<InlineStringHeap.Header, UInt8> {
         }
 
         @inline(never)
+        @_optimize(none)
         private static func prepare(_ type: any AnyObject.Type) {
             withExtendedLifetime(ObjectIdentifier(type)) {}
         }
