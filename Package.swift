@@ -88,7 +88,7 @@ let package = Package(
         tests("HeapAnalysisTests", ["HeapAnalysis", "Symbolication", "TraceReader", "TestSupport"]),
         tests("ProfileExportTests", ["ProfileExport", "HeapAnalysis", "TraceReader", "TestSupport"]),
         tests("AllocatorLabTests", ["AllocatorLab", "TestSupport"]),
-        tests("SmartPointersTests", ["SmartPointers", "TestSupport"]),
+        tests("SmartPointersTests", ["SmartPointers", "HeaptrailTags", "TestSupport"]),
         tests("CInterposerTests", ["CInterposer", "CCollector", "CTraceFormat", "TestSupport"]),
         tests("IntegrationTests", ["TestSupport"]),
     ],

@@ -36,6 +36,18 @@ public struct Mutex<Value>: @unchecked Sendable {
         return MutexGuard(storage)
     }
 
+    /// Waits for the lock and holds it while `body` runs.
+    ///
+    /// - Parameter body: Run with the value while it is locked.
+    /// - Returns: What `body` returns.
+    /// - Throws: What `body` throws; the lock is free again then.
+    public func withLock<Result, Failure: Error>(
+        _ body: (inout Value) throws(Failure) -> Result
+    ) throws(Failure) -> Result {
+        var guardian = lock()
+        return try body(&guardian.value)
+    }
+
     /// Takes the lock if nobody holds it.
     ///
     /// - Parameter body: Run with the value while it is locked.
