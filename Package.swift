@@ -66,10 +66,13 @@ let package = Package(
         library("ProfileExport", ["HeapAnalysis"]),
         library("AllocatorLab", [.product(name: "SystemPackage", package: "swift-system")]),
         library("HeaptrailTags", ["CHeaptrailTags"]),
-        library("SmartPointers", ["HeaptrailTags"]),
+        // Lifetimes: the guard of SmartPointers' Mutex cannot leave the scope that locked.
+        .target(
+            name: "SmartPointers", dependencies: ["HeaptrailTags"], path: "Sources/SmartPointers",
+            swiftSettings: swiftSettings + [.enableExperimentalFeature("Lifetimes")]),
         .executableTarget(
             name: "DemoWorkloads", dependencies: ["SmartPointers", "HeaptrailTags"], path: "Sources/DemoWorkloads",
-            exclude: ["Rust"], swiftSettings: swiftSettings),
+            exclude: ["Rust", "README.md"], swiftSettings: swiftSettings),
         .executableTarget(
             name: "heaptrail",
             dependencies: [
@@ -87,7 +90,7 @@ let package = Package(
         tests("HeapAnalysisTests", ["HeapAnalysis", "Symbolication", "TraceReader", "TestSupport"]),
         tests("ProfileExportTests", ["ProfileExport", "HeapAnalysis", "TraceReader", "TestSupport"]),
         tests("AllocatorLabTests", ["AllocatorLab", "TestSupport"]),
-        tests("SmartPointersTests", ["SmartPointers", "TestSupport"]),
+        tests("SmartPointersTests", ["SmartPointers", "HeaptrailTags", "TestSupport"]),
         tests("CInterposerTests", ["CInterposer", "CCollector", "CTraceFormat", "TestSupport"]),
         tests("IntegrationTests", ["TestSupport"]),
     ],
