@@ -8,6 +8,7 @@
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -157,6 +158,9 @@ static int descriptors_lift(const struct ht_launch_request *request, int32_t *li
     return 0;
 }
 
+// One fork at a time: the marks of one thread take away the stack that another thread's child would run on.
+static pthread_mutex_t fork_lock = PTHREAD_MUTEX_INITIALIZER;
+
 __attribute__((no_stack_protector)) static int fork_small(
     const struct parcel *parcel, const int32_t *descriptors, int report, struct ht_launch_process *process) {
     struct range *ranges = malloc(HT_LAUNCH_MAX_RANGES * sizeof *ranges);
@@ -166,17 +170,21 @@ __attribute__((no_stack_protector)) static int fork_small(
     ranges_keep(kept, (uintptr_t)__builtin_frame_address(0), (uintptr_t)__builtin_thread_pointer());
     size_t count = ranges_collect(ranges, images, kept);
 
-    sigset_t every, mask;
+    // A thread of a pool blocks signals that the program must not find blocked: it starts with none.
+    sigset_t every, mask, none;
     sigfillset(&every);
+    sigemptyset(&none);
     pthread_sigmask(SIG_SETMASK, &every, &mask);
+    pthread_mutex_lock(&fork_lock);
     ranges_advise(ranges, count, MADV_DONTFORK);
     process->started_ns = now_ns();
     errno = 0;
     // Not fork(): its handlers would lock and touch memory that the child does not have.
     long pid = syscall(SYS_clone, (long)SIGCHLD, 0L, 0L, 0L, 0L);
-    if (pid == 0) child_exec(parcel, descriptors, &mask, report);
+    if (pid == 0) child_exec(parcel, descriptors, &none, report);
     int error = pid < 0 ? errno : 0;
     ranges_advise(ranges, count, MADV_DOFORK);
+    pthread_mutex_unlock(&fork_lock);
     pthread_sigmask(SIG_SETMASK, &mask, NULL);
     free(ranges);
     process->pid = (int32_t)pid;
@@ -193,7 +201,9 @@ int32_t ht_launch_start(const struct ht_launch_request *request, struct ht_launc
     close(report[1]);
     int failure = 0;
     // The pipe closes at exec; before that it can only bring the errno of a child that could not get there.
-    if (!error && read(report[0], &failure, sizeof failure) == (ssize_t)sizeof failure) {
+    ssize_t count = 0;
+    while (!error && (count = read(report[0], &failure, sizeof failure)) < 0 && errno == EINTR) {}
+    if (!error && count == (ssize_t)sizeof failure) {
         waitpid(process->pid, NULL, 0);
         error = failure;
     }

@@ -74,7 +74,7 @@ public struct AllocatorComparison {
     private func judge(
         _ warmUps: [(outcome: RunOutcome, output: OutputFingerprint)], _ measurements: [[RunMeasurement]]
     ) throws -> Comparison {
-        let expected = warmUps.first?.outcome ?? .exited(0)
+        let expected = warmUps.lazy.map(\.outcome).first(where: \.isExit) ?? .exited(0)
         var rows: [Comparison.Row] = []
         var remarks: [Comparison.Remark] = []
         if case .exited(let status) = expected, status != 0 {
@@ -89,7 +89,7 @@ public struct AllocatorComparison {
                 remarks.append(
                     failure(
                         "\(allocator.name): \(bad.count) of \(all.count) runs \(first.words), left out of the figures"))
-            } else if warmUps[index].output != warmUps[0].output {
+            } else if warmUps[0].outcome == expected, warmUps[index].output != warmUps[0].output {
                 let remark = try outputRemark(allocator, expected: warmUps[0].output)
                 if !remarks.contains(remark) { remarks.append(remark) }
             }
