@@ -37,7 +37,8 @@ public struct Program: Equatable, Sendable {
     ///
     /// - Parameters:
     ///   - command: a path or a name to be looked up in `PATH`, then the arguments.
-    /// - Throws: `ProgramError` for a program that is missing, not executable, static, set-user-ID or for another machine.
+    /// - Throws: `ProgramError` for a program that is missing, not executable, static, set-user-ID, for another machine
+    ///   or with an allocator of its own.
     public init(finding command: [String]) throws(ProgramError) {
         let name = command.first ?? ""
         path = try Self.find(name)
@@ -79,6 +80,9 @@ public struct Program: Equatable, Sendable {
         guard image.isNative else { throw .unsuitable(name, reason: "built for another machine than the allocators") }
         guard image.hasInterpreter else {
             throw .unsuitable(name, reason: "statically linked: it carries its allocator, no other can be put under it")
+        }
+        if let entry = ELFSymbols.firstDefined(of: ELFSymbols.allocatorEntries, in: path) {
+            throw .unsuitable(name, reason: "carries its own allocator (\(entry)), so no other can be put under it")
         }
     }
 }

@@ -95,6 +95,21 @@ import Testing
         #expect(error?.description.contains("static") == true)
     }
 
+    @Test func `a program with an allocator of its own is refused, one that only calls malloc is not`() throws {
+        func program(_ definition: String) throws -> Program {
+            let source = "#include <stdlib.h>\n\(definition)\nint main(void) { free(malloc(1)); return 0; }"
+            return try Program(finding: [ProgramBuilder.build(source, language: .c, arguments: ["-fno-builtin"])])
+        }
+        _ = try program("")
+        for name in ["malloc", "_rjem_malloc", "mi_malloc"] {
+            let error = #expect(throws: ProgramError.self) {
+                try program("void *\(name)(size_t size) { static char block[64]; return size < 64 ? block : 0; }")
+            }
+            #expect(error?.exitStatus == 69)
+            #expect(error?.description.contains("(\(name))") == true)
+        }
+    }
+
     @Test func `a script is judged by its interpreter`() throws {
         let directory = try TemporaryDirectory()
         let program = try ProgramBuilder.build("int main(void) { return 0; }", language: .c, arguments: ["-static"])
