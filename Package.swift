@@ -56,6 +56,7 @@ let package = Package(
             "CDebugInfo",
             linker: [.linkedLibrary("dw"), .linkedLibrary("elf"), .linkedLibrary("iberty")]),
         cLibrary("CHeaptrailTags"),
+        cLibrary("CLaunch"),
 
         // Swift: the analyzer, one direction: TraceReader <- HeapAnalysis <- ProfileExport, AllocatorLab <- heaptrail.
         library("TraceReader", ["CTraceFormat"]),
@@ -64,7 +65,7 @@ let package = Package(
             "HeapAnalysis",
             ["TraceReader", "Symbolication", .product(name: "Collections", package: "swift-collections")]),
         library("ProfileExport", ["HeapAnalysis"]),
-        library("AllocatorLab", [.product(name: "SystemPackage", package: "swift-system")]),
+        library("AllocatorLab", ["CLaunch"]),
         library("HeaptrailTags", ["CHeaptrailTags"]),
         // Lifetimes: the guard of SmartPointers' Mutex cannot leave the scope that locked.
         .target(
