@@ -1,0 +1,180 @@
+// From a call stack to an owner, a cause and a site.
+//
+// The walk goes outwards from the allocator through the run of library frames. The innermost frame that a rule knows
+// proposes an owner; a frame further out takes over when it stands for the same value (`String` over its `Vec<u8>`,
+// `HashSet` over its `HashMap`), so the outermost of such frames decides and a container that merely copies its elements
+// does not claim them. The run ends at the first frame that no rule knows and that is no library's.
+
+public import Symbolication
+
+/// Attributes allocations by their call stacks and tags.
+///
+/// What a frame is, is decided once per distinct function and kept; the cache is shared by copies of an attributor and
+/// guarded by a lock, so an attributor may be used from several threads.
+public struct Attributor: Sendable {
+    private let classifier: FrameClassifier
+
+    /// Makes an attributor for the program at `executablePath` (nil: any module that is no shared library).
+    public init(executablePath: String?, rules: RuleSet = .builtIn) {
+        classifier = FrameClassifier(executablePath: executablePath, rules: rules)
+    }
+
+    /// Decides who owns an allocation, why it was made and where.
+    ///
+    /// - Parameters:
+    ///   - stack: The frames, innermost first, inlined ones expanded; the first is the caller of the allocator.
+    ///   - tag: What the program itself said; it decides owner and cause, and the site still comes from the frames.
+    /// - Returns: The attribution; its rule is `none` when there is neither a stack nor a tag.
+    /// - Complexity: O(frames up to the site), each a table look-up.
+    public func attribute(stack: [SymbolicatedFrame], tag: TagEvidence?) -> Attribution {
+        var walk = StackWalk()
+        for frame in stack where !walk.isFinished {
+            walk.visit(frame, classifier.classify(frame))
+        }
+        let site = walk.site
+        if let tag {
+            return Attribution(
+                owner: Owner(family: tag.family, type: tag.type, language: tag.language),
+                cause: Cause(rawValue: tag.cause) ?? .unknown, site: site, rule: "tag")
+        }
+        guard let claim = walk.claim() else {
+            return Attribution(
+                owner: Owner(family: "Unattributed", type: "unknown", language: "c"), cause: .unknown, site: site,
+                rule: "none")
+        }
+        return Attribution(
+            owner: Owner(family: claim.family, type: claim.type, language: claim.language), cause: claim.cause,
+            site: site, rule: claim.rule)
+    }
+}
+
+/// A frame's claim to own what it allocates.
+struct Claim: Sendable, Hashable {
+    var family: String
+    var type: String
+    var language: String
+    var cause: Cause
+    var rule: String
+    var over: [String] = []
+    var overAll = false
+    var isWeak = false
+
+    /// Whether this claim, of a frame further out, takes over from an inner one.
+    func takesOver(_ inner: Claim) -> Bool {
+        if overAll || inner.isWeak { return true }
+        if isWeak { return false }
+        if type == inner.type || over.contains(where: inner.type.hasPrefix) { return true }
+        return family == inner.family && (Self.isBare(type, of: inner.type) || Self.isBare(inner.type, of: type))
+    }
+
+    /// This claim after taking over: an inner claim that knows the arguments of the same type lends them.
+    func takingOver(_ inner: Claim) -> Claim {
+        guard Self.isBare(type, of: inner.type) else { return self }
+        var result = self
+        result.type = inner.type
+        return result
+    }
+
+    /// Whether `general` is `specific` without its arguments, or with unknown ones: `Array` and `Vec<_>`.
+    private static func isBare(_ general: String, of specific: String) -> Bool {
+        guard general != specific, let open = specific.firstIndex(of: "<") else { return false }
+        let head = specific[..<open]
+        guard general.hasPrefix(head) else { return false }
+        let rest = general.dropFirst(head.count)
+        return rest.isEmpty || rest.allSatisfy { "<_, >".contains($0) }
+    }
+}
+
+/// The state of one walk outwards along a stack.
+struct StackWalk {
+    private var owner: Claim?
+    private var runEnded = false
+    private var isContested = false
+    private var firstUnknown: ClassifiedFrame?
+    private var direct: ClassifiedFrame?
+    private var directRunOpen = true
+    private var candidateSite: Site?
+    private(set) var isFinished = false
+    private var foundSite: Site?
+
+    /// The innermost frame of user code.
+    var site: Site? { foundSite ?? candidateSite }
+
+    /// Takes the next frame outwards.
+    mutating func visit(_ frame: SymbolicatedFrame, _ kind: ClassifiedFrame) {
+        if !runEnded { takeEvidence(kind) }
+        switch kind.origin {
+        case .user where !kind.isGenerated:
+            foundSite = Site(function: kind.display, file: kind.sourceFile, line: frame.line == 0 ? nil : frame.line)
+            isFinished = true
+        case .executable where candidateSite == nil && !kind.isRuleMatched:
+            candidateSite = Site(function: kind.display)
+        default: break
+        }
+    }
+
+    private mutating func takeEvidence(_ kind: ClassifiedFrame) {
+        if let claim = kind.claim {
+            guard let inner = owner else {
+                if direct == nil || claim.overAll { owner = claim }
+                return
+            }
+            if claim.takesOver(inner), !isContested || claim.overAll {
+                owner = claim.takingOver(inner)
+            } else {
+                isContested = true
+            }
+            return
+        }
+        if kind.isRuleMatched { return }
+        if firstUnknown == nil { firstUnknown = kind }
+        if kind.origin == .standardLibrary {
+            // A standard library's function that no rule knows is part of the run, but no name of its own.
+            if owner == nil, kind.spelling == .c { extendDirect(kind) }
+            return
+        }
+        if owner == nil || owner?.isWeak == true { extendDirect(kind) }
+        if kind.origin != .system, !(direct?.needsOutwardName(kind) ?? false) { runEnded = true }
+    }
+
+    /// The caller of the allocator where no rule applies, one level up past wrappers and through libc's insides.
+    private mutating func extendDirect(_ kind: ClassifiedFrame) {
+        guard let current = direct else {
+            direct = kind
+            return
+        }
+        guard directRunOpen else { return }
+        if current.library == kind.library, current.needsOutwardName(kind) {
+            if !kind.isUnnamed { direct = kind }
+        } else if current.origin == .system, kind.origin == .system {
+            if !kind.isUnnamed { direct = kind }
+        } else {
+            directRunOpen = false
+        }
+    }
+
+    /// What the evidence amounts to.
+    func claim() -> Claim? {
+        if let owner {
+            let caller = (firstUnknown ?? direct)
+            guard owner.isWeak || owner.type.contains("{") else { return owner }
+            var result = owner
+            if let className = caller?.initializedClass, owner.type.contains("{object}") {
+                result.family = "Class"
+                result.type = className
+                result.cause = .construct
+                result.rule = "swift.class.init"
+                return result
+            }
+            let name = caller?.display ?? "unknown"
+            result.type = result.type.replacing("{object}", with: "object in \(name)")
+                .replacing("{caller}", with: name)
+            return result
+        }
+        guard let direct else { return nil }
+        let function = direct.isUnnamed ? "unknown" : direct.display
+        return Claim(
+            family: "C", type: "\(direct.library): \(function)", language: direct.spelling.language, cause: .unknown,
+            rule: "c.caller")
+    }
+}

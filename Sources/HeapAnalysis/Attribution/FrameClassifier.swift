@@ -1,0 +1,124 @@
+// What one frame is: whose code, what claim it makes, how it is shown. Decided once per distinct function.
+
+internal import Symbolication
+internal import Synchronization
+
+/// A frame as the walk sees it.
+struct ClassifiedFrame: Sendable {
+    var spelling: Spelling
+    var origin: CodeOrigin
+    var claim: Claim?
+    /// Whether a rule knows the frame, be it as an owner or as plumbing.
+    var isRuleMatched: Bool
+    /// Whether the compiler made the function, so that no user would look for it.
+    var isGenerated: Bool
+    var isUnnamed: Bool
+    var isWrapper: Bool
+    var display: String
+    var library: String
+    var sourceFile: String?
+    var initializedClass: String?
+
+    /// Whether this frame's name says too little, so that `outer`, of the same library, names the allocation better.
+    func needsOutwardName(_ outer: ClassifiedFrame) -> Bool {
+        library == outer.library && (isUnnamed || isWrapper || origin == .system) && spelling != .swift
+    }
+}
+
+/// Classifies frames and remembers the answers.
+final class FrameClassifier: Sendable {
+    private struct Key: Hashable {
+        let function: String
+        let linkageName: String
+        let file: String?
+        let hasLine: Bool
+        let arguments: [String]
+        let module: String
+    }
+
+    private let executablePath: String?
+    private let rules: RuleSet
+    private let known = Mutex<[Key: ClassifiedFrame]>([:])
+
+    init(executablePath: String?, rules: RuleSet) {
+        self.executablePath = executablePath
+        self.rules = rules
+    }
+
+    /// What the frame is. O(1) for a function seen before, else O(rules that share the name's beginning).
+    func classify(_ frame: SymbolicatedFrame) -> ClassifiedFrame {
+        let key = Key(
+            function: frame.function, linkageName: frame.linkageName, file: frame.file,
+            hasLine: (frame.line ?? 0) != 0, arguments: frame.templateArguments, module: frame.modulePath)
+        if let answer = known.withLock({ $0[key] }) { return answer }
+        let answer = decide(frame)
+        known.withLock { $0[key] = answer }
+        return answer
+    }
+
+    private func decide(_ frame: SymbolicatedFrame) -> ClassifiedFrame {
+        let spelling = Spelling(of: frame)
+        let name = spelling.canonical(frame.function)
+        var origin = CodeOrigin(of: frame, spelling: spelling, name: name, executablePath: executablePath)
+        var match: (rule: RuleSet.Rule, captures: [String: String])?
+        if origin != .user {
+            match = rules.firstMatch(
+                name, spelling: spelling, isCopyConstructor: Self.isCopyConstructor(frame.linkageName))
+            if match != nil, origin == .executable { origin = .standardLibrary }
+        }
+        let library = Library.name(ofModule: frame.modulePath)
+        if library == "libheaptrail" { match = match ?? (RuleSet.Rule(name: "recorder", isSkip: true), [:]) }
+        let isUnnamed = frame.function.isEmpty || frame.function.hasPrefix("0x")
+        let file = frame.file.flatMap { $0.isEmpty || $0.hasPrefix("<") ? nil : $0 }
+        return ClassifiedFrame(
+            spelling: spelling, origin: origin,
+            claim: match.flatMap { claim(of: $0.rule, captures: $0.captures, frame: frame, spelling: spelling) },
+            isRuleMatched: match != nil, isGenerated: Self.isGenerated(frame, spelling: spelling), isUnnamed: isUnnamed,
+            isWrapper: spelling == .c && CName.isAllocatorWrapper(name),
+            display: display(frame, spelling: spelling, name: name), library: library, sourceFile: file,
+            initializedClass: spelling == .swift ? SwiftFrameName.initializedClass(frame.function) : nil)
+    }
+
+    private func claim(
+        of rule: RuleSet.Rule, captures: [String: String], frame: SymbolicatedFrame, spelling: Spelling
+    ) -> Claim? {
+        guard !rule.isSkip else { return nil }
+        let resolver = TypeResolver(spelling: spelling, captures: captures, arguments: frame.templateArguments)
+        return Claim(
+            family: rule.family, type: resolver.resolve(rule.type), language: rule.language ?? spelling.language,
+            cause: rule.cause, rule: rule.name, over: rule.over.map { resolver.resolve($0) }, overAll: rule.overAll,
+            isWeak: rule.isWeak)
+    }
+
+    private func display(_ frame: SymbolicatedFrame, spelling: Spelling, name: String) -> String {
+        switch spelling {
+        case .rust:
+            var shown = RustName.display(frame.function)
+            while shown.hasSuffix("::{closure}") { shown.removeLast("::{closure}".count) }
+            return shown
+        case .swift: return SwiftFrameName.display(frame.function)
+        case .cxx, .c: return name
+        }
+    }
+
+    /// Whether a mangled C++ name is a constructor whose only parameter is a constant reference to its own type:
+    /// `…C2ERKS3_`.
+    private static func isCopyConstructor(_ linkageName: String) -> Bool {
+        guard linkageName.hasSuffix("_"), linkageName.hasPrefix("_Z") else { return false }
+        for mark in ["C1ERKS", "C2ERKS"] {
+            guard let found = linkageName.ranges(of: mark).last else { continue }
+            let rest = linkageName[found.upperBound...].dropLast()
+            if rest.count <= 2, rest.allSatisfy({ $0.isNumber || $0.isUppercase }) { return true }
+        }
+        return false
+    }
+
+    private static func isGenerated(_ frame: SymbolicatedFrame, spelling: Spelling) -> Bool {
+        guard spelling == .swift else { return false }
+        guard (frame.line ?? 0) == 0 else { return false }
+        let name = frame.function
+        return name.contains("__allocating_init") || name.contains("protocol witness") || name.contains("thunk")
+            || name.hasPrefix("outlined ") || name.hasPrefix("merged ") || name.contains("accessor for")
+            || name.contains("$main") || name.hasPrefix("lazy protocol") || name.hasPrefix("partial apply")
+    }
+}

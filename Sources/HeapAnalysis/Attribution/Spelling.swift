@@ -1,0 +1,75 @@
+// How the names of frames are written, and the one form of each that rules are matched against.
+//
+// A canonical name has no hashes, clone suffixes, closure numbers, ABI tags, allocator arguments or inline namespaces,
+// and the two Rust manglings are written alike; the original name stays in the frame.
+
+import Symbolication
+
+/// The spelling of a function name; each has its own table of rules.
+enum Spelling: String, Sendable, Hashable {
+    case rust
+    case cxx = "c++"
+    case swift
+    case c
+
+    /// The spelling of a frame's name, from its mangling before its compilation unit's language.
+    init(of frame: SymbolicatedFrame) {
+        let link = frame.linkageName
+        if link.hasPrefix("_R") || frame.language == .rust && !link.isEmpty && link.hasPrefix("_ZN") {
+            self = .rust
+        } else if link.hasPrefix("_Z") {
+            self = frame.language == .rust ? .rust : .cxx
+        } else if link.hasPrefix("$s") || link.hasPrefix("$S") || link.hasPrefix("_$s") || link.hasPrefix("$e") {
+            self = .swift
+        } else {
+            switch frame.language {
+            case .rust: self = frame.function.contains("::") ? .rust : .c
+            case .cxx: self = frame.function.contains("::") || frame.function.contains("<") ? .cxx : .c
+            case .swift: self = .c
+            case .c, .unknown: self = frame.function.contains("::") ? .cxx : .c
+            }
+        }
+    }
+
+    /// The name of this spelling's language in reports.
+    var language: String { rawValue }
+
+    /// The canonical form of a name of this spelling.
+    func canonical(_ name: String) -> String {
+        switch self {
+        case .rust: RustName.canonical(name)
+        case .cxx: CxxName.canonical(name)
+        case .swift: SwiftFrameName.canonical(name)
+        case .c: CName.canonical(name)
+        }
+    }
+
+    /// A type as reports show it.
+    func cleanType(_ type: String) -> String {
+        switch self {
+        case .rust: RustName.cleanType(type)
+        case .cxx: CxxName.cleanType(type)
+        case .swift, .c: type
+        }
+    }
+}
+
+/// Names of C functions.
+enum CName {
+    /// Drops clone suffixes (`.isra.0`, `.cold`) and a symbol version.
+    static func canonical(_ name: String) -> String {
+        var end = name.endIndex
+        if let version = name.dropFirst().firstIndex(of: "@") { end = version }
+        if let dot = name.dropFirst().firstIndex(of: "."), dot < end { end = dot }
+        return String(name[..<end])
+    }
+
+    /// Whether a function only hands a request on to the allocator, such as `xmalloc` or `PyMem_RawRealloc`.
+    static func isAllocatorWrapper(_ name: String) -> Bool {
+        let lower = name.lowercased()
+        if ["malloc", "calloc", "realloc", "zalloc"].contains(where: lower.contains) { return true }
+        var stem = lower[...]
+        while let last = stem.last, last == "_" || last.isNumber { stem = stem.dropLast() }
+        return ["strdup", "strndup", "memdup"].contains(where: stem.hasSuffix)
+    }
+}
