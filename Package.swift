@@ -48,10 +48,13 @@ let package = Package(
     targets: [
         // C: the format both sides share, the recorder's two halves, the debug-information shim, the public tag header.
         cLibrary("CTraceFormat", exclude: ["FORMAT.md"]),
-        cLibrary("CCollector", ["CTraceFormat"]),
+        cLibrary("CCollector", ["CTraceFormat"], extra: [.headerSearchPath(".")]),
         cLibrary(
             "CInterposer", ["CTraceFormat", "CCollector"], exclude: ["hooks", "README.md"],
-            extra: [.unsafeFlags(["-fno-omit-frame-pointer"])]),
+            extra: [
+                .headerSearchPath("../CCollector"), .headerSearchPath("."),
+                .unsafeFlags(["-fno-omit-frame-pointer"]),
+            ]),
         cLibrary(
             "CDebugInfo",
             linker: [.linkedLibrary("dw"), .linkedLibrary("elf"), .linkedLibrary("iberty")]),
@@ -64,7 +67,7 @@ let package = Package(
         library(
             "HeapAnalysis",
             ["TraceReader", "Symbolication", .product(name: "Collections", package: "swift-collections")]),
-        library("ProfileExport", ["HeapAnalysis"]),
+        library("ProfileExport", ["HeapAnalysis", "Symbolication"]),
         library("AllocatorLab", ["CLaunch"]),
         library("HeaptrailTags", ["CHeaptrailTags"]),
         // Lifetimes: the guard of SmartPointers' Mutex cannot leave the scope that locked.
@@ -89,7 +92,7 @@ let package = Package(
         tests("TraceReaderTests", ["TraceReader", "CTraceFormat", "TestSupport"], exclude: ["Golden"]),
         tests("SymbolicationTests", ["Symbolication", "TestSupport"], exclude: ["Fixtures"]),
         tests("HeapAnalysisTests", ["HeapAnalysis", "Symbolication", "TraceReader", "TestSupport"]),
-        tests("ProfileExportTests", ["ProfileExport", "HeapAnalysis", "TraceReader", "TestSupport"]),
+        tests("ProfileExportTests", ["ProfileExport", "HeapAnalysis", "Symbolication", "TraceReader", "TestSupport"]),
         tests("AllocatorLabTests", ["AllocatorLab", "TestSupport"]),
         tests("SmartPointersTests", ["SmartPointers", "HeaptrailTags", "TestSupport"]),
         tests("CInterposerTests", ["CInterposer", "CCollector", "CTraceFormat", "TestSupport"]),

@@ -3,7 +3,8 @@ import ArgumentParser
 
 struct CollectCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "collect", abstract: "Collects for a program that preloaded the library itself.", shouldDisplay: false)
+        commandName: "collect", abstract: "Collects for a program that preloaded the library itself.",
+        shouldDisplay: false)
 
     @Option var regionFd: Int32
     @Option var pid: Int32

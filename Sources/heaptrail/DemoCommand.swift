@@ -4,7 +4,8 @@ import Foundation
 
 struct DemoCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "demo", abstract: "Records demo workloads (all of them, or those named) and reports who owned their heap.")
+        commandName: "demo",
+        abstract: "Records demo workloads (all of them, or those named) and reports who owned their heap.")
 
     @Option(help: "Run on this allocator: glibc, jemalloc, mimalloc, tcmalloc or a library's path.")
     var allocator = "glibc"
@@ -21,12 +22,13 @@ struct DemoCommand: ParsableCommand {
         for name in names.isEmpty ? ["all"] : names {
             let trace = "\(folder)/\(name.replacingOccurrences(of: "/", with: "_")).trace"
             let recorder = Recorder(
-                executable: executable, arguments: ["heaptrail-demo", name], output: trace, allocator: allocator, allocatorPath: allocatorPath)
+                executable: executable, arguments: ["heaptrail-demo", name], output: trace, allocator: allocator,
+                allocatorPath: allocatorPath)
             let summary = try recorder.run()
-            guard summary.result.status == 0 else {
-                throw Failure(.failedCheck, "the workload '\(name)' failed; see: heaptrail-demo list")
+            guard summary.succeeded else {
+                throw Failure(status: .failed, "the workload '\(name)' failed; see: heaptrail-demo list")
             }
-            var report = try ReportCommand.parse([trace])
+            let report = try ReportCommand.parse([trace])
             try report.run()
         }
     }

@@ -1,22 +1,38 @@
-// How the command line fails: one line that says what, where, and what to type, with the exit status of sysexits(3) that scripts can tell apart.
+// How a command fails: one line (what, where, and what to type) and an exit status.
+internal import ArgumentParser
 
-/// The tool's exit statuses.
+/// The exit statuses of this tool beside 0 and the parser's own 64 for bad usage.
 enum ExitStatus: Int32 {
-    case failedCheck = 1
+    /// A check failed.
+    case failed = 1
+    /// Bad usage.
     case usage = 64
-    case badData = 65
-    case missingFile = 66
-    case cannotRecord = 69
+    /// Bad data.
+    case data = 65
+    /// A missing file.
+    case noInput = 66
+    /// Something that cannot be recorded.
+    case unavailable = 69
+    /// An output that cannot be created, or exists.
     case cannotCreate = 73
 }
 
-/// An error that ends the tool.
 struct Failure: Error {
     var status: ExitStatus
-    var message: String
+    var line: String
 
-    init(_ status: ExitStatus, _ message: String) {
+    init(status: ExitStatus, _ line: String) {
         self.status = status
-        self.message = message
+        self.line = line
+    }
+
+    /// Runs a command's body: a failure becomes its line on standard error and its exit status.
+    static func reported(_ body: () throws(Failure) -> Void) throws {
+        do {
+            try body()
+        } catch {
+            Terminal.tell(error.line)
+            throw ExitCode(error.status.rawValue)
+        }
     }
 }

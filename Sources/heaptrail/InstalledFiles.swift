@@ -6,18 +6,23 @@ enum InstalledFiles {
     static var folder: String {
         var path = [CChar](repeating: 0, count: 4096)
         let count = readlink("/proc/self/exe", &path, path.count - 1)
-        let text = count > 0 ? String(decoding: path[..<count].map(UInt8.init(bitPattern:)), as: UTF8.self) : CommandLine.arguments[0]
+        let text =
+            count > 0
+            ? String(decoding: path[..<count].map(UInt8.init(bitPattern:)), as: UTF8.self) : CommandLine.arguments[0]
         return text.split(separator: "/", omittingEmptySubsequences: false).dropLast().joined(separator: "/")
     }
 
     /// The library that is preloaded.
     static func preload() throws -> String {
-        try find(["libheaptrail.so", "../lib/heaptrail/libheaptrail.so"], hint: "build it with: scripts/build-interposer")
+        try find(
+            ["libheaptrail.so", "../lib/heaptrail/libheaptrail.so"], hint: "build it with: scripts/build-interposer")
     }
 
     /// The demo workloads' executable.
     static func demo() throws -> String {
-        try find(["heaptrail-demo", "../lib/heaptrail/heaptrail-demo"], hint: "build it with: swift build -c release --product heaptrail-demo")
+        try find(
+            ["heaptrail-demo", "../lib/heaptrail/heaptrail-demo"],
+            hint: "build it with: swift build -c release --product heaptrail-demo")
     }
 
     private static func find(_ places: [String], hint: String) throws -> String {
@@ -25,6 +30,6 @@ enum InstalledFiles {
             let path = folder + "/" + place
             if access(path, R_OK) == 0 { return path }
         }
-        throw Failure(.missingFile, "\(places[0]) is not beside \(folder)/heaptrail; \(hint)")
+        throw Failure(status: .noInput, "\(places[0]) is not beside \(folder)/heaptrail; \(hint)")
     }
 }

@@ -1,4 +1,5 @@
 // What a program file is, as far as recording it goes: found on PATH, read up to its program headers, and refused with the reason where a preload cannot reach it.
+internal import CCollector
 import Foundation
 
 /// An executable that the recorder can preload into, or a script whose interpreter is one.
@@ -8,7 +9,9 @@ struct ProgramFile {
     /// Finds `name` as the shell would.
     /// - Throws: `Failure` 66 when there is no such program, 69 when it is none.
     static func find(_ name: String) throws -> ProgramFile {
-        if name.isEmpty { throw Failure(.usage, "no program given; try: heaptrail record -- PROGRAM [ARGUMENT ...]") }
+        if name.isEmpty {
+            throw Failure(status: .usage, "no program given; try: heaptrail record -- PROGRAM [ARGUMENT ...]")
+        }
         if name.contains("/") {
             try requireExecutable(name)
             return ProgramFile(path: name)
@@ -18,7 +21,8 @@ struct ProgramFile {
             let path = (folder.isEmpty ? "." : String(folder)) + "/" + name
             if access(path, X_OK) == 0, !isFolder(path) { return ProgramFile(path: path) }
         }
-        throw Failure(.missingFile, "no program '\(name)' on PATH; give its path, as in: heaptrail record -- ./\(name)")
+        throw Failure(
+            status: .noInput, "no program '\(name)' on PATH; give its path, as in: heaptrail record -- ./\(name)")
     }
 
     private static func isFolder(_ path: String) -> Bool {
@@ -27,9 +31,11 @@ struct ProgramFile {
     }
 
     private static func requireExecutable(_ path: String) throws {
-        if access(path, F_OK) != 0 { throw Failure(.missingFile, "no such program: \(path)") }
-        if isFolder(path) { throw Failure(.cannotRecord, "\(path) is a folder, not a program") }
-        if access(path, X_OK) != 0 { throw Failure(.cannotRecord, "\(path) is not executable; try: chmod +x \(path)") }
+        if access(path, F_OK) != 0 { throw Failure(status: .noInput, "no such program: \(path)") }
+        if isFolder(path) { throw Failure(status: .unavailable, "\(path) is a folder, not a program") }
+        if access(path, X_OK) != 0 {
+            throw Failure(status: .unavailable, "\(path) is not executable; try: chmod +x \(path)")
+        }
     }
 
     /// Refuses what a preload cannot reach: set-user-id and capability programs, static ones, other architectures and C libraries, and programs that bring
@@ -45,7 +51,7 @@ struct ProgramFile {
         if head.starts(with: Data("#!".utf8)) {
             guard depth < 4, let interpreter = Self.interpreter(of: head) else { return }
             if access(interpreter, F_OK) != 0 {
-                throw Failure(.missingFile, "\(path) is a script for \(interpreter), which does not exist")
+                throw Failure(status: .noInput, "\(path) is a script for \(interpreter), which does not exist")
             }
             try ProgramFile(path: interpreter).requireRecordable(depth: depth + 1)
             return
@@ -53,20 +59,26 @@ struct ProgramFile {
         guard head.starts(with: [0x7f, 0x45, 0x4c, 0x46]) else { return }  // a script without #!: the shell runs it
         switch ElfFacts(head: head) {
         case .damaged:
-            throw Failure(.cannotRecord, "\(path) is a damaged ELF file")
+            throw Failure(status: .unavailable, "\(path) is a damaged ELF file")
         case .foreign(let what):
-            throw Failure(.cannotRecord, "\(path) is \(what); Heaptrail records 64-bit x86-64 programs")
+            throw Failure(status: .unavailable, "\(path) is \(what); Heaptrail records 64-bit x86-64 programs")
         case .program(nil):
-            throw Failure(.cannotRecord, "\(path) is statically linked: it loads no libraries, so none can be preloaded; link it dynamically to record it")
+            throw Failure(
+                status: .unavailable,
+                "\(path) is statically linked: it loads no libraries, so none can be preloaded; link it dynamically to record it"
+            )
         case .program(let loader?):
             if !loader.contains("ld-linux") {
-                throw Failure(.cannotRecord, "\(path) is built for another C library (\(loader)); Heaptrail records glibc programs")
+                throw Failure(
+                    status: .unavailable,
+                    "\(path) is built for another C library (\(loader)); Heaptrail records glibc programs")
             }
         }
         if let names = AllocatorSymbols.definedInside(path) {
             throw Failure(
-                .cannotRecord,
-                "\(path) carries its own allocator (it defines \(names)), which a preload does not see; build it with the system allocator to record it")
+                status: .unavailable,
+                "\(path) carries its own allocator (it defines \(names)), which a preload does not see; build it with the system allocator to record it"
+            )
         }
     }
 
@@ -77,13 +89,17 @@ struct ProgramFile {
         let setGroup = facts.st_mode & S_ISGID != 0 && facts.st_gid != getegid()
         if setUser || setGroup {
             throw Failure(
-                .cannotRecord, "\(path) runs with another user's rights (set-user-id), so the loader ignores preloads; run it as that user to record it")
+                status: .unavailable,
+                "\(path) runs with another user's rights (set-user-id), so the loader ignores preloads; run it as that user to record it"
+            )
         }
         if facts.st_mode & S_ISUID != 0, getuid() != geteuid() {
-            throw Failure(.cannotRecord, "\(path) is set-user-id and the loader ignores preloads")
+            throw Failure(status: .unavailable, "\(path) is set-user-id and the loader ignores preloads")
         }
-        if getxattr(path, "security.capability", nil, 0) > 0, geteuid() != 0 {
-            throw Failure(.cannotRecord, "\(path) has file capabilities, so the loader ignores preloads; record a copy without them")
+        if ht_has_capabilities(path), geteuid() != 0 {
+            throw Failure(
+                status: .unavailable,
+                "\(path) has file capabilities, so the loader ignores preloads; record a copy without them")
         }
     }
 
@@ -125,7 +141,8 @@ enum ElfFacts {
         }
         for index in 0..<count {
             let entry = table + index * size
-            guard let kind = integer(entry, 4), let offset = integer(entry + 8, 4), let length = integer(entry + 32, 4) else {
+            guard let kind = integer(entry, 4), let offset = integer(entry + 8, 4), let length = integer(entry + 32, 4)
+            else {
                 self = .damaged
                 return
             }

@@ -1,8 +1,7 @@
 // heaptrail record: runs a program under the preload and collects its trace. The program's output, input and exit status stay its own; the summary goes to
 // standard error.
-import AllocatorLab
+internal import AllocatorLab
 import ArgumentParser
-import CCollector
 import Foundation
 
 enum TraceFormat: String, ExpressibleByArgument, CaseIterable {
@@ -18,7 +17,9 @@ struct RecordCommand: ParsableCommand {
         commandName: "record", abstract: "Runs a program and records its heap allocations.",
         usage: "heaptrail record [-o FILE] [OPTIONS] -- PROGRAM [ARGUMENT ...]")
 
-    @Option(name: [.short, .customLong("output")], help: "The trace to write (default: heaptrail.PROGRAM.PID.trace; - for standard output).")
+    @Option(
+        name: [.short, .customLong("output")],
+        help: "The trace to write (default: heaptrail.PROGRAM.PID.trace; - for standard output).")
     var output: String?
 
     @Flag(help: "Overwrite an existing trace.")
@@ -52,13 +53,15 @@ struct RecordCommand: ParsableCommand {
     func run() throws {
         let arguments = command.first == "--" ? Array(command.dropFirst()) : command
         guard let name = arguments.first else {
-            throw Failure(.usage, "no program given; try: heaptrail record -- PROGRAM [ARGUMENT ...]")
+            throw Failure(status: .usage, "no program given; try: heaptrail record -- PROGRAM [ARGUMENT ...]")
         }
         let program = try ProgramFile.find(name)
         try program.requireRecordable()
         let recorder = Recorder(
-            executable: program.path, arguments: arguments, output: outputPath(of: name), force: force, allocator: allocator,
-            allocatorPath: try AllocatorChoice.path(of: allocator), noStacks: noStacks, maxDepth: maxDepth, follow: follow,
+            executable: program.path, arguments: arguments, output: outputPath(of: name), force: force,
+            allocator: allocator,
+            allocatorPath: try AllocatorChoice.path(of: allocator), noStacks: noStacks, maxDepth: maxDepth,
+            follow: follow,
             drop: whenFull == .drop, text: format == .text)
         let summary = try recorder.run()
         summary.print(program: name)
@@ -79,9 +82,11 @@ enum AllocatorChoice {
     /// - Throws: `Failure` 69 when the allocator is not installed, 64 for a name that is none.
     static func path(of name: String) throws -> String {
         do {
-            return try AllocatorCatalogue.resolve(name) ?? ""
-        } catch let error {
-            throw Failure(ExitStatus(rawValue: error.exitStatus) ?? .cannotRecord, error.description)
+            return try AllocatorCatalogue().resolve(name).libraryPath ?? ""
+        } catch AllocatorError.unknown(let name) {
+            throw Failure(status: .usage, "\(AllocatorError.unknown(name))")
+        } catch {
+            throw Failure(status: .unavailable, "\(error)")
         }
     }
 }

@@ -40,8 +40,10 @@ struct Recorder {
     }
 
     private func withRequest<R>(library: String, _ body: (UnsafePointer<ht_collect_request>) -> R) -> R {
-        let texts = [output ?? "", executable, library, allocatorPath, allocator, Heaptrail.version].map { strdup($0)! }
-        var argv = arguments.map { strdup($0) } + [nil]
+        let strings: [String] = [output ?? "", executable, library, allocatorPath, allocator, Heaptrail.version]
+        let texts = strings.map { strdup($0)! }
+        var argv: [UnsafeMutablePointer<CChar>?] = arguments.map { strdup($0) }
+        argv.append(nil)
         defer {
             texts.forEach { free($0) }
             argv.forEach { free($0) }
@@ -65,21 +67,24 @@ struct Recorder {
         }
     }
 
-    private static func check(_ outcome: ht_collect_outcome, _ result: ht_collect_result, output: String?, program: String) throws {
+    private static func check(
+        _ outcome: ht_collect_outcome, _ result: ht_collect_result, output: String?, program: String
+    ) throws {
         let reason = String(cString: strerror(result.error))
         switch outcome {
         case HT_COLLECT_OK:
             return
         case HT_COLLECT_NO_PROGRAM:
-            throw Failure(result.error == ENOENT ? .missingFile : .cannotRecord, "cannot run \(program): \(reason)")
+            throw Failure(status: result.error == ENOENT ? .noInput : .unavailable, "cannot run \(program): \(reason)")
         case HT_COLLECT_NO_OUTPUT where result.error == EEXIST:
-            throw Failure(.cannotCreate, "\(output ?? "") exists; choose another with -o, or overwrite it with --force")
+            throw Failure(
+                status: .cannotCreate, "\(output ?? "") exists; choose another with -o, or overwrite it with --force")
         case HT_COLLECT_NO_OUTPUT:
-            throw Failure(.cannotCreate, "cannot create \(output ?? ""): \(reason)")
+            throw Failure(status: .cannotCreate, "cannot create \(output ?? ""): \(reason)")
         case HT_COLLECT_NO_PROCESS:
-            throw Failure(.cannotRecord, "cannot start a process for \(program): \(reason)")
+            throw Failure(status: .unavailable, "cannot start a process for \(program): \(reason)")
         default:
-            throw Failure(.cannotRecord, "cannot make the shared memory that recording needs: \(reason)")
+            throw Failure(status: .unavailable, "cannot make the shared memory that recording needs: \(reason)")
         }
     }
 }
@@ -90,6 +95,9 @@ struct RecordingSummary {
     var output: String?
     var isText: Bool
 
+    /// Whether the program exited with status 0.
+    var succeeded: Bool { result.status == 0 }
+
     /// A few lines on standard error.
     func print(program: String) {
         var lines: [String] = []
@@ -97,20 +105,35 @@ struct RecordingSummary {
             lines.append("warning: nothing was recorded: \(program) did not load the preload")
         } else if !isText || output != nil {
             let size = isText ? "" : ", \(ByteText.short(result.bytes_written))"
-            lines.append("recorded \(result.allocations) allocations and \(result.frees) frees of \(program) in \(output ?? "standard error")\(size)")
+            lines.append(
+                "recorded \(result.allocations) allocations and \(result.frees) frees of \(program) in \(output ?? "standard error")\(size)"
+            )
         }
         let lost = result.lost_allocations + result.lost_frees
-        if lost > 0 { lines.append("warning: \(lost) events were lost (\(result.lost_allocations) allocations, \(result.lost_frees) frees)") }
+        if lost > 0 {
+            lines.append(
+                "warning: \(lost) events were lost (\(result.lost_allocations) allocations, \(result.lost_frees) frees)"
+            )
+        }
         if result.write_error != 0 {
-            lines.append("warning: the trace could not be written on: \(String(cString: strerror(Int32(result.write_error)))); it ends there")
+            lines.append(
+                "warning: the trace could not be written on: \(String(cString: strerror(Int32(result.write_error)))); it ends there"
+            )
         } else if result.off_reason != 0 {
             lines.append("warning: recording turned itself off before the program ended (reason \(result.off_reason))")
         }
-        if result.exec_pending { lines.append("warning: the program then executed another one that could not be recorded") }
-        if result.unfollowed > 0 {
-            lines.append("\(result.unfollowed) child process\(result.unfollowed == 1 ? " was" : "es were") not recorded; --follow records children, too")
+        if result.exec_pending {
+            lines.append("warning: the program then executed another one that could not be recorded")
         }
-        if result.followed > 0 { lines.append("\(result.followed) child process\(result.followed == 1 ? "" : "es") recorded in \(output ?? "").PID") }
+        if result.unfollowed > 0 {
+            lines.append(
+                "\(result.unfollowed) child process\(result.unfollowed == 1 ? " was" : "es were") not recorded; --follow records children, too"
+            )
+        }
+        if result.followed > 0 {
+            lines.append(
+                "\(result.followed) child process\(result.followed == 1 ? "" : "es") recorded in \(output ?? "").PID")
+        }
         if result.attached, !isText, let output, output != "-" { lines.append("next: heaptrail report \(output)") }
         FileHandle.standardError.write(Data(lines.map { "heaptrail: \($0)\n" }.joined().utf8))
     }
@@ -138,6 +161,8 @@ enum ByteText {
             value /= 1024
             unit += 1
         }
-        return unit == 0 ? "\(bytes) B" : String(format: value < 10 ? "%.2f %@" : value < 100 ? "%.1f %@" : "%.0f %@", value, units[unit])
+        return unit == 0
+            ? "\(bytes) B"
+            : String(format: value < 10 ? "%.2f %@" : value < 100 ? "%.1f %@" : "%.0f %@", value, units[unit])
     }
 }
