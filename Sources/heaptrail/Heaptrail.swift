@@ -1,16 +1,29 @@
 // The command line: one file a subcommand. Bad usage is one line on standard error, as every other failure is.
 internal import ArgumentParser
+import Foundation
 
 @main
 struct Heaptrail: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "heaptrail",
         abstract: "Records a program's heap allocations and shows which types own them, why, and what would change it.",
-        subcommands: [ReportCommand.self, ExportCommand.self])
+        version: "heaptrail \(version)",
+        subcommands: [
+            RecordCommand.self, ReportCommand.self, CompareCommand.self, ExportCommand.self, DemoCommand.self,
+            VersionCommand.self, CollectCommand.self,
+        ])
+
+    /// The tool's version, written into every trace.
+    static let version = "0.1.0"
 
     static func main() {
+        // A pipe that closes early (| head) ends the output, not the tool with a signal's status.
+        signal(SIGPIPE, SIG_IGN)
         do {
             try run(parsed: try parseAsRoot())
+        } catch let failure as Failure {
+            Terminal.tell(failure.line)
+            exit(withError: ExitCode(failure.status.rawValue))
         } catch {
             fail(error)
         }
@@ -44,5 +57,14 @@ struct Heaptrail: ParsableCommand {
         }
         while text.last == "." { text.removeLast() }
         return text
+    }
+}
+
+/// Prints the version.
+struct VersionCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(commandName: "version", abstract: "Prints the version.")
+
+    func run() {
+        print("heaptrail \(Heaptrail.version)")
     }
 }

@@ -1,0 +1,114 @@
+// The promise that only the compiler can keep: a guard is not sent to another thread. Each violation is a small program
+// that must not compile, for that reason; the control, the same program without the violation, must.
+
+import Foundation
+import Testing
+
+@Suite struct MutexGuardSendTests {
+    /// Where the build keeps the package's modules: beside this test's executable.
+    static let products: URL = {
+        let executable = (try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")) ?? ""
+        return URL(fileURLWithPath: executable).deletingLastPathComponent()
+    }()
+
+    static var hasModules: Bool {
+        FileManager.default.fileExists(atPath: products.appendingPathComponent("Modules/SmartPointers.swiftmodule").path)
+    }
+
+    /// A program in which `body` has a guard, `held`, and a function that wants something it can send.
+    private func program(_ body: String) -> String {
+        """
+        import SmartPointers
+
+        func send<Value: Sendable & ~Copyable & ~Escapable>(_ value: borrowing Value) {}
+        func onAnotherThread(_ body: @escaping @Sendable () -> Void) { body() }
+
+        func use(_ mutex: Mutex<Int>) {
+            \(body)
+        }
+        """
+    }
+
+    /// What the compiler says, through the passes that check ownership and lifetimes; empty where it is content.
+    private func errors(in source: String) throws -> String {
+        let folder = FileManager.default.temporaryDirectory.appendingPathComponent("guard-\(UUID().uuidString)")
+        try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+        defer { try? FileManager.default.removeItem(at: folder) }
+        let file = folder.appendingPathComponent("violation.swift")
+        try source.write(to: file, atomically: true, encoding: .utf8)
+        let moduleMap = Self.products.appendingPathComponent("CHeaptrailTags.build/module.modulemap")
+
+        let compiler = Process()
+        compiler.executableURL = URL(fileURLWithPath: "/usr/bin/env")
+        compiler.arguments = [
+            "swiftc", "-emit-sil", "-o", folder.appendingPathComponent("out.sil").path, "-swift-version", "6",
+            "-parse-as-library", "-I", Self.products.appendingPathComponent("Modules").path,
+            "-Xcc", "-fmodule-map-file=\(moduleMap.path)", "-module-cache-path", folder.path, file.path,
+        ]
+        let output = Pipe()
+        compiler.standardError = output
+        compiler.standardOutput = FileHandle.nullDevice
+        try compiler.run()
+        let text = String(decoding: output.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
+        compiler.waitUntilExit()
+        if compiler.terminationStatus == 0 { return "" }
+        return text.split(separator: "\n").filter { $0.contains("error:") }.joined(separator: "\n")
+    }
+
+    @Test(.enabled(if: hasModules, "the build keeps its modules somewhere else"))
+    func `a guard that stays on its thread compiles`() throws {
+        let source = program(
+            """
+            var held = mutex.lock()
+            held.value += 1
+            onAnotherThread { mutex.withLock { $0 += 1 } }
+            send(mutex)
+            """)
+        #expect(try errors(in: source) == "")
+    }
+
+    @Test(.enabled(if: hasModules, "the build keeps its modules somewhere else"))
+    func `a guard is not Sendable`() throws {
+        let errors = try errors(
+            in: program(
+                """
+                let held = mutex.lock()
+                send(held)
+                """))
+        #expect(errors.contains("conformance of 'MutexGuard<Value>' to 'Sendable' is unavailable"), "\(errors)")
+    }
+
+    @Test(.enabled(if: hasModules, "the build keeps its modules somewhere else"))
+    func `a guard cannot be captured by another thread's closure`() throws {
+        let errors = try errors(
+            in: program(
+                """
+                var held = mutex.lock()
+                onAnotherThread { held.value += 1 }
+                """))
+        #expect(errors.contains("held"), "\(errors)")
+    }
+
+    @Test(.enabled(if: hasModules, "the build keeps its modules somewhere else"))
+    func `a guard cannot be sent into a task, even as its last use`() throws {
+        let errors = try errors(
+            in: program(
+                """
+                let held = mutex.lock()
+                Task.detached { print(held.value) }
+                """))
+        #expect(errors.contains("held"), "\(errors)")
+    }
+
+    @Test(.enabled(if: hasModules, "the build keeps its modules somewhere else"))
+    func `a guard cannot be copied`() throws {
+        let errors = try errors(
+            in: program(
+                """
+                let held = mutex.lock()
+                let other = held
+                print(held.value, other.value)
+                """))
+        #expect(errors.contains("'held' used after consume"), "\(errors)")
+    }
+}
