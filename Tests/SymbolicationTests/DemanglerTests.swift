@@ -48,6 +48,8 @@ struct DemanglerTests {
             Case("$s4main4NodeCfD", "main.Node.__deallocating_deinit", .swift),
             Case("malloc", "malloc", .c),
             Case("compute.part.0", "compute", .c),
+            Case("nested.0", "nested", .c),
+            Case("_RNvCs8FuadBBDvY2_3own4make.153", "own::make", .rust),
             Case("compute.constprop.1.cold", "compute", .c),
             Case("memcpy@@GLIBC_2.14", "memcpy", .c),
             Case("_ZZZZ", "_ZZZZ", .cxx),
