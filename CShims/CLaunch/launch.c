@@ -136,6 +136,9 @@ __attribute__((noreturn, noinline)) HT_LAUNCH_BARE static void child_exec(
     for (int i = 0; i < 3; i++) {
         if (syscall(SYS_dup3, descriptors[i], i, 0) < 0) goto failed;
     }
+    // A tool that ignores SIGPIPE must not make the program ignore it. All zeros is the kernel's default action.
+    const uint64_t usual[4] = {0};
+    syscall(SYS_rt_sigaction, SIGPIPE, usual, NULL, HT_LAUNCH_KERNEL_MASK_BYTES);
     syscall(SYS_rt_sigprocmask, SIG_SETMASK, mask, NULL, HT_LAUNCH_KERNEL_MASK_BYTES);
     syscall(SYS_execve, parcel->path, parcel->arguments, parcel->environment);
 failed:;
