@@ -243,6 +243,7 @@ static pid_t start_program(const ht_collect_request *request, char **environment
     pid_t pid = fork();
     if (pid == 0) {
         for (int i = 0; i < 4; i++) sigaction(numbers[i], &saved[i], NULL);
+        if (request->silent) dup2(open("/dev/null", O_WRONLY | O_CLOEXEC), 1);
         execve(request->executable, request->arguments, environment);
         int error = errno;
         if (error == ENOEXEC) {  // a script without an interpreter line: the shell runs it, as execvp has it

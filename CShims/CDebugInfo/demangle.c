@@ -9,6 +9,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+// libiberty's own limit refuses C++ names over 1 KiB, which templates reach. Without it the stack needed grows with the
+// name: this length stays well within an ordinary thread's 8 MiB (tried with every repeated construct of the grammar).
+enum { MAX_SYMBOL_BYTES = 8192 };
+
 typedef struct {
     ht_text text;
     jmp_buf overflow;
@@ -35,7 +39,7 @@ typedef int demangle_function(const char *, int, demangle_callbackref, void *);
 
 static char *demangle(const char *name, demangle_function *function, int options)
 {
-    if (strlen(name) > HT_MAX_NAME_BYTES)
+    if (strlen(name) > MAX_SYMBOL_BYTES)
         return NULL;
     printer *out = calloc(1, sizeof *out);
     if (out == NULL)
@@ -52,7 +56,7 @@ static char *demangle(const char *name, demangle_function *function, int options
 
 char *ht_debug_demangle_cxx(const char *name)
 {
-    return demangle(name, cplus_demangle_v3_callback, DMGL_ANSI);
+    return demangle(name, cplus_demangle_v3_callback, DMGL_ANSI | DMGL_NO_RECURSE_LIMIT);
 }
 
 char *ht_debug_demangle_rust(const char *name)

@@ -22,6 +22,9 @@
 
 enum { HT_LAUNCH_MAX_RANGES = 4096, HT_LAUNCH_KEPT = 2, HT_LAUNCH_KERNEL_MASK_BYTES = 8 };
 
+// Code that the child runs must not read memory it lacks, such as a sanitizer's shadow.
+#define HT_LAUNCH_BARE __attribute__((no_stack_protector, no_sanitize("address", "thread")))
+
 struct range {
     uintptr_t start, end;
 };
@@ -128,11 +131,14 @@ static void ranges_advise(const struct range *ranges, size_t count, int advice) 
 
 // In the child: becomes the program, or sends the errno and ends. Every call here is one that the parent has made
 // before the fork, for a first call would enter the dynamic loader, whose memory the child does not have.
-__attribute__((noreturn, noinline, no_stack_protector)) static void child_exec(
+__attribute__((noreturn, noinline)) HT_LAUNCH_BARE static void child_exec(
     const struct parcel *parcel, const int32_t *descriptors, const sigset_t *mask, int report) {
     for (int i = 0; i < 3; i++) {
         if (syscall(SYS_dup3, descriptors[i], i, 0) < 0) goto failed;
     }
+    // A tool that ignores SIGPIPE must not make the program ignore it. All zeros is the kernel's default action.
+    const uint64_t usual[4] = {0};
+    syscall(SYS_rt_sigaction, SIGPIPE, usual, NULL, HT_LAUNCH_KERNEL_MASK_BYTES);
     syscall(SYS_rt_sigprocmask, SIG_SETMASK, mask, NULL, HT_LAUNCH_KERNEL_MASK_BYTES);
     syscall(SYS_execve, parcel->path, parcel->arguments, parcel->environment);
 failed:;
@@ -161,7 +167,7 @@ static int descriptors_lift(const struct ht_launch_request *request, int32_t *li
 // One fork at a time: the marks of one thread take away the stack that another thread's child would run on.
 static pthread_mutex_t fork_lock = PTHREAD_MUTEX_INITIALIZER;
 
-__attribute__((no_stack_protector)) static int fork_small(
+HT_LAUNCH_BARE static int fork_small(
     const struct parcel *parcel, const int32_t *descriptors, int report, struct ht_launch_process *process) {
     struct range *ranges = malloc(HT_LAUNCH_MAX_RANGES * sizeof *ranges);
     if (!ranges) return ENOMEM;

@@ -71,11 +71,11 @@ enum CowWorkload: Workload {
     private static func sevens(_ count: Int) -> [Int] { opaque([Int](repeating: 7, count: opaque(count))) }
 
     private static func string() {
-        let text = BorrowedString("a string above fifteen bytes")
-        let original = attributed("String", "String", .construct) { opaque(text.toOwned()) }
+        let text = String(repeating: "a string of a hundred lines. ", count: 100)
+        let original = attributed("String", "String", .construct) { text.withBorrow { opaque($0.toOwned()) } }
         var copy = opaque(original)
         attributed("String", "String", .copyOnWrite) { copy.append("!") }
-        print("cow: string '\(original)' and '\(opaque(copy))'")
+        print("cow: strings of \(original.utf8.count) and \(opaque(copy).utf8.count) bytes")
     }
 
     private static func dictionary() {

@@ -24,7 +24,8 @@ enum SmallStringWorkload: Workload {
 
     static func run(_ options: Options) {
         let alphabet = BorrowedString("abcdefghijklmnopqrstuvwxyz0123456789")
-        show("SmallString", MemoryLayout<SmallString>.size, inline: ("SmallString (inline)", SmallString.self, alphabet))
+        show(
+            "SmallString", MemoryLayout<SmallString>.size, inline: ("SmallString (inline)", SmallString.self, alphabet))
         show(
             "CompactString", MemoryLayout<CompactString>.size,
             inline: ("CompactString (inline)", CompactString.self, alphabet))

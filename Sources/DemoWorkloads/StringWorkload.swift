@@ -21,9 +21,9 @@ enum StringWorkload: Workload {
             sample.append(cloned(sample))
         }
         let short = attributed("String", "String (15 bytes)", .construct) { opaque(letters(15)) }
-        var text = attributed("String", "String", .construct) { opaque(letters(40)) }
+        var text = attributed("String", "String", .construct) { opaque(letters(1000)) }
         // Each piece is far longer than the text so far: the storage is replaced once a step, whatever room it had left.
-        for length in [400, 4000, 40000] {
+        for length in [10_000, 100_000, 1_000_000] {
             let piece = attributed("String", "String", .construct) { opaque(letters(length)) }
             attributed("String", "String", .growth) { text.append(piece) }
         }

@@ -19,7 +19,8 @@ enum TracingAllocatorWorkload: Workload {
         let nowhere = open("/dev/null", O_WRONLY)
         defer { close(nowhere) }
         do throws(AllocationError) {
-            try withOwnerTagsSuspended { () throws(AllocationError) in _ = try boxed(UInt8(0), loggingTo: nowhere).value }
+            try withOwnerTagsSuspended { () throws(AllocationError) in _ = try boxed(UInt8(0), loggingTo: nowhere).value
+            }
             print("tracing-allocator: sum \(try boxed(Matrix(), loggingTo: descriptor).value.sum)")
         } catch {
             throw WorkloadError(message: "\(error)")
@@ -48,7 +49,9 @@ enum TracingAllocatorWorkload: Workload {
             return dup(fileno(stream))
         }
         let descriptor = open(path, O_RDWR | O_CREAT | O_TRUNC, 0o644)
-        guard descriptor >= 0 else { throw WorkloadError(message: "cannot write \(path): \(String(cString: strerror(errno)))") }
+        guard descriptor >= 0 else {
+            throw WorkloadError(message: "cannot write \(path): \(String(cString: strerror(errno)))")
+        }
         return descriptor
     }
 

@@ -39,7 +39,8 @@ struct ExpectedRow {
     let frees: Int
 
     init(
-        _ family: String, _ type: String, _ cause: AllocationCause, size: Int? = nil, allocations: Int, frees: Int? = nil
+        _ family: String, _ type: String, _ cause: AllocationCause, size: Int? = nil, allocations: Int,
+        frees: Int? = nil
     ) {
         self.family = family
         self.type = type

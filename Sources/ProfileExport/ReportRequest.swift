@@ -48,6 +48,9 @@ public struct ReportRequest: Sendable {
     /// Whether every row names its rule and a stack.
     public var explains = false
 
+    /// Families whose rows come before all others, in this order.
+    public var leadingFamilies: [String] = []
+
     /// A request for the totals by owner.
     public init() {}
 
@@ -55,6 +58,9 @@ public struct ReportRequest: Sendable {
     public var fields: RowFields { RowFields(keys ?? view.defaultKeys) }
 
     func rows(of profile: HeapProfile) -> [ProfileRow] {
-        profile.rows(by: fields, order: view.order, filter: filter)
+        let rows = profile.rows(by: fields, order: view.order, filter: filter)
+        if leadingFamilies.isEmpty { return rows }
+        let leading = leadingFamilies.flatMap { family in rows.filter { $0.key.family == family } }
+        return leading + rows.filter { !leadingFamilies.contains($0.key.family ?? "") }
     }
 }

@@ -23,12 +23,15 @@ public struct ReportText: Sendable {
     public func text() -> String {
         var lines = header
         lines.append("")
-        lines += table
+        lines += rowLines
         if showsSites { lines += sites }
         if !profile.counters.isEmpty { lines += counters }
         if request.view == .thread { lines += threads }
         return lines.joined(separator: "\n") + "\n"
     }
+
+    /// The table of rows alone. O(cells + rows log rows).
+    public func table() -> String { rowLines.joined(separator: "\n") + "\n" }
 
     // MARK: - Header
 
@@ -78,7 +81,7 @@ public struct ReportText: Sendable {
 
     // MARK: - Rows
 
-    private var table: [String] {
+    private var rowLines: [String] {
         var rows = request.rows(of: profile)
         switch request.view {
         case .leaks: rows.removeAll { $0.figures.liveBlocks == 0 }

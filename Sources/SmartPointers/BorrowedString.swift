@@ -58,7 +58,9 @@ public struct BorrowedString: @unchecked Sendable {
 
 extension BorrowedString: Hashable, Comparable {
     /// True where the bytes are the same.
-    public static func == (left: BorrowedString, right: BorrowedString) -> Bool { left.bytes.elementsEqual(right.bytes) }
+    public static func == (left: BorrowedString, right: BorrowedString) -> Bool {
+        left.bytes.elementsEqual(right.bytes)
+    }
 
     /// True where the bytes come first in lexicographic order.
     public static func < (left: BorrowedString, right: BorrowedString) -> Bool {

@@ -89,7 +89,8 @@ public struct CompactString: InlineString {
 /// be spare and keeps the discriminator of `Storage` there: no byte is left for one.
 private struct Inline23: Sendable {
     private enum Count: UInt8 {
-        case n0, n1, n2, n3, n4, n5, n6, n7, n8, n9, n10, n11, n12, n13, n14, n15, n16, n17, n18, n19, n20, n21, n22, n23
+        case n0, n1, n2, n3, n4, n5, n6, n7, n8, n9, n10, n11, n12, n13, n14, n15, n16, n17, n18, n19, n20, n21, n22,
+            n23
     }
 
     private var bytes = InlineArray<23, UInt8>(repeating: 0)

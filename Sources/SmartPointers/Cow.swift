@@ -107,7 +107,8 @@ public struct Cow<Borrowed: ToOwned> {
 
     private static var copyTag: OwnerTag {
         OwnerTag.cached(
-            for: ObjectIdentifier(Self.self), family: "Cow", spelling: { "Cow<\(OwnerTag.spelling(of: Borrowed.self))>" },
+            for: ObjectIdentifier(Self.self), family: "Cow",
+            spelling: { "Cow<\(OwnerTag.spelling(of: Borrowed.self))>" },
             cause: .copyOnWrite)
     }
 }

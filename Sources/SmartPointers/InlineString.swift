@@ -1,5 +1,5 @@
 // What the two small-string types share: a string whose content lies within the value itself while it is short.
-// Owns the string-like API, written once over three requirements; the types own their layout.
+// Owns the string-like API, written once over a few requirements; the types own their layout.
 
 /// A string that keeps short content inside the value and moves to the heap beyond ``inlineCapacity``.
 ///
@@ -67,7 +67,9 @@ extension InlineString {
     /// The number of characters (extended grapheme clusters).
     ///
     /// - Complexity: O(bytes).
-    public var count: Int { withUTF8 { Self.isASCIIWithoutReturn($0) ? $0.count : String(decoding: $0, as: UTF8.self).count } }
+    public var count: Int {
+        withUTF8 { Self.isASCIIWithoutReturn($0) ? $0.count : String(decoding: $0, as: UTF8.self).count }
+    }
 
     /// The number of UTF-8 bytes.
     ///

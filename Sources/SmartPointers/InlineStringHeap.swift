@@ -17,17 +17,10 @@ final class InlineStringHeap: ManagedBuffer<InlineStringHeap.Header, UInt8> {
         let copyOnWrite: OwnerTag
 
         init(_ type: StaticString) {
-            // The class's run-time metadata is set up at its first use: now, and not under a tag.
-            Self.prepare(InlineStringHeap.self)
+            OwnerTag.prepare(InlineStringHeap.self)
             construct = OwnerTag(family: "String", type: type.description, cause: .construct)
             growth = OwnerTag(family: "String", type: type.description, cause: .growth)
             copyOnWrite = OwnerTag(family: "String", type: type.description, cause: .copyOnWrite)
-        }
-
-        @inline(never)
-        @_optimize(none)
-        private static func prepare(_ type: any AnyObject.Type) {
-            withExtendedLifetime(ObjectIdentifier(type)) {}
         }
     }
 

@@ -2,6 +2,7 @@
 // POSIX mutex and the value, so that both keep their addresses.
 
 internal import Glibc
+internal import HeaptrailTags
 
 /// A value that one thread at a time can reach.
 ///
@@ -25,15 +26,16 @@ public struct Mutex<Value>: @unchecked Sendable {
     /// Makes a mutex around a value.
     ///
     /// - Parameter value: The value; the caller gives it up.
-    public init(_ value: sending Value) { storage = MutexStorage(value) }
+    public init(_ value: sending Value) { storage = MutexStorage.make(value) }
 
     /// Waits for the lock.
     ///
-    /// - Returns: The guard, which stays in the scope that asked for it and keeps the mutex alive.
-    @_lifetime(immortal)
+    /// - Returns: The guard, which cannot outlive the variable that this was called on. A mutex that is a property of a
+    ///   class is bound to a `let` first, or used by ``withLock(_:)``.
+    @_lifetime(borrow self)
     public func lock() -> MutexGuard<Value> {
         storage.lock()
-        return MutexGuard(storage)
+        return MutexGuard(storage, lockedIn: self)
     }
 
     /// Waits for the lock and holds it while `body` runs.
@@ -57,7 +59,7 @@ public struct Mutex<Value>: @unchecked Sendable {
         _ body: (inout Value) throws(Failure) -> Result
     ) throws(Failure) -> Result? {
         guard storage.tryLock() else { return nil }
-        var guardian = MutexGuard(storage)
+        var guardian = MutexGuard(storage, lockedIn: self)
         return try body(&guardian.value)
     }
 }
@@ -69,10 +71,10 @@ public struct Mutex<Value>: @unchecked Sendable {
 public struct MutexGuard<Value>: ~Copyable, ~Escapable {
     private let storage: MutexStorage<Value>
 
-    // Immortal: the guard holds the storage itself, so that no other value has to outlive it. It is `~Escapable` to be
-    // kept out of escaping closures, the only way to another thread.
-    @_lifetime(immortal)
-    fileprivate init(_ storage: MutexStorage<Value>) { self.storage = storage }
+    // Not Sendable is not enough: region isolation lets a value that nobody else refers to be sent even so, into
+    // `Task.detached` for one. Bound to the lifetime of `mutex`, the guard cannot be captured by an escaping closure at all.
+    @_lifetime(borrow mutex)
+    fileprivate init(_ storage: MutexStorage<Value>, lockedIn mutex: borrowing Mutex<Value>) { self.storage = storage }
 
     deinit { storage.unlock() }
 
@@ -86,53 +88,47 @@ public struct MutexGuard<Value>: ~Copyable, ~Escapable {
 @available(*, unavailable, message: "a mutex is unlocked by the thread that locked it")
 extension MutexGuard: Sendable {}
 
-/// The POSIX mutex and the value in one object.
-private final class MutexStorage<Value> {
-    private let mutex: UnsafeMutablePointer<pthread_mutex_t>
-    let value: UnsafeMutablePointer<Value>
-    private let block: UnsafeMutableRawPointer
-    private static var valueOffset: Int {
-        let alignment = MemoryLayout<Value>.alignment
-        return (MemoryLayout<pthread_mutex_t>.size + alignment - 1) / alignment * alignment
-    }
-    private static var layout: AllocationLayout {
-        AllocationLayout(
-            size: valueOffset + MemoryLayout<Value>.size,
-            alignment: max(MemoryLayout<pthread_mutex_t>.alignment, MemoryLayout<Value>.alignment))
-    }
-
-    init(_ initial: sending Value) {
-        do throws(AllocationError) {
-            block = try SystemAllocator().allocate(Self.layout)
-        } catch {
-            fatalError("no memory for a mutex: \(error)")
+/// The POSIX mutex and the value in one object, so that both keep their addresses.
+private final class MutexStorage<Value>: ManagedBuffer<pthread_mutex_t, Value> {
+    static func make(_ initial: sending Value) -> MutexStorage {
+        let tag = OwnerTag.cached(
+            for: ObjectIdentifier(Self.self), family: "Class",
+            spelling: { "Mutex<\(OwnerTag.spelling(of: Value.self))>" },
+            cause: .construct)
+        OwnerTag.prepare(Self.self)
+        let object = withOwnerTag(tag) { Self.create(minimumCapacity: 1) { _ in pthread_mutex_t() } }
+        object.withUnsafeMutablePointers { mutex, value in
+            // Error checking: relocking and foreign unlocking are reported instead of being a deadlock or a broken lock.
+            var attributes = pthread_mutexattr_t()
+            pthread_mutexattr_init(&attributes)
+            pthread_mutexattr_settype(&attributes, Int32(PTHREAD_MUTEX_ERRORCHECK))
+            let status = pthread_mutex_init(mutex, &attributes)
+            precondition(status == 0, "a mutex without shared attributes needs no resource that could be missing")
+            pthread_mutexattr_destroy(&attributes)
+            value.initialize(to: initial)
         }
-        mutex = block.bindMemory(to: pthread_mutex_t.self, capacity: 1)
-        value = (block + Self.valueOffset).bindMemory(to: Value.self, capacity: 1)
-        var attributes = pthread_mutexattr_t()
-        pthread_mutexattr_init(&attributes)
-        pthread_mutexattr_settype(&attributes, Int32(PTHREAD_MUTEX_ERRORCHECK))
-        let status = pthread_mutex_init(mutex, &attributes)
-        precondition(status == 0, "a mutex without shared attributes needs no resource that could be missing")
-        pthread_mutexattr_destroy(&attributes)
-        value.initialize(to: initial)
+        return unsafeDowncast(object, to: MutexStorage.self)
     }
 
     deinit {
-        value.deinitialize(count: 1)
-        pthread_mutex_destroy(mutex)
-        SystemAllocator().deallocate(block, Self.layout)
+        withUnsafeMutablePointers { mutex, value in
+            value.deinitialize(count: 1)
+            pthread_mutex_destroy(mutex)
+        }
     }
 
+    /// The value's place, which it keeps for the object's life.
+    var value: UnsafeMutablePointer<Value> { withUnsafeMutablePointerToElements { $0 } }
+
     func lock() {
-        let status = pthread_mutex_lock(mutex)
+        let status = withUnsafeMutablePointerToHeader { pthread_mutex_lock($0) }
         precondition(status == 0, "this thread holds the mutex already")
     }
 
-    func tryLock() -> Bool { pthread_mutex_trylock(mutex) == 0 }
+    func tryLock() -> Bool { withUnsafeMutablePointerToHeader { pthread_mutex_trylock($0) } == 0 }
 
     func unlock() {
-        let status = pthread_mutex_unlock(mutex)
+        let status = withUnsafeMutablePointerToHeader { pthread_mutex_unlock($0) }
         precondition(status == 0, "a mutex is unlocked by the thread that locked it")
     }
 }

@@ -2,6 +2,7 @@
 // is held by its guard and comes back when the guard goes.
 
 internal import Glibc
+internal import HeaptrailTags
 
 /// Why a pool gave no item.
 public enum PoolError: Error, Sendable, Equatable {
@@ -24,7 +25,12 @@ public struct Pool<Item>: @unchecked Sendable {
     ///   - make: Makes an item; called outside the lock, at most `capacity` times over the pool's life.
     public init(capacity: Int, make: @escaping @Sendable () -> sending Item) {
         precondition(capacity > 0, "a pool has room for an item")
-        state = PoolState(capacity: capacity, make: make)
+        let tag = OwnerTag.cached(
+            for: ObjectIdentifier(Self.self), family: "Class",
+            spelling: { "Pool<\(OwnerTag.spelling(of: Item.self))>" },
+            cause: .construct)
+        OwnerTag.prepare(PoolState<Item>.self)
+        state = withOwnerTag(tag) { PoolState(capacity: capacity, make: make) }
     }
 
     /// An item: an idle one, else a new one while the pool may grow, else the first to come back in time.

@@ -52,7 +52,8 @@ public struct SystemAllocator: Allocator, Hashable {
     public func grow(
         _ pointer: UnsafeMutableRawPointer, from old: AllocationLayout, to new: AllocationLayout
     ) throws(AllocationError) -> UnsafeMutableRawPointer {
-        precondition(new.size >= old.size && new.alignment == old.alignment, "grow keeps the alignment and never shrinks")
+        precondition(
+            new.size >= old.size && new.alignment == old.alignment, "grow keeps the alignment and never shrinks")
         return try resize(pointer, from: old, to: new)
     }
 
@@ -67,7 +68,8 @@ public struct SystemAllocator: Allocator, Hashable {
     public func shrink(
         _ pointer: UnsafeMutableRawPointer, from old: AllocationLayout, to new: AllocationLayout
     ) throws(AllocationError) -> UnsafeMutableRawPointer {
-        precondition(new.size <= old.size && new.alignment == old.alignment, "shrink keeps the alignment and never grows")
+        precondition(
+            new.size <= old.size && new.alignment == old.alignment, "shrink keeps the alignment and never grows")
         return try resize(pointer, from: old, to: new)
     }
 

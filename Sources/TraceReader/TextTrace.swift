@@ -12,6 +12,7 @@ struct TextScanner {
         var owners = TextOwners()
         var lines = TextLines(file.bytes)
         while let line = lines.next() {
+            if lines.isReleaseDue() { file.releasePages() }
             guard let event = TextLine(line) else {
                 contents.foreignLines += 1
                 continue
@@ -47,6 +48,7 @@ struct TextScanner {
 struct TextLines {
     private let bytes: UnsafeRawBufferPointer
     private var position = 0
+    private var released = 0
     /// Number of the line that was delivered last, from 1.
     private(set) var number: UInt64 = 0
 
@@ -54,6 +56,13 @@ struct TextLines {
 
     /// Bytes behind the last newline.
     var unterminated: Int { bytes.count - position }
+
+    /// Whether enough was read since the last time to let go of its pages; the line at hand stays readable.
+    mutating func isReleaseDue() -> Bool {
+        guard position - released >= Trace.releaseStride else { return false }
+        released = position
+        return true
+    }
 
     mutating func next() -> UnsafeRawBufferPointer? {
         var end = position
@@ -89,6 +98,7 @@ extension Trace {
         var owners = TextOwners()
         var lines = TextLines(fileBytes)
         while let line = lines.next() {
+            if lines.isReleaseDue() { releasePages() }
             guard let event = TextLine(line) else { continue }
             let stack = owners.stack(of: event.tail)
             try visitor.visit(

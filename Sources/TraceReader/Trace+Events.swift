@@ -4,7 +4,7 @@
 
 extension Trace {
     /// Bytes read between two releases of the mapping's pages.
-    @usableFromInline static var releaseStride: Int { 64 << 20 }
+    @usableFromInline static var releaseStride: Int { 16 << 20 }
 
     /// Delivers all events of an image to a visitor in time order; at equal times frees before allocations, then by thread, then by lane.
     ///

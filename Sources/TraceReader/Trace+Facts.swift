@@ -6,25 +6,31 @@ extension Trace {
 
     private func fact(_ key: InfoEntries.Key) -> String { imageFacts.texts[key] ?? contents.facts.texts[key] ?? "" }
 
+    /// A fact about what was executed: of the last image by INFO, else by IMAGE, else of the whole trace. An image that was executed in the place
+    /// of another (`env PROGRAM`) is thus not called by the first one's name.
+    private func executed(_ key: InfoEntries.Key, _ ofImage: (ImageInfo) -> String?) -> String {
+        let whole = contents.facts.texts[key] ?? ""
+        if let own = imageFacts.texts[key] { return own }
+        guard let image = contents.images.last?.info, let own = ofImage(image), !own.isEmpty else { return whole }
+        return whole.isEmpty || contents.images.count > 1 ? own : whole
+    }
+
     /// The program as named on the command line, else its executable.
     public var program: String {
-        let named = fact(.program)
+        let named = executed(.program) { $0.arguments.first }
         return named.isEmpty ? executablePath : named
     }
     /// The program's arguments, `argv[0]` first.
     public var arguments: [String] {
-        imageFacts.arguments ?? contents.facts.arguments ?? contents.images.last?.info.arguments ?? []
+        let ofImage = contents.images.last?.info.arguments ?? []
+        if let own = imageFacts.arguments { return own }
+        if contents.images.count > 1, !ofImage.isEmpty { return ofImage }
+        return contents.facts.arguments ?? ofImage
     }
     /// Path of the executable.
-    public var executablePath: String {
-        let path = fact(.executable)
-        return path.isEmpty ? contents.images.last?.info.executable ?? "" : path
-    }
+    public var executablePath: String { executed(.executable) { $0.executable } }
     /// The working directory at the start.
-    public var workingDirectory: String {
-        let path = fact(.directory)
-        return path.isEmpty ? contents.images.last?.info.workingDirectory ?? "" : path
-    }
+    public var workingDirectory: String { executed(.directory) { $0.workingDirectory } }
     /// Name of the allocator that the program ran on.
     public var allocator: String { fact(.allocator) }
     /// Path of that allocator's library.

@@ -3,6 +3,7 @@
 internal import AllocatorLab
 import ArgumentParser
 internal import Glibc
+internal import ProfileExport
 
 /// Runs a program on each of several allocators and sets time and memory side by side.
 struct CompareCommand: ParsableCommand {
@@ -48,13 +49,13 @@ struct CompareCommand: ParsableCommand {
             clearProgress()
         } catch {
             clearProgress()
-            complain("\(error)")
+            Terminal.tell("\(error)")
             throw ExitCode(exitStatus(of: error))
         }
-        let colour = isatty(1) == 1 && (getenv("NO_COLOR").map { $0.pointee == 0 } ?? true)
-        let title = command.joined(separator: " ")
-        print(json ? try comparison.json() : comparison.table(title: title, colour: colour), terminator: "")
-        for remark in comparison.remarks { complain("\(remark)") }
+        let table = comparison.table(
+            title: command.joined(separator: " "), colour: Terminal.outputStyle.isColoured)
+        try Terminal.write(json ? comparison.json() : table)
+        for remark in comparison.remarks { Terminal.tell("\(remark)") }
         if comparison.hasFailures { throw ExitCode(1) }
     }
 
@@ -75,8 +76,6 @@ struct CompareCommand: ParsableCommand {
     private func clearProgress() {
         if isatty(2) == 1 { write("\r\u{1b}[K") }
     }
-
-    private func complain(_ line: String) { write("heaptrail: \(line)\n") }
 
     private func write(_ text: String) {
         _ = Glibc.write(2, text, text.utf8.count)

@@ -15,6 +15,8 @@ struct Recorder {
     var follow = false
     var drop = false
     var text = false
+    /// Whether the program's standard output is dropped (a demo shows it once).
+    var silencesOutput = false
 
     /// Runs the program to its end.
     /// - Throws: `Failure` when it could not be started or its trace not be created.
@@ -63,6 +65,7 @@ struct Recorder {
             request.no_stacks = noStacks
             request.drop = drop
             request.follow = follow
+            request.silent = silencesOutput
             return body(&request)
         }
     }

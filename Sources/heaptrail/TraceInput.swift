@@ -11,6 +11,7 @@ struct TraceInput {
     /// Opens the trace at `path`; `-` is standard input.
     init(path: String) throws(Failure) {
         self.path = path
+        RecorderLock.wait(for: path)
         do {
             trace = path == "-" ? try Trace.open(bytes: Self.standardInput()) : try Trace.open(path: path)
         } catch let error as TraceError {

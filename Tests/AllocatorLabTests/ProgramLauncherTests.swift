@@ -42,6 +42,14 @@ import Testing
         #expect(try launcher("sh", "-c", "kill -ABRT $$").measure(on: .system).outcome == .signaled(6))
     }
 
+    @Test func `the program starts with no signal blocked and a broken pipe still ends it`() throws {
+        let clean = "grep -q '^SigBlk:.0*$' /proc/self/status && (yes | head -n 1 >/dev/null; exit 0)"
+        #expect(try launcher("sh", "-c", clean).measure(on: .system).outcome == .exited(0))
+        // Bit 12 of the mask of ignored signals is SIGPIPE's: the hexadecimal digit fourth from the right is even.
+        let pipe = "grep -q '^SigIgn:.*[02468ace]...$' /proc/self/status"
+        #expect(try launcher("sh", "-c", pipe).measure(on: .system).outcome == .exited(0))
+    }
+
     @Test func `the fingerprint is that of the whole standard output`() throws {
         var expected = OutputFingerprint()
         expected.append([UInt8](repeating: 0, count: 3_000_000))

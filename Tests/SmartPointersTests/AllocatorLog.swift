@@ -18,16 +18,17 @@ final class AllocatorLog: Sendable {
         }
     }
 
-    var text: String { lines.lock().value.joined() }
+    var text: String { lines.withLock { $0.joined() } }
 
     /// The events; a line of any other form fails the look-up of its fields.
     var events: [Event] {
         text.split(separator: "\n").compactMap { line in
             let fields = line.split(separator: " ")
-            guard fields.count == 4, fields[1].hasPrefix("0x"), fields[1].hasSuffix(","), fields[2] == "size",
+            guard fields.count == 4, fields[0].hasSuffix(":"), fields[1].hasPrefix("0x"), fields[1].hasSuffix(","),
+                fields[2] == "size",
                 let size = Int(fields[3])
             else { return nil }
-            return Event(word: String(fields[0]), address: String(fields[1].dropLast()), size: size)
+            return Event(word: String(fields[0].dropLast()), address: String(fields[1].dropLast()), size: size)
         }
     }
 

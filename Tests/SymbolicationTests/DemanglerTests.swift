@@ -48,6 +48,8 @@ struct DemanglerTests {
             Case("$s4main4NodeCfD", "main.Node.__deallocating_deinit", .swift),
             Case("malloc", "malloc", .c),
             Case("compute.part.0", "compute", .c),
+            Case("nested.0", "nested", .c),
+            Case("_RNvCs8FuadBBDvY2_3own4make.153", "own::make", .rust),
             Case("compute.constprop.1.cold", "compute", .c),
             Case("memcpy@@GLIBC_2.14", "memcpy", .c),
             Case("_ZZZZ", "_ZZZZ", .cxx),
@@ -114,6 +116,20 @@ struct DemanglerTests {
         #expect(Demangler.demangle(symbol).name == "specialized Array.append(_:)")
         #expect(Demangler.swiftSpecializationArguments(symbol) == ["Int"])
         #expect(Demangler.swiftSpecializationArguments("$sSa6appendyyxnF") == [])
+    }
+
+    @Test("A C++ name of several thousand characters is demangled")
+    func longName() {
+        let name = Demangler.demangle("_ZN1a1bI" + String(repeating: "5point", count: 800) + "E3getEv").name
+        #expect(name == "a::b<" + Array(repeating: "point", count: 800).joined(separator: ", ") + ">::get")
+    }
+
+    @Test("A deeply nested name comes back, whatever its depth", arguments: [100, 1_000, 8_000, 9_000, 100_000])
+    func deepName(length: Int) {
+        let pointers = Demangler.demangle("_Z1fI" + String(repeating: "P", count: length) + "iEvv").name
+        #expect(pointers.hasPrefix(length < 8_000 ? "f<int**" : "_Z1fIPP"))
+        let templates = String(repeating: "1aI", count: length / 4) + "i" + String(repeating: "E", count: length / 4)
+        #expect(Demangler.demangle("_Z1fI" + templates + "Evv").name.hasPrefix(length < 8_000 ? "f<a<a<" : "_Z1f"))
     }
 
     @Test("A name that would print without bound comes back raw")

@@ -69,7 +69,7 @@ struct FrameTests {
         #expect(frames.contains { $0.line == 16 && $0.file?.hasSuffix("/points.swift") ?? false })
     }
 
-    @Test("A library without debug information gives its symbols", .enabled(if: Tool.clang.exists, "no clang"))
+    @Test("A program without debug information gives its symbols", .enabled(if: Tool.clang.exists, "no clang"))
     func symbolsOnly() throws {
         let fixture = try Fixture("inlines.c", .clang, ["-O2"])
         for stack in try fixture.stacks(in: "compute") {

@@ -54,6 +54,26 @@ import TraceReader
         #expect(trace.frees == 20_000)
     }
 
+    @Test(arguments: [2, 3, 4, 5, 6, 7 | 3 << 3 | 5 << 8, 7 | 4 << 3 | 5 << 8, 7 | 1 << 3 | 1 << 8, 8] as [UInt64])
+    func `a file that is overwritten after it was opened is never read past its end`(word: UInt64) throws {
+        try inTemporaryFolder(["page.trace"]) { folder in
+            // Exactly one page: what lies behind the last record is not mapped.
+            var builder = TraceBuilder()
+            builder.events { for step in 1...496 { $0.free(0x10, at: 1000 + UInt64(step)) } }
+            #expect(builder.bytes.count == 4096)
+            try write(builder.bytes, to: "\(folder)/page.trace")
+            let trace = try Trace.open(path: "\(folder)/page.trace")
+            #expect(events(of: trace).count == 496)
+            for last in 1...3 {
+                let file = Glibc.open("\(folder)/page.trace", O_WRONLY)
+                var word = word
+                #expect(pwrite(file, &word, 8, off_t(4096 - last * 8)) == 8)
+                close(file)
+                #expect(events(of: trace).count <= 496)
+            }
+        }
+    }
+
     @Test func `a missing file and a directory are unreadable, which is no bad data`() throws {
         try inTemporaryFolder([]) { folder in
             let missing = TraceError.unreadable(path: "\(folder)/no.trace", errno: ENOENT)

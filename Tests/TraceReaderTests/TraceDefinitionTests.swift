@@ -138,6 +138,29 @@ import TraceReader
         #expect(try Trace.open(bytes: hiding.bytes).corruption?.isCorrupt == true)
     }
 
+    @Test func `a program executed in the place of another goes by its own name`() throws {
+        var builder = TraceBuilder()
+        builder.info([(2, "env"), (3, "env\0worker\0"), (4, "glibc"), (10, "/usr/bin/env"), (7, "/")])
+        builder.events(image: 1) {
+            $0.image(1, executable: "/usr/bin/env", directory: "/", arguments: ["env", "worker"])
+        }
+        let before = try Trace.open(bytes: builder.bytes)
+        #expect(before.program == "env")
+        #expect(before.arguments == ["env", "worker"])
+        builder.events(image: 2) {
+            $0.image(2, executable: "/srv/worker", directory: "/srv", arguments: ["worker", "-v"])
+        }
+        let after = try Trace.open(bytes: builder.bytes)
+        #expect(after.program == "worker")
+        #expect(after.arguments == ["worker", "-v"])
+        #expect(after.executablePath == "/srv/worker")
+        #expect(after.workingDirectory == "/srv")
+        #expect(after.allocator == "glibc")
+        builder.info(image: 2, [(2, "./worker"), (4, "jemalloc")])
+        #expect(try Trace.open(bytes: builder.bytes).program == "./worker")
+        #expect(try Trace.open(bytes: builder.bytes).allocator == "jemalloc")
+    }
+
     @Test func `losses are the larger of the recorder's total and its streams' sums`() throws {
         var builder = TraceBuilder()
         builder.events {

@@ -28,6 +28,7 @@ typedef struct ht_collect_request {
     bool no_stacks;
     bool drop;
     bool follow;
+    bool silent;                     // the program's standard output goes to /dev/null
     int region_fd;                   // collect alone: the region's descriptor
     pid_t pid;                       // collect alone: the process
 } ht_collect_request;

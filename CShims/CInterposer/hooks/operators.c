@@ -20,7 +20,8 @@ static inline void *end_new(void *block, size_t size, size_t alignment, const vo
 }
 
 static inline void begin_delete(void *block) {
-    if (block == NULL || !ht_recording()) return;
+    // One form may call another (the sized delete calls the plain one): the outermost records.
+    if (block == NULL || !ht_recording() || ht_self.deleting == block) return;
     ht_record_free(block, ht_now());
     ht_self.deleting = block;
 }

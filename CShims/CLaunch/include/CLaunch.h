@@ -34,7 +34,7 @@ struct ht_launch_usage {
     uint64_t minor_faults;
 };
 
-// Starts the program, with no signal blocked, and returns once it has been exec'd. Threads may call it side by side; no
+// Starts the program, with no signal blocked and SIGPIPE not ignored, and returns once it has been exec'd. Threads may call it side by side; no
 // thread may call fork() meanwhile (posix_spawn is harmless). Returns 0, or the errno of what failed, exec included.
 int32_t ht_launch_start(const struct ht_launch_request *request, struct ht_launch_process *process);
 

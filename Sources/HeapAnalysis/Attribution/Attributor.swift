@@ -58,10 +58,12 @@ struct Claim: Sendable, Hashable {
     var over: [String] = []
     var overAll = false
     var isWeak = false
+    var isBorrowing = false
+    var needs = RuleSet.Need.nothing
 
     /// Whether this claim, of a frame further out, takes over from an inner one.
     func takesOver(_ inner: Claim) -> Bool {
-        if overAll || inner.isWeak { return true }
+        if overAll || inner.isWeak && needs != .storage { return true }
         if isWeak { return false }
         if type == inner.type || over.contains(where: inner.type.hasPrefix) { return true }
         return family == inner.family && (Self.isBare(type, of: inner.type) || Self.isBare(inner.type, of: type))
@@ -69,10 +71,28 @@ struct Claim: Sendable, Hashable {
 
     /// This claim after taking over: an inner claim that knows the arguments of the same type lends them.
     func takingOver(_ inner: Claim) -> Claim {
-        guard Self.isBare(type, of: inner.type) else { return self }
         var result = self
-        result.type = inner.type
+        if cause == .unknown, !inner.isWeak {
+            // A rule without a cause of its own names the type better and leaves the rest to the inner evidence.
+            result.cause = inner.cause
+            result.rule = inner.rule
+        }
+        if isBorrowing, let borrowed = Self.borrowedForms[inner.type] ?? Self.borrowedSlice(of: inner.type) {
+            result.type = "Cow<\(borrowed)>"
+        } else if Self.isBare(type, of: inner.type) {
+            result.type = inner.type
+        }
         return result
+    }
+
+    /// What a Cow borrows for each type it owns; debug information does not describe unsized types.
+    private static let borrowedForms = [
+        "String": "str", "PathBuf": "Path", "OsString": "OsStr", "CString": "CStr",
+    ]
+
+    private static func borrowedSlice(of type: String) -> String? {
+        guard type.hasPrefix("Vec<"), type.hasSuffix(">") else { return nil }
+        return "[\(type.dropFirst(4).dropLast())]"
     }
 
     /// Whether `general` is `specific` without its arguments, or with unknown ones: `Array` and `Vec<_>`.
@@ -93,6 +113,8 @@ struct StackWalk {
     private var firstUnknown: ClassifiedFrame?
     private var direct: ClassifiedFrame?
     private var directRunOpen = true
+    private var endsInLoader = false
+    private var hasEvidence = false
     private var candidateSite: Site?
     private(set) var isFinished = false
     private var foundSite: Site?
@@ -105,7 +127,8 @@ struct StackWalk {
         if !runEnded { takeEvidence(kind) }
         switch kind.origin {
         case .user where !kind.isGenerated:
-            foundSite = Site(function: kind.display, file: kind.sourceFile, line: frame.line == 0 ? nil : frame.line)
+            let line = kind.sourceFile == nil || frame.line == 0 ? nil : frame.line
+            foundSite = Site(function: kind.display, file: kind.sourceFile, line: line)
             isFinished = true
         case .executable where candidateSite == nil && !kind.isRuleMatched:
             candidateSite = Site(function: kind.display)
@@ -114,20 +137,33 @@ struct StackWalk {
     }
 
     private mutating func takeEvidence(_ kind: ClassifiedFrame) {
+        let isInnermost = !hasEvidence && kind.library != "libheaptrail"
+        if isInnermost { hasEvidence = true }
+        if isInnermost, let claim = kind.innermostClaim {
+            owner = claim
+            isContested = true
+            return
+        }
         if let claim = kind.claim {
             guard let inner = owner else {
-                if direct == nil || claim.overAll { owner = claim }
+                if direct == nil && claim.needs == .nothing || claim.overAll {
+                    owner = claim
+                } else if direct == nil, firstUnknown == nil {
+                    firstUnknown = kind
+                }
                 return
             }
             if claim.takesOver(inner), !isContested || claim.overAll {
                 owner = claim.takingOver(inner)
+            } else if inner.isWeak {
+                if firstUnknown == nil { firstUnknown = kind }
             } else {
                 isContested = true
             }
             return
         }
         if kind.isRuleMatched { return }
-        if firstUnknown == nil { firstUnknown = kind }
+        if firstUnknown == nil, !kind.isUnnamed { firstUnknown = kind }
         if kind.origin == .standardLibrary {
             // A standard library's function that no rule knows is part of the run, but no name of its own.
             if owner == nil, kind.spelling == .c { extendDirect(kind) }
@@ -149,6 +185,7 @@ struct StackWalk {
         } else if current.origin == .system, kind.origin == .system {
             if !kind.isUnnamed { direct = kind }
         } else {
+            endsInLoader = kind.display == "call_init" || kind.display == "_dl_init"
             directRunOpen = false
         }
     }
@@ -156,7 +193,7 @@ struct StackWalk {
     /// What the evidence amounts to.
     func claim() -> Claim? {
         if let owner {
-            let caller = (firstUnknown ?? direct)
+            let caller = firstUnknown ?? direct
             guard owner.isWeak || owner.type.contains("{") else { return owner }
             var result = owner
             if let className = caller?.initializedClass, owner.type.contains("{object}") {
@@ -172,9 +209,15 @@ struct StackWalk {
             return result
         }
         guard let direct else { return nil }
-        let function = direct.isUnnamed ? "unknown" : direct.display
+        if direct.spelling == .rust || direct.spelling == .swift, direct.sourceFile == nil {
+            // Without debug information nothing tells a box or a vector, inlined here, from a call of malloc.
+            return Claim(
+                family: "Unattributed", type: "alloc in \(direct.display)", language: direct.language, cause: .unknown,
+                rule: "caller.opaque")
+        }
+        let function = direct.isUnnamed ? (endsInLoader ? "initializer" : "unknown") : direct.display
         return Claim(
-            family: "C", type: "\(direct.library): \(function)", language: direct.spelling.language, cause: .unknown,
+            family: "C", type: "\(direct.library): \(function)", language: direct.language, cause: .unknown,
             rule: "c.caller")
     }
 }

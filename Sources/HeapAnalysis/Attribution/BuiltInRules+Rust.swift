@@ -17,9 +17,9 @@ enum BuiltInRules {
         rust.stdio | std::io::stdio::@(stdin|stdout|stderr|cleanup|set_output_capture|try_set_output_capture) | Runtime | standard streams | runtime | over all
 
         # Cow: borrowed until it has to be owned.
-        rust.cow.own | alloc::borrow::Cow<{B}>::@(to_mut|into_owned)* | Cow | Cow<{B}> | copyOnWrite | over String; over Vec<; over PathBuf; over OsString; over CString
-        rust.cow.clone | <alloc::borrow::Cow<{B}> as core::clone::Clone>::clone* | Cow | Cow<{B}> | clone | over String; over Vec<; over PathBuf; over OsString; over CString
-        rust.cow.grow | <alloc::borrow::Cow<{B}> as core::ops::arith::@(AddAssign|Add)* | Cow | Cow<{B}> | copyOnWrite | over String; over Vec<
+        rust.cow.own | alloc::borrow::Cow<{B}>::@(to_mut|into_owned)* | Cow | Cow<{B}> | copyOnWrite | borrowed; over String; over Vec<; over PathBuf; over OsString; over CString
+        rust.cow.clone | <alloc::borrow::Cow<{B}> as core::clone::Clone>::clone* | Cow | Cow<{B}> | clone | borrowed; over String; over Vec<; over PathBuf; over OsString; over CString
+        rust.cow.grow | <alloc::borrow::Cow<{B}> as core::ops::arith::@(AddAssign|Add)* | Cow | Cow<{B}> | copyOnWrite | borrowed; over String; over Vec<
         rust.cow.lossy | alloc::string::String::from_utf8_lossy | Cow | Cow<str> | copyOnWrite | over String; over Vec<u8>
         rust.cow.lossy.path | std::@(path::Path|ffi::os_str::OsStr|sys::os_str::bytes::Slice)::to_string_lossy | Cow | Cow<str> | copyOnWrite | over String; over Vec<u8>
         rust.cow.lossy.c | @(core|alloc)::ffi::c_str::CStr::to_string_lossy | Cow | Cow<str> | copyOnWrite | over String; over Vec<u8>
@@ -65,12 +65,13 @@ enum BuiltInRules {
         rust.arc.from | <alloc::sync::Arc<{T}> as *>::* | Shared | Arc<{T}> | construct | over Box<ArcInner; over Arc<; over Box<_>
 
         # Trees, before Box, which makes their nodes.
-        rust.btree.box | alloc::boxed::Box<alloc::collections::btree::node::@(LeafNode|InternalNode)<{K}, {V}>>::* | Dictionary | BTreeMap<{K}, {V}> | construct
-        rust.btree.node | alloc::collections::btree::node::@(LeafNode|InternalNode)<{K}, {V}>::* | Dictionary | BTreeMap<{K}, {V}> | construct | over Box<LeafNode; over Box<InternalNode
-        rust.btree.node.legacy | alloc::collections::btree::node::@(LeafNode|InternalNode)<{K},{V}>::* | Dictionary | BTreeMap<{K}, {V}> | construct | over Box<LeafNode; over Box<InternalNode
-        rust.btree.clone | <alloc::collections::btree::map::BTreeMap<{K},{V}> as core::clone::Clone>::clone* | Dictionary | BTreeMap<{K}, {V}> | clone | over Box<LeafNode; over Box<InternalNode
-        rust.btree.map | alloc::collections::btree::map::@(BTreeMap|entry::VacantEntry|entry::Entry)<{K},{V}>::* | Dictionary | BTreeMap<{K}, {V}> | construct | over Box<LeafNode; over Box<InternalNode
-        rust.btree.map.from | <alloc::collections::btree::map::BTreeMap<{K},{V}> as *>::* | Dictionary | BTreeMap<{K}, {V}> | construct | over Box<LeafNode; over Box<InternalNode
+        rust.btree.set.box | alloc::boxed::Box<alloc::collections::btree::node::@(LeafNode|InternalNode)<{K}, alloc::collections::btree::set_val::SetValZST>>::* | Set | BTreeSet<{K}> | construct
+        rust.btree.box | alloc::boxed::Box<alloc::collections::btree::node::@(LeafNode|InternalNode)<{K},{V}>>::* | Dictionary | BTreeMap<{K}, {V}> | construct
+        rust.btree.set.node | alloc::collections::btree::node::@(LeafNode|InternalNode)<{K}, alloc::collections::btree::set_val::SetValZST>::* | Set | BTreeSet<{K}> | construct
+        rust.btree.node | alloc::collections::btree::node::@(LeafNode|InternalNode)<{K},{V}>::* | Dictionary | BTreeMap<{K}, {V}> | construct | over Box<LeafNode; over Box<InternalNode; else tree in {caller}
+        rust.btree.clone | <alloc::collections::btree::map::BTreeMap<{K},{V}> as core::clone::Clone>::clone* | Dictionary | BTreeMap<{K}, {V}> | clone | over Box<LeafNode; over Box<InternalNode; else tree in {caller}
+        rust.btree.map | alloc::collections::btree::map::@(BTreeMap|entry::VacantEntry|entry::Entry)<{K},{V}>::* | Dictionary | BTreeMap<{K}, {V}> | construct | over Box<LeafNode; over Box<InternalNode; else tree in {caller}
+        rust.btree.map.from | <alloc::collections::btree::map::BTreeMap<{K},{V}> as *>::* | Dictionary | BTreeMap<{K}, {V}> | construct | over Box<LeafNode; over Box<InternalNode; else tree in {caller}
         rust.btree.set.clone | <alloc::collections::btree::set::BTreeSet<{T}> as core::clone::Clone>::clone* | Set | BTreeSet<{T}> | clone | over BTreeMap<{T}, SetValZST>; over BTreeMap<_
         rust.btree.set | alloc::collections::btree::set::@(BTreeSet|entry::VacantEntry|entry::Entry)<{T}>::* | Set | BTreeSet<{T}> | construct | over BTreeMap<{T}, SetValZST>; over BTreeMap<_
         rust.btree.set.from | <alloc::collections::btree::set::BTreeSet<{T}> as *>::* | Set | BTreeSet<{T}> | construct | over BTreeMap<{T}, SetValZST>; over BTreeMap<_
@@ -78,19 +79,25 @@ enum BuiltInRules {
         # Hash tables.
         rust.hash.plumbing | hashbrown::raw::@(alloc::|RawIter|Bucket)* | skip
         rust.hash.inner | hashbrown::raw::RawTableInner::* | Unattributed | hash table in {caller} | growth | weak
-        rust.hash.table.clone | <hashbrown::raw::RawTable<{T}> as core::clone::Clone>::* | Dictionary | HashMap<{T:tuple}> | clone
-        rust.hash.table | hashbrown::raw::RawTable<{T}>::* | Dictionary | HashMap<{T:tuple}> | growth
-        rust.hash.table.spec | <hashbrown::raw::RawTable<{T}> as *>::* | Dictionary | HashMap<{T:tuple}> | construct
+        rust.hash.table.clone | <hashbrown::raw::RawTable<{T}> as core::clone::Clone>::* | Dictionary | HashMap<{T:tuple}> | clone | else hash table in {caller}
+        rust.hash.table.set | hashbrown::raw::RawTable<({K}, ())>::* | Set | HashSet<{K}> | growth
+        rust.hash.table | hashbrown::raw::RawTable<{T}>::* | Dictionary | HashMap<{T:tuple}> | growth | else hash table in {caller}
+        rust.hash.table.spec | <hashbrown::raw::RawTable<{T}> as *>::* | Dictionary | HashMap<{T:tuple}> | construct | else hash table in {caller}
         rust.hashset.clone | <@(std::collections::hash::set|hashbrown::set)::HashSet<{T}> as core::clone::Clone>::* | Set | HashSet<{T}> | clone | over HashMap<{T}, ()>; over HashMap<_
         rust.hashset.new | @(std::collections::hash::set|hashbrown::set)::HashSet<{T}>::with_capacity* | Set | HashSet<{T}> | construct | over HashMap<{T}, ()>; over HashMap<_
         rust.hashset.collect | <@(std::collections::hash::set|hashbrown::set)::HashSet<{T}> as core::@(iter::traits::collect::FromIterator|convert::From)* | Set | HashSet<{T}> | construct | over HashMap<{T}, ()>; over HashMap<_
         rust.hashset.grow | @(std::collections::hash::set|hashbrown::set)::HashSet<{T}>::* | Set | HashSet<{T}> | growth | over HashMap<{T}, ()>; over HashMap<_
         rust.hashset.extend | <@(std::collections::hash::set|hashbrown::set)::HashSet<{T}> as *>::* | Set | HashSet<{T}> | growth | over HashMap<{T}, ()>; over HashMap<_
-        rust.hashmap.clone | <@(std::collections::hash::map|hashbrown::map)::HashMap<{K},{V}> as core::clone::Clone>::* | Dictionary | HashMap<{K}, {V}> | clone
-        rust.hashmap.new | @(std::collections::hash::map|hashbrown::map)::HashMap<{K},{V}>::with_capacity* | Dictionary | HashMap<{K}, {V}> | construct
-        rust.hashmap.collect | <@(std::collections::hash::map|hashbrown::map)::HashMap<{K},{V}> as core::@(iter::traits::collect::FromIterator|convert::From)* | Dictionary | HashMap<{K}, {V}> | construct
-        rust.hashmap.grow | @(std::collections::hash::map|hashbrown::map)::HashMap<{K},{V}>::* | Dictionary | HashMap<{K}, {V}> | growth
-        rust.hashmap.extend | <@(std::collections::hash::map|hashbrown::map)::HashMap<{K},{V}> as *>::* | Dictionary | HashMap<{K}, {V}> | growth
+        rust.hashmap.clone | <std::collections::hash::map::HashMap<{K},{V}> as core::clone::Clone>::* | Dictionary | HashMap<{K}, {V}> | clone
+        rust.hashmap.new | std::collections::hash::map::HashMap<{K},{V}>::with_capacity* | Dictionary | HashMap<{K}, {V}> | construct
+        rust.hashmap.collect | <std::collections::hash::map::HashMap<{K},{V}> as core::@(iter::traits::collect::FromIterator|convert::From)* | Dictionary | HashMap<{K}, {V}> | construct
+        rust.hashmap.grow | std::collections::hash::map::HashMap<{K},{V}>::* | Dictionary | HashMap<{K}, {V}> | growth
+        rust.hashmap.extend | <std::collections::hash::map::HashMap<{K},{V}> as *>::* | Dictionary | HashMap<{K}, {V}> | growth
+        rust.hashmap.clone.hashbrown | <hashbrown::map::HashMap<{K},{V}> as core::clone::Clone>::* | Dictionary | HashMap<{K}, {V}> | clone | else hash table in {caller}
+        rust.hashmap.new.hashbrown | hashbrown::map::HashMap<{K},{V}>::with_capacity* | Dictionary | HashMap<{K}, {V}> | construct | else hash table in {caller}
+        rust.hashmap.collect.hashbrown | <hashbrown::map::HashMap<{K},{V}> as core::@(iter::traits::collect::FromIterator|convert::From)* | Dictionary | HashMap<{K}, {V}> | construct | else hash table in {caller}
+        rust.hashmap.grow.hashbrown | hashbrown::map::HashMap<{K},{V}>::* | Dictionary | HashMap<{K}, {V}> | growth | else hash table in {caller}
+        rust.hashmap.extend.hashbrown | <hashbrown::map::HashMap<{K},{V}> as *>::* | Dictionary | HashMap<{K}, {V}> | growth | else hash table in {caller}
         rust.hashmap.entry | @(std::collections::hash::map|hashbrown::map|hashbrown::rustc_entry)::@(Entry|VacantEntry|RustcEntry|RustcVacantEntry)<{K},{V}>::* | Dictionary | HashMap<{K}, {V}> | growth
 
         # Sequences over a vector's storage.
@@ -109,24 +116,28 @@ enum BuiltInRules {
         rust.vec.grow | alloc::vec::Vec<{T}>::@(push|insert|reserve|try_reserve|resize|extend|append|splice)* | Array | Vec<{T}> | growth | over Vec<_>
         rust.vec.shrink | alloc::vec::Vec<{T}>::@(shrink|into_boxed_slice|into_flattened)* | Array | Vec<{T}> | conversion | over Vec<_>; over Box<[
         rust.vec.new | alloc::vec::Vec<{T}>::* | Array | Vec<{T}> | construct | over Vec<_>
-        rust.vec.extend | <alloc::vec::Vec<{T}> as @(core::iter::traits::collect::Extend|alloc::vec::spec_extend|std::io::Write|std::io::impls)* | Array | Vec<{T}> | growth | over Vec<_>
-        rust.vec.from | <alloc::vec::Vec<{T}> as *>::* | Array | Vec<{T}> | construct | over Vec<_>; over Box<[
+        rust.vec.extend | <alloc::vec::Vec<{T}> as @(core::iter::traits::collect::Extend|alloc::vec::spec_extend|std::io::Write|std::io::impls)* | Array | Vec<{T}> | growth | over Vec<_>; else collection in {caller}
+        rust.vec.from | <alloc::vec::Vec<{T}> as *>::* | Array | Vec<{T}> | construct | over Vec<_>; over Box<[; else collection in {caller}
         rust.vec.from_elem | alloc::vec::from_elem* | Array | Vec<{1}> | construct | over Vec<_>
         rust.vec.from_elem.spec | <{T} as *SpecFromElem>::from_elem* | Array | Vec<{T}> | construct | over Vec<_>
-        rust.slice.to_vec | [{T}]::@(to_vec|repeat|into_vec)* | Array | Vec<{T}> | construct | over Vec<_>
-        rust.slice.to_vec.spec | <{T} as *ConvertVec>::to_vec* | Array | Vec<{T}> | construct | over Vec<_>
+        rust.slice.to_vec | [{T}]::@(to_vec|repeat|into_vec)* | Array | Vec<{T}> | construct | over Vec<_>; else vector storage in {caller}
+        rust.slice.to_vec.spec | <{T} as *ConvertVec>::to_vec* | Array | Vec<{T}> | construct | over Vec<_>; else vector storage in {caller}
         rust.fs.read | std::fs::read | Array | Vec<u8> | construct
-        rust.rawvec.grow | alloc::raw_vec::RawVec<{T}>::@(grow|reserve|try_reserve)* | Array | Vec<{T}> | growth
-        rust.rawvec.new | alloc::raw_vec::RawVec<{T}>::* | Array | Vec<{T}> | construct
+        rust.rawvec.bytes | alloc::raw_vec::RawVec<u8>::* | Unattributed | byte storage in {caller} | unknown | weak
+        rust.rawvec.grow | alloc::raw_vec::RawVec<{T}>::@(grow|reserve|try_reserve)* | Array | Vec<{T}> | growth | weak
+        rust.rawvec.new | alloc::raw_vec::RawVec<{T}>::* | Array | Vec<{T}> | construct | weak; else vector storage in {caller}
         rust.rawvec.inner | alloc::raw_vec::* | Unattributed | vector storage in {caller} | unknown | weak
 
         # Buffers of readers and writers.
+        rust.io.buffer.storage | std::io::buffered::bufreader::buffer::Buffer::* | Data | I/O buffer | construct | over Vec<u8>; over Vec<_>; over Box<[
         rust.io.buffer | std::io::buffered::@(bufreader::BufReader|bufwriter::BufWriter|linewriter::LineWriter)<{R}>::@(new|with_capacity)* | Data | I/O buffer | construct | over Vec<u8>; over Vec<_>; over Box<[
 
         # Box.
         rust.box.clone | <alloc::boxed::Box<{T}> as core::clone::Clone>::* | Box | Box<{T}> | clone | over Box<_>; over Box<{T}; over Vec<
         rust.box.error | @(alloc|std)::boxed::convert::<impl core::convert::From* | Box | Box<dyn Error> | conversion | over Box<
         rust.box.from | <alloc::boxed::Box<{T}> as *>::* | Box | Box<{T}> | conversion | over Box<_>; over Box<; over Vec<
+        rust.vec.macro | alloc::boxed::Box<[{T}; {N}]>::@(new_uninit|new_uninit_in) | Array | Vec<{T}> | construct | over Box<_>
+        rust.box.slice | alloc::boxed::Box<[{T}]>::@(new_uninit_slice|new_zeroed_slice)* | Box | Box<[{T}]> | construct | over Vec<; over Box<_>
         rust.box.new | alloc::boxed::Box<{T}>::* | Box | Box<{T}> | construct | over Box<_>
         rust.box.uninit | alloc::boxed::@(box_new|box_new_uninit|box_uninit)* | Box | Box<_> | construct
         rust.box.exchange | alloc::alloc::exchange_malloc | Box | Box<_> | construct

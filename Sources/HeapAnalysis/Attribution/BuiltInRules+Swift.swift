@@ -6,56 +6,58 @@ extension BuiltInRules {
     /// Rules for Swift.
     static let swift = """
         [swift]
+        # Accessors that yield keep their frame in a block of their own.
+        swift.coroutine | *.@(read|modify) | Task | coroutine frame | runtime | innermost
+
         # Array. Its buffer is shared by ContiguousArray, which library functions build their results in.
-        swift.array.cow | Array.@(_makeMutableAndUnique|subscript.modify|subscript.setter|withUnsafeMutableBufferPointer|_makeUniqueAndReserveCapacityIfNotUnique)* | Array | Array<{1}> | copyOnWrite
-        swift.array.cow.buffer | _ContiguousArrayBuffer._consumeAndCreateNew() | Array | Array<{1}> | copyOnWrite
-        swift.array.cow.create | Array._createNewBuffer(bufferIsUnique:minimumCapacity:growForAppend:) | Array | Array<{1}> | growth
-        swift.array.grow | Array.@(append|insert|reserveCapacity|_reserveCapacity|replaceSubrange|+=|_growForAppend|_appendElement)* | Array | Array<{1}> | growth
-        swift.array.new | Array.* | Array | Array<{1}> | construct | over ContiguousArray
-        swift.contiguous.cow | ContiguousArray.@(_makeMutableAndUnique|subscript.modify|subscript.setter)* | Array | ContiguousArray<{1}> | copyOnWrite | over Array<{1}>
-        swift.contiguous.grow | ContiguousArray.@(append|insert|reserveCapacity|_reserveCapacity|replaceSubrange|_createNewBuffer|_makeUnique|+=)* | Array | ContiguousArray<{1}> | growth | over Array<{1}>
-        swift.contiguous.new | ContiguousArray.* | Array | ContiguousArray<{1}> | construct | over Array<{1}>
-        swift.slice.cow | ArraySlice.@(_makeMutableAndUnique|subscript.modify|subscript.setter|_copyToNewBuffer)* | Array | ArraySlice<{1}> | copyOnWrite | over Array
-        swift.slice.grow | ArraySlice.@(append|insert|reserveCapacity|replaceSubrange|+=)* | Array | ArraySlice<{1}> | growth | over Array
-        swift.slice.copy | ArraySlice._copyToContiguousArray* | Array | Array<{1}> | conversion
-        swift.array.buffer.grow | _ContiguousArrayBuffer._consumeAndCreateNew* | Array | Array<{1}> | growth
-        swift.array.buffer | @(_ContiguousArrayBuffer|_ArrayBuffer|_SliceBuffer|_ArrayBufferProtocol|_ContiguousArrayStorage).* | Array | Array<{1}> | construct
-        swift.array.literal | @(_allocateUninitializedArray|_allocateUninitialized)* | Array | Array<{1}> | construct
-        swift.array.copy | @(_copySequenceToContiguousArray|_copyCollectionToContiguousArray|_arrayForceCast|_arrayConditionalCast)* | Array | Array | construct | over ContiguousArray
-        swift.array.protocol | @(_ArrayProtocol|MutableCollection|UnsafeMutableBufferPointer).@(filter|sort|_stableSortImpl|_merge)* | Array | Array | construct | over ContiguousArray
-        swift.array.sorted | Sequence.sorted* | Array | Array | construct | over ContiguousArray
-        swift.array.mapped | @(Collection|Sequence).@(map|compactMap|flatMap|filter|reversed|split)* | Array | Array | construct | over ContiguousArray
+        swift.array.cow | Array.@(_makeMutableAndUnique|subscript.modify|subscript.setter|withUnsafeMutableBufferPointer|swapAt)* | Array | Array<{1}> | copyOnWrite | object
+        swift.array.cow.buffer | _ContiguousArrayBuffer._consumeAndCreateNew() | Array | Array<{1}> | copyOnWrite | object
+        swift.array.create | Array._createNewBuffer* | Array | Array<{1}> | unknown | object
+        swift.array.grow | Array.@(append|insert|reserveCapacity|_reserveCapacity|replaceSubrange|+=|_makeUniqueAndReserve|_growForAppend|_appendElement)* | Array | Array<{1}> | growth | object
+        swift.array.init | Array.@(init(repeating:count:)|_allocateUninitialized|_allocateBufferUninitialized)* | Array | Array<{1}> | construct | object; over ContiguousArray
+        swift.array.new | Array.* | Array | Array<{1}> | construct | over ContiguousArray; refine
+        swift.contiguous.cow | ContiguousArray.@(_makeMutableAndUnique|subscript.modify|subscript.setter)* | Array | ContiguousArray<{1}> | copyOnWrite | over Array<{1}>; object
+        swift.contiguous.grow | ContiguousArray.@(append|insert|reserveCapacity|_reserveCapacity|replaceSubrange|_createNewBuffer|_makeUnique|+=)* | Array | ContiguousArray<{1}> | growth | over Array<{1}>; object
+        swift.contiguous.new | ContiguousArray.* | Array | ContiguousArray<{1}> | construct | over Array<{1}>; refine
+        swift.slice.cow | ArraySlice.@(_makeMutableAndUnique|subscript.modify|subscript.setter|_copyToNewBuffer)* | Array | ArraySlice<{1}> | copyOnWrite | over Array; object
+        swift.slice.grow | ArraySlice.@(append|insert|reserveCapacity|replaceSubrange|+=)* | Array | ArraySlice<{1}> | growth | over Array; object
+        swift.slice.copy | ArraySlice._copyToContiguousArray* | Array | Array<{1}> | conversion | object
+        swift.array.buffer.new | _ContiguousArrayBuffer._consumeAndCreateNew* | Array | Array<{1}> | unknown | object
+        swift.array.buffer | @(_ContiguousArrayBuffer|_ArrayBuffer|_SliceBuffer|_ArrayBufferProtocol|_ContiguousArrayStorage).* | Array | Array<{1}> | construct | object
+        swift.array.literal | @(_allocateUninitializedArray|_allocateUninitialized)* | Array | Array<{1}> | construct | object
+        swift.array.copy | @(_copySequenceToContiguousArray|_copyCollectionToContiguousArray|_arrayForceCast|_arrayConditionalCast)* | Array | Array | construct | over ContiguousArray; object
+        swift.array.protocol | @(_ArrayProtocol|MutableCollection|UnsafeMutableBufferPointer).@(filter|sort|_stableSortImpl|_merge)* | Array | Array | construct | over ContiguousArray; refine
+        swift.array.sorted | Sequence.sorted* | Array | Array | construct | over ContiguousArray; refine
+        swift.array.mapped | @(Collection|Sequence).@(map|compactMap|flatMap|filter|reversed|split)* | Array | Array | construct | over ContiguousArray; refine
 
         # Text.
-        swift.string.grow | @(_StringGuts.@(grow|append|prepareForAppendInPlace|reserveCapacity|replaceSubrange|remove)|String.@(append|reserveCapacity|insert|replaceSubrange|write|+=|removeSubrange|remove))* | String | String | growth
-        swift.string.interpolation | DefaultStringInterpolation.* | String | String | construct
-        swift.string.join | BidirectionalCollection.joined* | String | String | construct
-        swift.string.bridge | String.@(_bridgeToObjectiveC|_bridgeFromObjectiveC|_conditionallyBridgeFromObjectiveC|_forceBridge|_unconditionallyBridge|init(_cocoaString:)|utf8CString)* | String | String | conversion
-        swift.string.storage | @(__StringStorage|__SharedStringStorage|_StringGuts|_allocateStringStorage|_StringObject|Substring|StringProtocol)* | String | String | construct
-        swift.string.new | String.* | String | String | construct
-        swift.character | @(Character|Unicode.Scalar).* | String | String | construct
+        swift.string.grow | @(_StringGuts.@(grow|append|prepareForAppendInPlace|reserveCapacity|replaceSubrange|remove)|String.@(append|reserveCapacity|insert|replaceSubrange|write|+=|removeSubrange|remove))* | String | String | growth | object
+        swift.string.interpolation | DefaultStringInterpolation.* | String | String | construct | refine
+        swift.string.join | BidirectionalCollection.joined* | String | String | construct | refine
+        swift.string.bridge | String.@(_bridgeToObjectiveC|_bridgeFromObjectiveC|_conditionallyBridgeFromObjectiveC|_forceBridge|_unconditionallyBridge|init(_cocoaString:)|utf8CString)* | String | String | conversion | object
+        swift.string.storage | @(__StringStorage|__SharedStringStorage|_StringGuts|_allocateStringStorage|_StringObject|Substring|StringProtocol)* | String | String | construct | object
+        swift.string.new | String.* | String | String | construct | refine
+        swift.character | @(Character|Unicode.Scalar).* | String | String | construct | object
 
-        # Dictionary and Set.
-        swift.dictionary.copy | _NativeDictionary.copy() | Dictionary | Dictionary<{1}, {2}> | copyOnWrite
-        swift.dictionary.copy.resize | _NativeDictionary.copyAndResize* | Dictionary | Dictionary<{1}, {2}> | copyOnWrite
-        swift.dictionary.storage.grow | @(_NativeDictionary.@(resize|_copyOrMoveAndResize|ensureUnique)|_DictionaryStorage.@(resize|reallocate))* | Dictionary | Dictionary<{1}, {2}> | growth
-        swift.dictionary.storage.copy | _DictionaryStorage.copy* | Dictionary | Dictionary<{1}, {2}> | copyOnWrite
-        swift.dictionary.storage | @(_DictionaryStorage|_NativeDictionary|__RawDictionaryStorage|_DictionaryBuilder).* | Dictionary | Dictionary<{1}, {2}> | construct
-        swift.dictionary.reserve | Dictionary.reserveCapacity* | Dictionary | Dictionary<{1}, {2}> | growth
-        swift.dictionary.new | Dictionary.@(init|map|compactMap|filter|merging|_Variant.mapValues|_Variant.filter)* | Dictionary | Dictionary<{1}, {2}> | construct
-        swift.set.copy | _NativeSet.@(copy()|copyAndResize(capacity:)) | Set | Set<{1}> | copyOnWrite
-        swift.set.storage.grow | @(_NativeSet.@(resize|ensureUnique)|_SetStorage.@(resize|reallocate))* | Set | Set<{1}> | growth
-        swift.set.storage.copy | _SetStorage.copy* | Set | Set<{1}> | copyOnWrite
-        swift.set.storage | @(_SetStorage|_NativeSet|__RawSetStorage).* | Set | Set<{1}> | construct
-        swift.set.reserve | Set.reserveCapacity* | Set | Set<{1}> | growth
-        swift.set.new | Set.@(init|union|intersection|subtracting|symmetricDifference|filter|map)* | Set | Set<{1}> | construct
+        # Dictionary and Set. What changes them says nothing of why; the storage's functions do.
+        swift.dictionary.copy | @(_NativeDictionary.copy|_DictionaryStorage.copy)* | Dictionary | Dictionary<{1}, {2}> | copyOnWrite | object
+        swift.dictionary.grow | @(_NativeDictionary.@(resize|_copyOrMoveAndResize)|_DictionaryStorage.@(resize|reallocate)|Dictionary.reserveCapacity)* | Dictionary | Dictionary<{1}, {2}> | growth | object
+        swift.dictionary.storage | @(_DictionaryStorage.allocate|_NativeDictionary.init|__RawDictionaryStorage|_DictionaryBuilder)* | Dictionary | Dictionary<{1}, {2}> | construct | object
+        swift.dictionary.new | Dictionary.@(init|compactMapValues|filter|merging)* | Dictionary | Dictionary<{1}, {2}> | construct | refine
+        swift.dictionary.map | @(Dictionary.mapValues|Dictionary._Variant.mapValues|_NativeDictionary.mapValues)* | Dictionary | Dictionary | construct | refine
+        swift.dictionary.change | @(_NativeDictionary|Dictionary).@(subscript|setValue|updateValue|ensureUnique|mutatingFind|insertNew|removeValue|remove|merge|_Variant|uncheckedRemove)* | Dictionary | Dictionary<{1}, {2}> | unknown | refine
+        swift.set.copy | @(_NativeSet.copy|_SetStorage.copy)* | Set | Set<{1}> | copyOnWrite | object
+        swift.set.grow | @(_NativeSet.@(resize)|_SetStorage.@(resize|reallocate)|Set.reserveCapacity)* | Set | Set<{1}> | growth | object
+        swift.set.storage | @(_SetStorage.allocate|_NativeSet.init|__RawSetStorage|_SetBuilder)* | Set | Set<{1}> | construct | object
+        swift.set.new | Set.@(init|union|intersection|subtracting|symmetricDifference|filter)* | Set | Set<{1}> | construct | refine
+        swift.set.change | @(_NativeSet|Set).@(insert|insertNew|update|ensureUnique|remove|_Variant|formUnion|uncheckedRemove|_unsafeInsertNew)* | Set | Set<{1}> | unknown | refine
 
         # Foundation's bytes.
         swift.data.cow | @(|Foundation.|FoundationEssentials.)@(Data.InlineSlice|Data.LargeSlice|Data._Representation|Data).@(ensureUniqueReference|subscript.setter|subscript.modify|withUnsafeMutableBytes)* | Data | Data | copyOnWrite
         swift.data.grow | @(|Foundation.|FoundationEssentials.)@(__DataStorage.@(ensureUniqueBufferReference|append|setLength|resetBytes|replaceBytes|growBuffer)|Data.@(append|replaceSubrange|reserveCapacity|count|resetBytes|insert)|Data.@(InlineSlice|LargeSlice|_Representation|InlineData).@(append|replaceSubrange|reserveCapacity|resetBytes))* | Data | Data | growth
         swift.data.new | @(|Foundation.|FoundationEssentials.)@(__DataStorage|Data).* | Data | Data | construct
         swift.pointer | @(|Swift.)@(UnsafeMutablePointer|UnsafeMutableBufferPointer|UnsafeMutableRawPointer|UnsafeMutableRawBufferPointer).allocate* | Data | raw memory in {caller} | construct
-        swift.managed.buffer | @(ManagedBuffer|ManagedBufferPointer).* | Class | ManagedBuffer | construct
+        swift.managed.buffer | @(ManagedBuffer|ManagedBufferPointer).* | Class | ManagedBuffer | construct | object
         swift.keypath | @(AnyKeyPath|_instantiateKeyPathBuffer|_swift_getKeyPath|InstantiateKeyPathBuffer)* | Runtime | key path | runtime
 
         # Concurrency.

@@ -27,9 +27,9 @@ enum CodeOrigin: Sendable {
             self = Self.systemOrigin(frame, spelling: spelling, name: name)
             return
         }
-        if let file = frame.file, file.hasPrefix("/") || (!file.isEmpty && !file.hasPrefix("<")) {
+        if let file = Self.sourceFile(of: frame) {
             if Self.toolchainRoots.contains(where: file.contains) {
-                self = .standardLibrary
+                self = Self.hasLostInlining(frame, spelling: spelling, name: name) ? .user : .standardLibrary
             } else if Self.dependencyRoots.contains(where: file.contains) {
                 self = .dependency
             } else if spelling == .swift, frame.line == nil || frame.line == 0,
@@ -51,6 +51,31 @@ enum CodeOrigin: Sendable {
         } else {
             self = .dependency
         }
+    }
+
+    /// Whether this is the user's own function, described at a line of a header that was inlined into it: compilers
+    /// drop some records of inlining, but no function of a standard library lies outside its namespaces.
+    private static func hasLostInlining(_ frame: SymbolicatedFrame, spelling: Spelling, name: String) -> Bool {
+        guard !frame.isInlined, let file = frame.file else { return false }
+        switch spelling {
+        case .cxx, .c:
+            return file.contains("/include/c++/") && !name.isEmpty
+                && !isStandardByName(frame, spelling: spelling, name: name)
+        case .rust: return !name.hasPrefix("<") && !name.hasPrefix("[") && !isStandardRust(name)
+        case .swift: return false
+        }
+    }
+
+    /// The frame's source file where it is one that a user would look into.
+    static func userSourceFile(of frame: SymbolicatedFrame) -> String? {
+        guard let file = sourceFile(of: frame), !toolchainRoots.contains(where: file.contains) else { return nil }
+        return file
+    }
+
+    /// The frame's source file; nil for what compilers make up, such as `<compiler-generated>`.
+    static func sourceFile(of frame: SymbolicatedFrame) -> String? {
+        guard let file = frame.file, !file.isEmpty else { return nil }
+        return file.hasSuffix(">") || file.hasPrefix("<") ? nil : file
     }
 
     private static let toolchainRoots = [
@@ -92,13 +117,15 @@ enum CodeOrigin: Sendable {
         }
     }
 
-    private static let rustCrates = ["core::", "alloc::", "std::", "hashbrown::", "__rustc", "__rust", "__rdl", "__rg_"]
+    private static let rustCrates = [
+        "core::", "alloc::", "std::", "hashbrown::", "__rustc", "__rust", "__rdl", "__rg_", "gimli::", "addr2line::",
+        "miniz_oxide::", "rustc_demangle::", "compiler_builtins::", "panic_unwind::", "panic_abort::", "std_detect::",
+    ]
 
     /// Whether a Rust function is of the standard library: by its path, or, for an implementation, by its type and,
     /// where the type is a parameter or built in, by its trait.
     private static func isStandardRust(_ name: String) -> Bool {
-        if let (inner, rest) = RustName.leadingBrackets(name), let keyword = inner.firstRange(of: " as ") {
-            _ = rest
+        if let inner = RustName.leadingBrackets(name)?.inner, let keyword = inner.firstRange(of: " as ") {
             let type = inner[..<keyword.lowerBound]
             let trait = inner[keyword.upperBound...]
             if rustCrates.contains(where: type.hasPrefix) { return true }
@@ -135,6 +162,7 @@ enum Library {
     static func isLanguageRuntime(_ library: String) -> Bool {
         library.hasPrefix("libswift") || library.hasPrefix("libFoundation") || library.hasPrefix("lib_Foundation")
             || ["libstdc++", "libc++", "libc++abi", "libgcc_s", "libsupc++", "libdispatch", "libBlocksRuntime"]
-                .contains(library) || library.hasPrefix("libstd-")
+                .contains(library)
+            || library.hasPrefix("libstd-")
     }
 }

@@ -6,8 +6,12 @@ internal import Synchronization
 /// A frame as the walk sees it.
 struct ClassifiedFrame: Sendable {
     var spelling: Spelling
+    /// The language in which reports show what this frame owns itself.
+    var language: String
     var origin: CodeOrigin
     var claim: Claim?
+    /// The claim it makes as the direct caller of malloc, where that is another one.
+    var innermostClaim: Claim?
     /// Whether a rule knows the frame, be it as an owner or as plumbing.
     var isRuleMatched: Bool
     /// Whether the compiler made the function, so that no user would look for it.
@@ -32,6 +36,7 @@ final class FrameClassifier: Sendable {
         let linkageName: String
         let file: String?
         let hasLine: Bool
+        let isInlined: Bool
         let arguments: [String]
         let module: String
     }
@@ -49,7 +54,8 @@ final class FrameClassifier: Sendable {
     func classify(_ frame: SymbolicatedFrame) -> ClassifiedFrame {
         let key = Key(
             function: frame.function, linkageName: frame.linkageName, file: frame.file,
-            hasLine: (frame.line ?? 0) != 0, arguments: frame.templateArguments, module: frame.modulePath)
+            hasLine: (frame.line ?? 0) != 0,
+            isInlined: frame.isInlined, arguments: frame.templateArguments, module: frame.modulePath)
         if let answer = known.withLock({ $0[key] }) { return answer }
         let answer = decide(frame)
         known.withLock { $0[key] = answer }
@@ -58,7 +64,7 @@ final class FrameClassifier: Sendable {
 
     private func decide(_ frame: SymbolicatedFrame) -> ClassifiedFrame {
         let spelling = Spelling(of: frame)
-        let name = spelling.canonical(frame.function)
+        let name = spelling.canonical(frame.function, arguments: frame.templateArguments)
         var origin = CodeOrigin(of: frame, spelling: spelling, name: name, executablePath: executablePath)
         var match: (rule: RuleSet.Rule, captures: [String: String])?
         if origin != .user {
@@ -66,16 +72,22 @@ final class FrameClassifier: Sendable {
                 name, spelling: spelling, isCopyConstructor: Self.isCopyConstructor(frame.linkageName))
             if match != nil, origin == .executable { origin = .standardLibrary }
         }
+        let innermost =
+            origin == .user
+            ? nil : rules.firstMatch(name, spelling: spelling, isCopyConstructor: false, isInnermost: true)
         let library = Library.name(ofModule: frame.modulePath)
         if library == "libheaptrail" { match = match ?? (RuleSet.Rule(name: "recorder", isSkip: true), [:]) }
         let isUnnamed = frame.function.isEmpty || frame.function.hasPrefix("0x")
-        let file = frame.file.flatMap { $0.isEmpty || $0.hasPrefix("<") ? nil : $0 }
         return ClassifiedFrame(
-            spelling: spelling, origin: origin,
+            spelling: spelling, language: Self.language(of: frame, spelling: spelling), origin: origin,
             claim: match.flatMap { claim(of: $0.rule, captures: $0.captures, frame: frame, spelling: spelling) },
+            innermostClaim: innermost.flatMap {
+                claim(of: $0.rule, captures: $0.captures, frame: frame, spelling: spelling)
+            },
             isRuleMatched: match != nil, isGenerated: Self.isGenerated(frame, spelling: spelling), isUnnamed: isUnnamed,
             isWrapper: spelling == .c && CName.isAllocatorWrapper(name),
-            display: display(frame, spelling: spelling, name: name), library: library, sourceFile: file,
+            display: display(frame, spelling: spelling, name: name), library: library,
+            sourceFile: CodeOrigin.userSourceFile(of: frame),
             initializedClass: spelling == .swift ? SwiftFrameName.initializedClass(frame.function) : nil)
     }
 
@@ -83,29 +95,41 @@ final class FrameClassifier: Sendable {
         of rule: RuleSet.Rule, captures: [String: String], frame: SymbolicatedFrame, spelling: Spelling
     ) -> Claim? {
         guard !rule.isSkip else { return nil }
-        let resolver = TypeResolver(spelling: spelling, captures: captures, arguments: frame.templateArguments)
+        // Linkers fold identical specializations of Swift functions, so only an inlined one is sure of its arguments.
+        var arguments = spelling == .swift && !frame.isInlined ? [] : frame.templateArguments
+        if arguments.isEmpty, spelling == .rust { arguments = RustName.methodArguments(frame.function) }
+        let resolver = TypeResolver(spelling: spelling, captures: captures, arguments: arguments)
+        let type = resolver.resolve(rule.type)
+        if let fallback = rule.fallback, TypeResolver.hasUnknownArgument(type) {
+            return Claim(
+                family: "Unattributed", type: resolver.resolve(fallback), language: rule.language ?? spelling.language,
+                cause: rule.cause, rule: rule.name, isWeak: true)
+        }
         return Claim(
-            family: rule.family, type: resolver.resolve(rule.type), language: rule.language ?? spelling.language,
+            family: rule.family, type: type, language: rule.language ?? spelling.language,
             cause: rule.cause, rule: rule.name, over: rule.over.map { resolver.resolve($0) }, overAll: rule.overAll,
-            isWeak: rule.isWeak)
+            isWeak: rule.isWeak, isBorrowing: rule.isBorrowing, needs: rule.needs)
     }
 
     private func display(_ frame: SymbolicatedFrame, spelling: Spelling, name: String) -> String {
         switch spelling {
-        case .rust:
-            var shown = RustName.display(frame.function)
-            while shown.hasSuffix("::{closure}") { shown.removeLast("::{closure}".count) }
-            return shown
+        case .rust: return RustName.display(frame.function)
         case .swift: return SwiftFrameName.display(frame.function)
-        case .cxx, .c: return name
+        case .cxx: return name
+        case .c: return Library.isSystem(Library.name(ofModule: frame.modulePath)) ? CName.publicName(name) : name
         }
+    }
+
+    private static func language(of frame: SymbolicatedFrame, spelling: Spelling) -> String {
+        guard spelling == .c else { return spelling.language }
+        return frame.language == .unknown ? "c" : frame.language.rawValue
     }
 
     /// Whether a mangled C++ name is a constructor whose only parameter is a constant reference to its own type:
     /// `…C2ERKS3_`.
     private static func isCopyConstructor(_ linkageName: String) -> Bool {
         guard linkageName.hasSuffix("_"), linkageName.hasPrefix("_Z") else { return false }
-        for mark in ["C1ERKS", "C2ERKS"] {
+        for mark in ["C1ERKS", "C2ERKS", "C4ERKS"] {
             guard let found = linkageName.ranges(of: mark).last else { continue }
             let rest = linkageName[found.upperBound...].dropLast()
             if rest.count <= 2, rest.allSatisfy({ $0.isNumber || $0.isUppercase }) { return true }

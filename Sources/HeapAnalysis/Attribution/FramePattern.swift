@@ -121,7 +121,7 @@ struct FramePattern: Sendable {
         }
     }
 
-    /// Where the balanced argument that starts at `start` ends: before a comma or a closing bracket of its own level.
+    /// Where the balanced argument that starts at `start` ends: before a comma, a semicolon or a closing bracket of its level.
     static func argumentEnd(_ text: [UInt8], from start: Int) -> Int {
         var depth = 0
         var index = start
@@ -132,7 +132,7 @@ struct FramePattern: Sendable {
             case UInt8(ascii: ">"), UInt8(ascii: ")"), UInt8(ascii: "]"), UInt8(ascii: "}"):
                 if depth == 0 { return index }
                 depth -= 1
-            case UInt8(ascii: ",") where depth == 0: return index
+            case UInt8(ascii: ",") where depth == 0, UInt8(ascii: ";") where depth == 0: return index
             default: break
             }
             index += 1

@@ -10,8 +10,14 @@
 //   over P; P   the rule may take over an inner owner whose type starts with P (equal types always may)
 //   over all    it takes over whatever the frames it called had claimed
 //   weak        any other rule takes over from it; `{caller}` in its type is the first frame that no rule knows
+//   object      claims only what the runtime's allocator of objects claimed before, not a bare malloc
+//   refine      claims only what another rule, not a weak one, claimed before
+//   innermost   matches only the direct caller of malloc, whatever else matches that frame
 //   copy        matches only C++ copy constructors
+//   else TEXT   with an argument of the type unknown, the owner is unattributed, shown as TEXT, and weak
+//   borrowed    the owner it takes over from names the argument of the type (Cow)
 //   language L  the owner's language, where it is not the frames' own
+// A rule with the cause `unknown` names the type and keeps the cause of the claim that it takes over.
 // The first rule that matches a frame decides what the frame is.
 
 /// A table of named frame rules.
@@ -26,6 +32,13 @@ public struct RuleSet: Sendable {
         public var description: String { "rule table, line \(line): \(reason)" }
     }
 
+    /// What must have been claimed before a rule may claim.
+    enum Need: Sendable, Hashable {
+        case nothing
+        case object
+        case storage
+    }
+
     struct Rule: Sendable {
         var name: String
         var isSkip = false
@@ -35,6 +48,10 @@ public struct RuleSet: Sendable {
         var over: [String] = []
         var overAll = false
         var isWeak = false
+        var fallback: String?
+        var isBorrowing = false
+        var needs = Need.nothing
+        var innermostOnly = false
         var copyConstructorOnly = false
         var language: String?
     }
@@ -122,7 +139,7 @@ public struct RuleSet: Sendable {
 
     /// The first rule that matches a canonical name, with its captures. O(rules that share the name's beginning).
     func firstMatch(
-        _ name: String, spelling: Spelling, isCopyConstructor: Bool
+        _ name: String, spelling: Spelling, isCopyConstructor: Bool, isInnermost: Bool = false
     ) -> (rule: Rule, captures: [String: String])? {
         let bytes = Array(name.utf8)
         let near = Self.key(bytes).flatMap { indexed[spelling]?[$0] } ?? []
@@ -130,6 +147,7 @@ public struct RuleSet: Sendable {
         var best: (rule: Int, captures: [String: String])?
         for list in [near, far] {
             for entry in list where entry.rule < best?.rule ?? .max {
+                if rules[entry.rule].innermostOnly != isInnermost { continue }
                 if rules[entry.rule].copyConstructorOnly, !isCopyConstructor { continue }
                 guard let captures = entry.pattern.match(bytes) else { continue }
                 best = (entry.rule, captures)
@@ -146,6 +164,16 @@ extension RuleSet.Rule {
             overAll = true
         } else if option == "weak" {
             isWeak = true
+        } else if option == "object" {
+            needs = .object
+        } else if option == "refine" {
+            needs = .storage
+        } else if option == "innermost" {
+            innermostOnly = true
+        } else if option == "borrowed" {
+            isBorrowing = true
+        } else if option.hasPrefix("else ") {
+            fallback = String(option.dropFirst(5))
         } else if option == "copy" {
             copyConstructorOnly = true
         } else if option.hasPrefix("over ") {

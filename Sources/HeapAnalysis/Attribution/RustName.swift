@@ -8,9 +8,8 @@ enum RustName {
     private static let standardCrates: Set<String> = ["core", "alloc", "std", "hashbrown", "proc_macro", "test"]
 
     /// The form rules are matched against.
-    static func canonical(_ raw: String) -> String {
-        var name = withoutNoise(raw)
-        name = withoutMethodArguments(name)
+    static func canonical(_ raw: String, arguments: [String] = []) -> String {
+        var name = withoutMethodArguments(withoutNoise(raw))
         if let (inner, rest) = leadingBrackets(name) {
             if topLevelRange(of: " as ", in: inner) == nil { name = inner + rest }
         } else if let impl = name.firstRange(of: "<impl ") {
@@ -24,15 +23,68 @@ enum RustName {
                 }
             }
         }
+        return arguments.isEmpty ? name : withParameters(of: name, replacedBy: arguments)
+    }
+
+    /// Puts types in place of the parameters that legacy names show, in the order in which these appear.
+    private static func withParameters(of name: String, replacedBy arguments: [String]) -> String {
+        var order: [String] = []
+        return replacingParameters(in: name) { parameter in
+            if !order.contains(parameter) { order.append(parameter) }
+            let position = order.firstIndex(of: parameter) ?? 0
+            guard position < arguments.count else { return parameter }
+            let argument = withoutNoise(arguments[position])
+            // Debug information describes `[u64; 3]` as C would.
+            return argument.hasSuffix(" []") ? "[\(argument.dropLast(3)); _]" : argument
+        }
+    }
+
+    /// Replaces every word that is one capital letter, as generic parameters are.
+    private static func replacingParameters(in text: String, by replacement: (String) -> String) -> String {
+        var output = ""
+        var word = ""
+        func flush() {
+            let isParameter = word.utf8.count == 1 && word.utf8.allSatisfy { (0x41...0x5A).contains($0) }
+            output += isParameter ? replacement(word) : word
+            word = ""
+        }
+        for character in text {
+            if character.isLetter || character.isNumber || character == "_" || character == ":" {
+                word.append(character)
+            } else {
+                flush()
+                output.append(character)
+            }
+        }
+        flush()
+        return output
+    }
+
+    /// A name for people: as written, without hashes, closures and arguments of methods.
+    static func display(_ raw: String) -> String {
+        var name = withoutMethodArguments(withoutNoise(raw))
+        while name.hasSuffix("::{closure}") { name.removeLast("::{closure}".utf8.count) }
         return name
     }
 
-    /// A name for people: as written, without hashes, closure numbers and arguments of methods.
-    static func display(_ raw: String) -> String { withoutMethodArguments(withoutNoise(raw)) }
+    /// The arguments of the method itself, `from_elem::<u8>`, which v0 names carry; empty when there are none.
+    static func methodArguments(_ raw: String) -> [String] {
+        guard raw.hasSuffix(">"), let open = raw.ranges(of: "::<").last else { return [] }
+        let text = Array(raw[open.upperBound...].utf8)
+        var arguments: [String] = []
+        var index = 0
+        while index < text.count {
+            let end = FramePattern.argumentEnd(text, from: index)
+            arguments.append(String(decoding: text[index..<end], as: UTF8.self).trimmingSpaces)
+            index = end + 1
+            if end >= text.count - 1 { return end == text.count - 1 ? arguments : [] }
+        }
+        return []
+    }
 
     /// A type without standard paths, allocators and hashers; closures are named by where they are written.
     static func cleanType(_ raw: String) -> String {
-        let text = Array(withoutNoise(raw).utf8)
+        let text = Array(replacingParameters(in: withoutNoise(raw)) { _ in "_" }.utf8)
         var output = ""
         var index = 0
         while index < text.count {
@@ -51,7 +103,7 @@ enum RustName {
             while index < text.count, isPath(text[index]) { index += 1 }
             output += shortPath(String(decoding: text[start..<index], as: UTF8.self))
         }
-        for argument in [", Global", ", RandomState", ", BuildHasherDefault"] {
+        for argument in [", Global", ", RandomState"] {
             output = output.removing(argument, before: [">", ","])
         }
         return output

@@ -34,10 +34,10 @@ enum Spelling: String, Sendable, Hashable {
     /// The name of this spelling's language in reports.
     var language: String { rawValue }
 
-    /// The canonical form of a name of this spelling.
-    func canonical(_ name: String) -> String {
+    /// The canonical form of a name of this spelling; `arguments` are those of its template parameters, if known.
+    func canonical(_ name: String, arguments: [String]) -> String {
         switch self {
-        case .rust: RustName.canonical(name)
+        case .rust: RustName.canonical(name, arguments: arguments)
         case .cxx: CxxName.canonical(name)
         case .swift: SwiftFrameName.canonical(name)
         case .c: CName.canonical(name)
@@ -62,6 +62,19 @@ enum CName {
         if let version = name.dropFirst().firstIndex(of: "@") { end = version }
         if let dot = name.dropFirst().firstIndex(of: "."), dot < end { end = dot }
         return String(name[..<end])
+    }
+
+    /// The name under which programs call a function of libc: `fopen` of `__fopen_internal`.
+    static func publicName(_ name: String) -> String {
+        var result = name[...]
+        for prefix in ["__GI_", "_IO_new_", "_IO_", "__libc_", "___", "__"] where result.hasPrefix(prefix) {
+            result = result.dropFirst(prefix.count)
+            break
+        }
+        for suffix in ["_internal", "_impl", "_2_1", "_2_0"] where result.hasSuffix(suffix) {
+            result = result.dropLast(suffix.count)
+        }
+        return result.isEmpty ? name : String(result)
     }
 
     /// Whether a function only hands a request on to the allocator, such as `xmalloc` or `PyMem_RawRealloc`.

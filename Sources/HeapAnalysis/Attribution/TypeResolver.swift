@@ -31,53 +31,12 @@ struct TypeResolver {
             return tuple.hasPrefix("(") && tuple.hasSuffix(")") ? String(tuple.dropFirst().dropLast()) : "_"
         }
         guard let text = captures[label]?.trimmingSpaces else { return "_" }
-        guard spelling == .rust else { return spelling.cleanType(text) }
-        let names = parameterNames
-        guard names.contains(where: text.contains) else { return spelling.cleanType(text) }
-        return spelling.cleanType(substituting(names, in: text))
+        return spelling.cleanType(text)
     }
 
-    /// The generic parameters that legacy Rust names show in place of types, in order of their declaration.
-    private var parameterNames: [String] {
-        var names: [String] = []
-        for label in captures.keys.sorted() {
-            for word in Self.words(captures[label] ?? "") where Self.isParameter(word) && !names.contains(word) {
-                names.append(word)
-            }
-        }
-        let order = ["K", "T", "B", "V", "S", "A"]
-        return names.sorted { (order.firstIndex(of: $0) ?? 9, $0) < (order.firstIndex(of: $1) ?? 9, $1) }
-    }
-
-    private func substituting(_ names: [String], in text: String) -> String {
-        var output = ""
-        var word = ""
-        func flush() {
-            if let position = names.firstIndex(of: word) {
-                output += position < arguments.count ? arguments[position] : "_"
-            } else {
-                output += word
-            }
-            word = ""
-        }
-        for character in text {
-            if character.isLetter || character.isNumber || character == "_" || character == ":" {
-                word.append(character)
-            } else {
-                flush()
-                output.append(character)
-            }
-        }
-        flush()
-        return output
-    }
-
-    private static func isParameter(_ word: String) -> Bool {
-        word.utf8.count == 1 && word.utf8.allSatisfy { (0x41...0x5A).contains($0) }
-    }
-
-    private static func words(_ text: String) -> [String] {
-        text.split { !($0.isLetter || $0.isNumber || $0 == "_" || $0 == ":") }.map(String.init)
+    /// Whether a resolved type has an argument that is not known.
+    static func hasUnknownArgument(_ type: String) -> Bool {
+        ["<_>", "<_,", " _>", " _,"].contains(where: type.contains)
     }
 
     private func withoutUnknownArguments(_ type: String) -> String {
