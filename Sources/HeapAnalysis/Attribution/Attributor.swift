@@ -60,6 +60,10 @@ struct Claim: Sendable, Hashable {
     var isWeak = false
     var isBorrowing = false
     var needs = RuleSet.Need.nothing
+    /// What is shown of an unattributed owner where an argument of the type stays unknown.
+    var fallback: String?
+    /// The same, whatever is known of the type.
+    var certainFallback: String?
 
     /// Whether this claim, of a frame further out, takes over from an inner one.
     func takesOver(_ inner: Claim) -> Bool {
@@ -83,6 +87,29 @@ struct Claim: Sendable, Hashable {
             result.type = inner.type
         }
         return result
+    }
+
+    /// This claim with what it is when the type is not known well enough.
+    var degraded: Claim {
+        guard let text = certainFallback ?? (TypeResolver.hasUnknownArgument(type) ? fallback : nil) else {
+            return self
+        }
+        var result = self
+        result.family = "Unattributed"
+        result.type = text
+        return result
+    }
+
+    /// Rust's sets are maps to nothing; where the set's own functions left no frame, the map's argument tells.
+    var asSet: Claim {
+        for (map, nothing, set) in [("HashMap<", ", ()>", "HashSet<"), ("BTreeMap<", ", SetValZST>", "BTreeSet<")]
+        where type.hasPrefix(map) && type.hasSuffix(nothing) && language == "rust" {
+            var result = self
+            result.family = "Set"
+            result.type = set + type.dropFirst(map.count).dropLast(nothing.count) + ">"
+            return result
+        }
+        return self
     }
 
     /// What a Cow borrows for each type it owns; debug information does not describe unsized types.
@@ -194,8 +221,8 @@ struct StackWalk {
     func claim() -> Claim? {
         if let owner {
             let caller = firstUnknown ?? direct
-            guard owner.isWeak || owner.type.contains("{") else { return owner }
-            var result = owner
+            var result = owner.degraded
+            guard result.type.contains("{caller}") || result.type.contains("{object}") else { return result.asSet }
             if let className = caller?.initializedClass, owner.type.contains("{object}") {
                 result.family = "Class"
                 result.type = className

@@ -65,9 +65,7 @@ enum BuiltInRules {
         rust.arc.from | <alloc::sync::Arc<{T}> as *>::* | Shared | Arc<{T}> | construct | over Box<ArcInner; over Arc<; over Box<_>
 
         # Trees, before Box, which makes their nodes.
-        rust.btree.set.box | alloc::boxed::Box<alloc::collections::btree::node::@(LeafNode|InternalNode)<{K}, alloc::collections::btree::set_val::SetValZST>>::* | Set | BTreeSet<{K}> | construct
         rust.btree.box | alloc::boxed::Box<alloc::collections::btree::node::@(LeafNode|InternalNode)<{K},{V}>>::* | Dictionary | BTreeMap<{K}, {V}> | construct
-        rust.btree.set.node | alloc::collections::btree::node::@(LeafNode|InternalNode)<{K}, alloc::collections::btree::set_val::SetValZST>::* | Set | BTreeSet<{K}> | construct
         rust.btree.node | alloc::collections::btree::node::@(LeafNode|InternalNode)<{K},{V}>::* | Dictionary | BTreeMap<{K}, {V}> | construct | over Box<LeafNode; over Box<InternalNode; else tree in {caller}
         rust.btree.clone | <alloc::collections::btree::map::BTreeMap<{K},{V}> as core::clone::Clone>::clone* | Dictionary | BTreeMap<{K}, {V}> | clone | over Box<LeafNode; over Box<InternalNode; else tree in {caller}
         rust.btree.map | alloc::collections::btree::map::@(BTreeMap|entry::VacantEntry|entry::Entry)<{K},{V}>::* | Dictionary | BTreeMap<{K}, {V}> | construct | over Box<LeafNode; over Box<InternalNode; else tree in {caller}
@@ -80,7 +78,6 @@ enum BuiltInRules {
         rust.hash.plumbing | hashbrown::raw::@(alloc::|RawIter|Bucket)* | skip
         rust.hash.inner | hashbrown::raw::RawTableInner::* | Unattributed | hash table in {caller} | growth | weak
         rust.hash.table.clone | <hashbrown::raw::RawTable<{T}> as core::clone::Clone>::* | Dictionary | HashMap<{T:tuple}> | clone | else hash table in {caller}
-        rust.hash.table.set | hashbrown::raw::RawTable<({K}, ())>::* | Set | HashSet<{K}> | growth
         rust.hash.table | hashbrown::raw::RawTable<{T}>::* | Dictionary | HashMap<{T:tuple}> | growth | else hash table in {caller}
         rust.hash.table.spec | <hashbrown::raw::RawTable<{T}> as *>::* | Dictionary | HashMap<{T:tuple}> | construct | else hash table in {caller}
         rust.hashset.clone | <@(std::collections::hash::set|hashbrown::set)::HashSet<{T}> as core::clone::Clone>::* | Set | HashSet<{T}> | clone | over HashMap<{T}, ()>; over HashMap<_
@@ -116,10 +113,11 @@ enum BuiltInRules {
         rust.vec.grow | alloc::vec::Vec<{T}>::@(push|insert|reserve|try_reserve|resize|extend|append|splice)* | Array | Vec<{T}> | growth | over Vec<_>
         rust.vec.shrink | alloc::vec::Vec<{T}>::@(shrink|into_boxed_slice|into_flattened)* | Array | Vec<{T}> | conversion | over Vec<_>; over Box<[
         rust.vec.new | alloc::vec::Vec<{T}>::* | Array | Vec<{T}> | construct | over Vec<_>
-        rust.vec.extend | <alloc::vec::Vec<{T}> as @(core::iter::traits::collect::Extend|alloc::vec::spec_extend|std::io::Write|std::io::impls)* | Array | Vec<{T}> | growth | over Vec<_>; else collection in {caller}
-        rust.vec.from | <alloc::vec::Vec<{T}> as *>::* | Array | Vec<{T}> | construct | over Vec<_>; over Box<[; else collection in {caller}
+        rust.vec.extend | <alloc::vec::Vec<{T}> as @(core::iter::traits::collect::Extend|alloc::vec::spec_extend|std::io::Write|std::io::impls)* | Array | Vec<{T}> | growth | over Vec<_>; sourceless collection in {caller}
+        rust.vec.from | <alloc::vec::Vec<{T}> as *>::* | Array | Vec<{T}> | construct | over Vec<_>; over Box<[; sourceless collection in {caller}
         rust.vec.from_elem | alloc::vec::from_elem* | Array | Vec<{1}> | construct | over Vec<_>
         rust.vec.from_elem.spec | <{T} as *SpecFromElem>::from_elem* | Array | Vec<{T}> | construct | over Vec<_>
+        rust.slice.bytes | @([u8]::@(to_vec|repeat|into_vec)|<u8 as *ConvertVec>::to_vec)* | Array | Vec<u8> | construct | over Vec<_>; sourceless byte storage in {caller}
         rust.slice.to_vec | [{T}]::@(to_vec|repeat|into_vec)* | Array | Vec<{T}> | construct | over Vec<_>; else vector storage in {caller}
         rust.slice.to_vec.spec | <{T} as *ConvertVec>::to_vec* | Array | Vec<{T}> | construct | over Vec<_>; else vector storage in {caller}
         rust.fs.read | std::fs::read | Array | Vec<u8> | construct

@@ -100,15 +100,11 @@ final class FrameClassifier: Sendable {
         if arguments.isEmpty, spelling == .rust { arguments = RustName.methodArguments(frame.function) }
         let resolver = TypeResolver(spelling: spelling, captures: captures, arguments: arguments)
         let type = resolver.resolve(rule.type)
-        if let fallback = rule.fallback, TypeResolver.hasUnknownArgument(type) {
-            return Claim(
-                family: "Unattributed", type: resolver.resolve(fallback), language: rule.language ?? spelling.language,
-                cause: rule.cause, rule: rule.name, isWeak: true)
-        }
         return Claim(
             family: rule.family, type: type, language: rule.language ?? spelling.language,
             cause: rule.cause, rule: rule.name, over: rule.over.map { resolver.resolve($0) }, overAll: rule.overAll,
-            isWeak: rule.isWeak, isBorrowing: rule.isBorrowing, needs: rule.needs)
+            isWeak: rule.isWeak, isBorrowing: rule.isBorrowing, needs: rule.needs, fallback: rule.fallback,
+            certainFallback: frame.file == nil ? rule.sourcelessFallback : nil)
     }
 
     private func display(_ frame: SymbolicatedFrame, spelling: Spelling, name: String) -> String {

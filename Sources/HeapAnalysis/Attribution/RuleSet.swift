@@ -14,7 +14,8 @@
 //   refine      claims only what another rule, not a weak one, claimed before
 //   innermost   matches only the direct caller of malloc, whatever else matches that frame
 //   copy        matches only C++ copy constructors
-//   else TEXT   with an argument of the type unknown, the owner is unattributed, shown as TEXT, and weak
+//   else TEXT   where an argument of the type stays unknown, the owner is unattributed and shown as TEXT
+//   sourceless TEXT   the same where the frame has no debug information: what was inlined into it is then not known
 //   borrowed    the owner it takes over from names the argument of the type (Cow)
 //   language L  the owner's language, where it is not the frames' own
 // A rule with the cause `unknown` names the type and keeps the cause of the claim that it takes over.
@@ -49,6 +50,7 @@ public struct RuleSet: Sendable {
         var overAll = false
         var isWeak = false
         var fallback: String?
+        var sourcelessFallback: String?
         var isBorrowing = false
         var needs = Need.nothing
         var innermostOnly = false
@@ -172,6 +174,8 @@ extension RuleSet.Rule {
             innermostOnly = true
         } else if option == "borrowed" {
             isBorrowing = true
+        } else if option.hasPrefix("sourceless ") {
+            sourcelessFallback = String(option.dropFirst(11))
         } else if option.hasPrefix("else ") {
             fallback = String(option.dropFirst(5))
         } else if option == "copy" {
