@@ -26,10 +26,10 @@ enum NumberText {
         return fixed(amount, decimals) + " " + units[unit]
     }
 
-    /// `0.1234` as `12.3 %`.
+    /// `0.1234` as `12.3%`.
     static func percent(_ share: Double?) -> String {
         guard let share, share.isFinite else { return "–" }
-        return fixed(share * 100, 1) + " %"
+        return fixed(share * 100, 1) + "%"
     }
 
     /// Nanoseconds in the unit that suits them.

@@ -114,7 +114,7 @@ public struct ReportText: Sendable {
             lines.append("      " + TextTable.shortened(text, to: style.width - 6))
         }
         if frames.count > Self.explainedFrames {
-            lines.append("      … \(frames.count - Self.explainedFrames) frames further out")
+            lines.append("      … " + plural(frames.count - Self.explainedFrames, "frame") + " further out")
         }
         return lines.map { style.dim($0) }
     }
@@ -127,8 +127,8 @@ public struct ReportText: Sendable {
         let rows = profile.rows(by: GroupingKey.site.fields, filter: request.filter).filter { $0.key.site != nil }
         if rows.isEmpty { return [] }
         var table = TextTable([
-            .init(title: "top sites", isText: true), .init(title: "owner", isText: true),
-            .init(title: "cause", isText: true), .init(title: "allocs"), .init(title: "bytes"),
+            .init(title: "top sites", isText: true, readable: 44), .init(title: "owner", isText: true),
+            .init(title: "cause", isText: true, dropOrder: 1), .init(title: "allocs"), .init(title: "bytes"),
         ])
         table.rows = rows.prefix(Self.topSites).map { row in
             [

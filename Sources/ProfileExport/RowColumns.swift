@@ -25,7 +25,7 @@ struct RowColumns {
         }
         if fields.contains(.cause) { columns.append(.init(title: "cause", isText: true)) }
         if showsCauses { columns.append(.init(title: "cause", isText: true, dropOrder: 4)) }
-        if fields.contains(.site) { columns.append(.init(title: "site", isText: true)) }
+        if fields.contains(.site) { columns.append(.init(title: "site", isText: true, readable: 36)) }
         if fields.contains(.module) { columns.append(.init(title: "module", isText: true)) }
         if fields.contains(.size) { columns.append(.init(title: "size")) }
         if fields.contains(.thread) { columns.append(.init(title: "thread", isText: true)) }
@@ -91,7 +91,7 @@ struct RowColumns {
         let type = key.type ?? ""
         let family = key.family ?? ""
         if type.isEmpty || family == "Unattributed" { return family.isEmpty ? "Unattributed" : family }
-        if family == "C" || family == "Class" || family == "Runtime" || family == "Task" || family == "Closure",
+        if family == "Class" || family == "Runtime" || family == "Task" || family == "Closure",
             type != family
         {
             return family + " " + type

@@ -25,11 +25,11 @@ struct TextTable {
         var isText = false
         /// Columns with the highest number are left out first; 0 stays.
         var dropOrder = 0
+        /// Characters that a text column needs to stay readable.
+        var readable = 24
     }
 
     private static let gap = 2
-    /// What a text column needs to stay readable.
-    private static let readable = 24
 
     let columns: [Column]
     var rows: [[String]] = []
@@ -53,7 +53,7 @@ struct TextTable {
             let texts = kept.filter { columns[$0].isText }
             let fixed = kept.filter { !columns[$0].isText }.reduce(0) { $0 + natural[$1] }
             let room = width - fixed - Self.gap * (kept.count - 1)
-            let wanted = texts.reduce(0) { $0 + min(natural[$1], Self.readable) }
+            let wanted = texts.reduce(0) { $0 + min(natural[$1], columns[$1].readable) }
             let victim = kept.filter { columns[$0].dropOrder > 0 }
                 .max { columns[$0].dropOrder < columns[$1].dropOrder }
             if room < wanted, let victim {
@@ -92,11 +92,25 @@ struct TextTable {
         return text
     }
 
-    /// The text, its middle replaced by `…` where it is longer than `width`.
+    /// The text, its middle replaced by `…` where it is longer than `width`. Of a call site, `function (file:line)`, the end stays whole.
     static func shortened(_ text: String, to width: Int) -> String {
         guard text.count > width else { return text }
         guard width > 1 else { return String(text.prefix(width)) }
+        if let place = place(of: text), place.count < width * 2 / 3 {
+            let function = text.dropLast(place.count)
+            return function.prefix(width - 1 - place.count) + "…" + place
+        }
         let tail = (width - 1) / 2
         return text.prefix(width - 1 - tail) + "…" + text.suffix(tail)
+    }
+
+    /// The ` (file:line)` that a call site ends with, nil for other texts.
+    private static func place(of text: String) -> Substring? {
+        guard text.hasSuffix(")"), let open = text.lastIndex(of: "("), open > text.startIndex,
+            let colon = text[open...].lastIndex(of: ":")
+        else { return nil }
+        let line = text[text.index(after: colon)...].dropLast()
+        let start = text.index(before: open)
+        return !line.isEmpty && line.allSatisfy(\.isNumber) && text[start] == " " ? text[start...] : nil
     }
 }

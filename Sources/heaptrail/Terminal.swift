@@ -42,6 +42,8 @@ enum Terminal {
     static func write(_ text: String) throws(Failure) {
         do {
             try FileDescriptor.standardOutput.writeAll(text.utf8)
+        } catch Errno.brokenPipe {
+            return
         } catch {
             throw Failure(status: .cannotCreate, "cannot write to standard output: \(error)")
         }

@@ -72,8 +72,11 @@ struct TraceInput {
         for warning in facts.warnings { Terminal.tell("warning: " + warning) }
         if facts.imageCount > 1, !askedForImage {
             let others = zip(trace.images, facts.imageNames).filter { $0.0.number != facts.image }
-            let shows = others.map { "--image \($0.0.number) shows \($0.1)" }.joined(separator: ", ")
-            Terminal.tell("this is image \(facts.image) of \(facts.imageCount): \(facts.program); \(shows)")
+            var shows = others.prefix(3).map { "--image \($0.0.number) shows \($0.1)" }
+            if others.count > 3 { shows.append("and so on") }
+            Terminal.tell(
+                "this is image \(facts.image) of \(facts.imageCount): \(facts.program); "
+                    + shows.joined(separator: ", "))
         }
         if let offset = trace.cutOffset {
             Terminal.tell("\(path) was cut at byte \(offset): the figures are of what came before")

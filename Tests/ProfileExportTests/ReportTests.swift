@@ -26,14 +26,14 @@ import Testing
                 "events       8: 5 allocations, 3 frees, 1 reallocation",
                 "bytes        2.70 KiB allocated, peak 2.14 KiB after 1.2 µs",
                 "live at end  2.14 KiB in 3 blocks",
-                "temporary    2 (40.0 %)",
+                "temporary    2 (40.0%)",
                 "lost         0 events, 1 unmatched free",
-                "attributed   27.6 % of bytes, 80.0 % of allocations",
+                "attributed   27.6% of bytes, 80.0% of allocations",
                 "",
-                "owner                    cause      allocs     bytes   share      peak      live  temp  slack",
-                "Unattributed             unknown         1  1.95 KiB  72.4 %  1.95 KiB  1.95 KiB     0      –",
-                "Box<Matrix>              construct       1     505 B  18.3 %       0 B       0 B     1   15 B",
-                "std::vector<own::Point>  growth          3     256 B   9.3 %     192 B     192 B     1   24 B",
+                "owner                    cause      allocs     bytes  share      peak      live  temp  slack",
+                "Unattributed             unknown         1  1.95 KiB  72.4%  1.95 KiB  1.95 KiB     0      –",
+                "Box<Matrix>              construct       1     505 B  18.3%       0 B       0 B     1   15 B",
+                "std::vector<own::Point>  growth          3     256 B   9.3%     192 B     192 B     1   24 B",
                 "",
             ])
         #expect(lines.contains("Cow.borrowed      3"))
@@ -49,7 +49,7 @@ import Testing
     @Test func leaksShowOnlyWhatIsLive() throws {
         let lines = try text(request(view: .leaks))
         #expect(!lines.contains { $0.hasPrefix("Box<Matrix>") })
-        #expect(lines.contains { $0.hasPrefix("std::vector<own::Point>") && $0.contains("8.8 %") })
+        #expect(lines.contains { $0.hasPrefix("std::vector<own::Point>") && $0.contains("8.8%") })
     }
 
     @Test func explanationsNameTheRuleAndTheStack() throws {

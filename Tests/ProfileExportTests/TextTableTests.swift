@@ -35,6 +35,12 @@ import Testing
                 ])
     }
 
+    @Test func aShortenedCallSiteKeepsItsFileAndLine() {
+        let site = "static Module.Type.veryLongFunctionName(with:and:) (File.swift:85)"
+        #expect(TextTable.shortened(site, to: 40) == "static Module.Type.very… (File.swift:85)")
+        #expect(TextTable.shortened("f(std::map<int, int>)", to: 12) == "f(std:…int>)")
+    }
+
     @Test func columnsThatMatterLeastAreLeftOutWhenItGetsTight() {
         let lines = table().lines(TextStyle(width: 44))
         #expect(lines[0] == "owner                      cause      allocs")
@@ -66,8 +72,8 @@ import Testing
     func bytesHaveBinaryUnitsAndThreeDigits(value: Int, text: String) { #expect(NumberText.bytes(value) == text) }
 
     @Test func sharesAndDurationsAreShort() {
-        #expect(NumberText.percent(0.1234) == "12.3 %")
-        #expect(NumberText.percent(1) == "100.0 %")
+        #expect(NumberText.percent(0.1234) == "12.3%")
+        #expect(NumberText.percent(1) == "100.0%")
         #expect(NumberText.percent(nil) == "–")
         #expect(NumberText.duration(999) == "999 ns")
         #expect(NumberText.duration(1_500) == "1.5 µs")
