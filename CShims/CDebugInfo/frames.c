@@ -56,17 +56,6 @@ void ht_debug_close(ht_debug_module *module)
     free(module);
 }
 
-int ht_debug_has_dwarf(ht_debug_module *module)
-{
-    ht_units_load(module);
-    return module->unit_ranges.count > 0;
-}
-
-size_t ht_debug_symbol_count(const ht_debug_module *module)
-{
-    return module->symbol_count;
-}
-
 const ht_debug_function *ht_debug_function_at(const ht_debug_module *module, int32_t function)
 {
     if (function < 0 || (size_t)function >= module->declaration_count)

@@ -2,7 +2,7 @@
 //
 // 32 bytes a symbol, names stay in the mapping. A symbol without a size reaches to the next one or to the end of its
 // section. Of several symbols at one address the one a reader would expect is kept: sized functions before labels,
-// exported before local, fewer leading underscores, then by name.
+// exported before local, fewer leading underscores, shorter names, then by name.
 #include "internal.h"
 
 #include <gelf.h>
@@ -69,7 +69,11 @@ static size_t leading_underscores(const char *name)
 static bool is_better_name(const char *candidate, const char *current)
 {
     size_t a = leading_underscores(candidate), b = leading_underscores(current);
-    return a != b ? a < b : strcmp(candidate, current) < 0;
+    if (a != b)
+        return a < b;
+    // `fopen@@GLIBC_2.2.5` before `fopen64`.
+    size_t a_length = strcspn(candidate, "@"), b_length = strcspn(current, "@");
+    return a_length != b_length ? a_length < b_length : strcmp(candidate, current) < 0;
 }
 
 // Collects the functions of one table; executable sections only.

@@ -77,8 +77,10 @@ void ht_units_load(ht_debug_module *module)
             continue;
         uint8_t type = DW_UT_compile;
         Dwarf_Die split = {0};
-        if (dwarf_cu_info(unit->die.cu, NULL, &type, NULL, &split, NULL, NULL, NULL) == 0 && type == DW_UT_skeleton)
+        if (dwarf_cu_info(unit->die.cu, NULL, &type, NULL, &split, NULL, NULL, NULL) == 0 && type == DW_UT_skeleton) {
             unit->split = split;
+            module->has_split_units = true;
+        }
         Dwarf_Attribute attribute;
         if (dwarf_attr_integrate(&unit->die, DW_AT_comp_dir, &attribute) != NULL)
             unit->directory = ht_die_string(&attribute);
@@ -121,7 +123,7 @@ ht_unit *ht_unit_of(ht_debug_module *module, Dwarf_Die *die)
     // A type unit or a shared (dwz) file has offsets of its own: the pointer to the unit decides.
     if (low > 0 && module->units[low - 1].die.cu == die->cu)
         return &module->units[low - 1];
-    for (size_t i = 0; i < module->unit_count; i++)
+    for (size_t i = 0; module->has_split_units && i < module->unit_count; i++)
         if (module->units[i].split.addr != NULL && module->units[i].split.cu == die->cu)
             return &module->units[i];
     return NULL;

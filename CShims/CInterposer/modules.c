@@ -54,7 +54,12 @@ static bool put_module(ht_thread *self, ht_writer *writer, const ht_module *modu
         path_bytes = length > 0 ? (size_t)length : 0;
     }
     size_t words = 3 + 1 + ht_words_of(id_bytes) + ht_words_of(path_bytes);
-    if (!ht_writer_reserve(self, writer, 1 + words)) return false;
+    if (!ht_writer_reserve(self, writer, 3 + words)) return false;
+    // The stream may have been idle for long: the module is dated by the event that met it, never later than that event itself.
+    if (writer->now > writer->time) {
+        ht_put(writer, ht_extended(HT_EXTENDED_TIME, 1, 0));
+        ht_put(writer, writer->time = writer->now);
+    }
     ht_put(writer, ht_extended(HT_EXTENDED_MODULE, words, module->id));
     ht_put(writer, module->start);
     ht_put(writer, module->end);

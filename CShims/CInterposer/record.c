@@ -71,6 +71,7 @@ void ht_record_allocation(const void *block, size_t size, uint32_t code, const v
         lose(ht_region_shared, 1, 0, size, HT_LOSS_NESTED);
         return;
     }
+    writer->now = now;
     writer->droppable = (ht_options & HT_OPTION_DROP) != 0;
     if (ht_writer_reserve(self, writer, HT_RECORD_WORDS)) {
         uint32_t stack = ht_stack_id(self, writer, frame, via);
@@ -132,6 +133,7 @@ void ht_record_reallocation(const void *old, uint64_t before, const void *block,
         lose(ht_region_shared, 1, 1, size, HT_LOSS_NESTED);
         return;
     }
+    writer->now = now;
     uint32_t stack = 0;
     bool room = ht_writer_reserve(self, writer, HT_RECORD_WORDS);
     if (room) {

@@ -24,6 +24,7 @@ typedef struct ht_writer {
     uint64_t time;         // ticks of the last event: deltas count from here
     uint32_t last_stack;   // id whose frames are in home->last_frames, 0 none
     uint32_t last_depth;
+    uint64_t now;          // ticks of the event at hand, for definitions that it needs
     bool droppable;        // the event at hand may be dropped when the collector is behind (only where the user asked for it)
 } ht_writer;
 

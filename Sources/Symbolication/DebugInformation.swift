@@ -68,12 +68,6 @@ final class DebugInformation {
         buffer.deallocate()
     }
 
-    /// Whether DWARF covers any address; without it only symbols are known.
-    var hasDWARF: Bool { ht_debug_has_dwarf(handle) != 0 }
-
-    /// Number of function symbols.
-    var symbolCount: Int { ht_debug_symbol_count(handle) }
-
     /// The frames at an ELF virtual address, innermost first; empty when nothing is known there.
     func places(at address: UInt64) -> [Place] {
         let count = ht_debug_frames(handle, address, buffer.baseAddress, buffer.count)

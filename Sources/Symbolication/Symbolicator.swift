@@ -115,23 +115,33 @@ public final class Symbolicator: FrameSymbolicator {
         if let known = entry.functions[number] { return known }
         let declared = information.function(number)
         let result = named(declared, symbol: place.symbol)
-        // Without a linkage name the symbol gives the name, and one function can have several (its cold part's, say).
-        if declared.linkageName != nil || place.symbol == nil { entry.functions[number] = result }
+        // Without a mangled name the symbol gives the name, and one function can have several (its cold part's, say).
+        if place.symbol == nil || declared.linkageName.map(Demangler.isMangled) ?? false {
+            entry.functions[number] = result
+        }
         return result
     }
 
     private func named(_ function: DebugInformation.Function, symbol: String?) -> NamedFunction? {
-        let linkageName = function.linkageName ?? symbol ?? ""
+        // gcc gives C functions a linkage name where the source renames them (`__GI__IO_fwrite`): the symbol is better.
+        var linkageName = function.linkageName ?? symbol ?? ""
+        if let symbol, !Demangler.isMangled(linkageName) { linkageName = symbol }
         let demangled = linkageName.isEmpty ? nil : demangle(linkageName)
         var language = SourceLanguage(dwarfCode: function.languageCode)
         if language == .unknown { language = demangled?.language ?? .unknown }
         var name = demangled?.name
-        // A mangled name says the most. A plain one (`main`, an alias of a C function) says less than DWARF's own.
-        if let short = function.name, !Demangler.isMangled(linkageName) || name == linkageName {
+        // A mangled name says the most. A plain one (`main`) says less than DWARF's own, unless DWARF names an internal
+        // alias (`_IO_fwrite` for `fwrite`).
+        if let short = function.name, !Demangler.isMangled(linkageName) || name == linkageName,
+            !(short.hasPrefix("_") && name?.first?.isLetter == true)
+        {
             name = qualified(short, scope: function.scope, language: language)
         }
         guard let name, !name.isEmpty else { return nil }
-        let arguments = function.templateArguments.isEmpty ? demangled?.arguments ?? [] : function.templateArguments
+        var arguments = function.templateArguments.isEmpty ? demangled?.arguments ?? [] : function.templateArguments
+        if language == .rust, let short = function.name {
+            arguments = RustGenericArguments.spelled(in: short, orElse: arguments)
+        }
         return NamedFunction(name: name, linkageName: linkageName, language: language, templateArguments: arguments)
     }
 

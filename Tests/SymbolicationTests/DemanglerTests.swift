@@ -147,4 +147,40 @@ struct DemanglerTests {
         let deep = "_RNvC1a" + String(repeating: "RS", count: 30_000)
         #expect(Demangler.demangle(deep).name.utf8.count <= 70_000)
     }
+
+    @Test("Any damaged symbol or text comes back as some name")
+    func damaged() {
+        let symbols = [
+            "$sSa6appendyyxnFSi_Tg5", "$s4main5PointV1xSivg", "_ZNSt6vectorIS_IiSaIiEESaIS1_EE7reserveEm",
+            "_ZN69_$LT$alloc..boxed..Box$LT$T$C$A$GT$$u20$as$u20$core..clone..Clone$GT$5clone17h78450747fb9d5fceE",
+            "_RNvMs3_NtCslNYArtu3iFV_5alloc7raw_vecINtB5_6RawVechE8grow_oneB7_",
+        ]
+        let texts = [
+            "generic specialization <Swift.Int> of closure #1 @Sendable () -> () in static M.(f in _253740BCDA65E3CDE1C3C821988B0A01)"
+                + "<A>(x: A) -> ()",
+            "partial apply forwarder for inner #1 (Swift.Int) -> () in (extension in M):Swift.Int.<< infix(A, B) -> C",
+            "protocol witness for f@Sendable () -> () in conformance < where A: B> M.K<A> : P in M",
+        ]
+        var generator = RobustnessTests.Generator(state: 3)
+        for _ in 0..<3_000 {
+            #expect(
+                !Demangler.demangle(mutated(symbols.randomElement(using: &generator) ?? "", &generator)).name.isEmpty)
+            let text = mutated(texts.randomElement(using: &generator) ?? "", &generator)
+            #expect(SwiftName.simplifiedText(text).utf8.count <= text.utf8.count + 32)
+        }
+    }
+
+    /// The text with one to four bytes changed, removed or doubled.
+    private func mutated(_ text: String, _ generator: inout RobustnessTests.Generator) -> String {
+        var bytes = Array(text.utf8)
+        for _ in 0..<Int.random(in: 1...4, using: &generator) {
+            let index = Int.random(in: 0..<bytes.count, using: &generator)
+            switch Int.random(in: 0..<3, using: &generator) {
+            case 0: bytes[index] = UInt8.random(in: 0x20...0x7E, using: &generator)
+            case 1 where bytes.count > 1: bytes.remove(at: index)
+            default: bytes.insert(bytes[index], at: index)
+            }
+        }
+        return String(decoding: bytes, as: UTF8.self)
+    }
 }

@@ -1,6 +1,7 @@
 // What frames say of functions: names, languages, template arguments, inlining, lines.
-import Symbolication
 import Testing
+
+@testable import Symbolication
 
 @Suite("Frames")
 struct FrameTests {
@@ -55,6 +56,28 @@ struct FrameTests {
         let new = try #require(frames.first { $0.function.hasSuffix("::new") })
         #expect(new.function == "<alloc::boxed::Box<owners::own::Matrix>>::new")
         #expect(new.templateArguments == ["owners::own::Matrix"])
+    }
+
+    @Test(
+        "A generic argument without a size is spelled out", .enabled(if: Tool.rustc.exists, "no rustc"),
+        arguments: ["legacy", "v0"])
+    func unsizedArgument(mangling: String) throws {
+        let fixture = try RustFixture.build(mangling: mangling)
+        let frames = try fixture.stacks(in: "make_owned").joined()
+        let toMut = try #require(frames.first { $0.function.hasSuffix("::to_mut") })
+        #expect(toMut.templateArguments == ["str"])
+        #expect(toMut.isInlined)
+    }
+
+    @Test("Constants among generic arguments are no types")
+    func constantArguments() {
+        #expect(RustGenericArguments.spelled(in: "new<str, 5, true>", orElse: ["u8"]) == ["str"])
+        #expect(
+            RustGenericArguments.spelled(in: "new<[u8], fn(u8, u8) -> u8>", orElse: ["a", "b"]) == [
+                "[u8]", "fn(u8, u8) -> u8",
+            ])
+        #expect(RustGenericArguments.spelled(in: "new<A>", orElse: ["a", "b"]) == ["a", "b"])
+        #expect(RustGenericArguments.spelled(in: "new", orElse: ["a"]) == ["a"])
     }
 
     @Test("A Swift specialization keeps its types", .enabled(if: Tool.swiftc.exists, "no swiftc"))

@@ -72,12 +72,6 @@ size_t ht_debug_frames(ht_debug_module *module, uint64_t address, ht_debug_frame
 /// The function of that number, or NULL. The struct stays where it is until the next call of ht_debug_frames.
 const ht_debug_function *ht_debug_function_at(const ht_debug_module *module, int32_t function);
 
-/// 1 when the module has DWARF that covers at least one address, 0 when only symbols are known.
-int ht_debug_has_dwarf(ht_debug_module *module);
-
-/// Number of function symbols known.
-size_t ht_debug_symbol_count(const ht_debug_module *module);
-
 /// Demangles an Itanium C++ name without its parameters, or NULL. The result is released with free().
 char *ht_debug_demangle_cxx(const char *name);
 

@@ -5,7 +5,7 @@
 //!
 //! expect: family=Cow type=Cow<str> cause=copyOnWrite size=13 allocations=1 frees=1
 //! expect: family=Cow type=Cow<str> cause=copyOnWrite size=5 allocations=1 frees=1
-//! expect: family=Array type=Vec cause=construct size=192 allocations=1 frees=1
+//! expect: family=Array type=Vec<(Cow<str>, Cow<str>)> cause=construct size=192 allocations=1 frees=1
 
 use std::borrow::Cow;
 use std::hint::black_box;
