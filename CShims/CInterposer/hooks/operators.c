@@ -19,14 +19,17 @@ static inline void *end_new(void *block, size_t size, size_t alignment, const vo
     return block;
 }
 
-static inline void begin_delete(void *block) {
-    // One form may call another (the sized delete calls the plain one): the outermost records.
-    if (block == NULL || !ht_recording() || ht_self.deleting == block) return;
+// Returns what end_delete puts back: the runtime's sized operator delete calls the plain one for the same block, and a signal handler may delete another block
+// before ours reaches free.
+static inline const void *begin_delete(void *block) {
+    const void *outer = ht_self.deleting;
+    if (block == NULL || block == outer || !ht_recording()) return outer;
     ht_record_free(block, ht_now());
     ht_self.deleting = block;
+    return outer;
 }
 
-static inline void end_delete(void) { ht_self.deleting = NULL; }
+static inline void end_delete(const void *outer, const void *block) { ht_self.deleting = outer == block ? NULL : outer; }
 
 // A program that loaded its C++ runtime after the start: the function is looked for then. Without one at all (a runtime of the program's own in a private
 // scope) malloc and free serve, as every runtime's operators do.
@@ -52,10 +55,10 @@ static void *plain(size_t size, size_t alignment) {
     EXPORT void name parameters;                      \
     EXPORT void name parameters {                     \
         if (ht_boot_owns(block)) return;              \
-        begin_delete(block);                          \
+        const void *outer = begin_delete(block);      \
         if (FIND(name)) ht_real.name arguments;       \
         else if (ht_real.free != NULL) ht_real.free(block); \
-        end_delete();                                 \
+        end_delete(outer, block);                     \
     }
 
 HOOK_NEW(_Znwm, (size_t size), (size), size, 0)
