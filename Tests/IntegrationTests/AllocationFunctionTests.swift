@@ -54,7 +54,7 @@ struct AllocationFunctionTests {
         #expect(recording.result.isSuccess, "\(recording.result.stderr)")
         let report = try recording.report(by: "size")
         let sizes = [
-            11003, 11027, 11047, 11057, 11059, 11069, 11071, 11083, 11087, 11093, 11113, 11117, 11119, 11131,
+            11003, 11027, 11047, 11057, 12288, 12800, 13312, 13824, 11087, 11093, 14336, 14848, 11119, 15360,
         ]
         for size in sizes { #expect(report.events(ofSize: size) == Events(1, 1), "size \(size)") }
         #expect(report.trace.unmatchedFrees == 0)

@@ -1,8 +1,9 @@
 // Every form of operator new and delete, each with a size of its own, which a trace can be held to: one event for the
-// operator, none for the malloc beneath it. Prints "ok"; the first broken promise ends it with status 1.
-//   11003 plain  11027 array  11047 nothrow  11057 array nothrow  11059 aligned  11069 array aligned
-//   11071 aligned nothrow  11083 array aligned nothrow  11087 sized delete  11093 array sized delete  11113 aligned sized
-//   11117 array aligned sized  11119 nothrow delete  11131 aligned nothrow delete
+// operator, none for the malloc beneath it. Aligned ones ask for
+// multiples of their alignment, for libstdc++ rounds up. Prints "ok"; the first broken promise ends it with status 1.
+//   11003 plain  11027 array  11047 nothrow  11057 array nothrow  12288 aligned  12800 array aligned
+//   13312 aligned nothrow  13824 array aligned nothrow  11087 sized delete  11093 array sized delete  14336 aligned sized
+//   14848 array aligned sized  11119 nothrow delete  15360 aligned nothrow delete
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
@@ -25,25 +26,25 @@ int main() {
     ::operator delete(::operator new(11047, std::nothrow));
     ::operator delete[](::operator new[](11057, std::nothrow));
 
-    void *block = ::operator new(11059, wide);
+    void *block = ::operator new(12288, wide);
     check(isAligned(block, 512), "operator new(align)");
     ::operator delete(block, wide);
-    block = ::operator new[](11069, wide);
+    block = ::operator new[](12800, wide);
     check(isAligned(block, 512), "operator new[](align)");
     ::operator delete[](block, wide);
-    block = ::operator new(11071, wide, std::nothrow);
+    block = ::operator new(13312, wide, std::nothrow);
     check(isAligned(block, 512), "operator new(align, nothrow)");
     ::operator delete(block, wide);
-    block = ::operator new[](11083, wide, std::nothrow);
+    block = ::operator new[](13824, wide, std::nothrow);
     check(isAligned(block, 512), "operator new[](align, nothrow)");
     ::operator delete[](block, wide);
 
     ::operator delete(::operator new(11087), std::size_t(11087));
     ::operator delete[](::operator new[](11093), std::size_t(11093));
-    ::operator delete(::operator new(11113, wide), std::size_t(11113), wide);
-    ::operator delete[](::operator new[](11117, wide), std::size_t(11117), wide);
+    ::operator delete(::operator new(14336, wide), std::size_t(14336), wide);
+    ::operator delete[](::operator new[](14848, wide), std::size_t(14848), wide);
     ::operator delete(::operator new(11119), std::nothrow);
-    ::operator delete(::operator new(11131, wide), wide, std::nothrow);
+    ::operator delete(::operator new(15360, wide), wide, std::nothrow);
     ::operator delete(nullptr);
 
     volatile std::size_t huge = SIZE_MAX / 2 + 1;
