@@ -48,14 +48,18 @@ let package = Package(
     targets: [
         // C: the format both sides share, the recorder's two halves, the debug-information shim, the public tag header.
         cLibrary("CTraceFormat", exclude: ["FORMAT.md"]),
-        cLibrary("CCollector", ["CTraceFormat"]),
+        cLibrary("CCollector", ["CTraceFormat"], extra: [.headerSearchPath(".")]),
         cLibrary(
             "CInterposer", ["CTraceFormat", "CCollector"], exclude: ["hooks", "README.md"],
-            extra: [.unsafeFlags(["-fno-omit-frame-pointer"])]),
+            extra: [
+                .headerSearchPath("../CCollector"), .headerSearchPath("."),
+                .unsafeFlags(["-fno-omit-frame-pointer"]),
+            ]),
         cLibrary(
             "CDebugInfo",
             linker: [.linkedLibrary("dw"), .linkedLibrary("elf"), .linkedLibrary("iberty")]),
         cLibrary("CHeaptrailTags"),
+        cLibrary("CLaunch"),
 
         // Swift: the analyzer, one direction: TraceReader <- HeapAnalysis <- ProfileExport, AllocatorLab <- heaptrail.
         library("TraceReader", ["CTraceFormat"]),
@@ -63,13 +67,16 @@ let package = Package(
         library(
             "HeapAnalysis",
             ["TraceReader", "Symbolication", .product(name: "Collections", package: "swift-collections")]),
-        library("ProfileExport", ["HeapAnalysis"]),
-        library("AllocatorLab", [.product(name: "SystemPackage", package: "swift-system")]),
+        library("ProfileExport", ["HeapAnalysis", "Symbolication"]),
+        library("AllocatorLab", ["CLaunch"]),
         library("HeaptrailTags", ["CHeaptrailTags"]),
-        library("SmartPointers", ["HeaptrailTags"]),
+        // Lifetimes: the guard of SmartPointers' Mutex cannot leave the scope that locked.
+        .target(
+            name: "SmartPointers", dependencies: ["HeaptrailTags"], path: "Sources/SmartPointers",
+            swiftSettings: swiftSettings + [.enableExperimentalFeature("Lifetimes")]),
         .executableTarget(
             name: "DemoWorkloads", dependencies: ["SmartPointers", "HeaptrailTags"], path: "Sources/DemoWorkloads",
-            exclude: ["Rust"], swiftSettings: swiftSettings),
+            exclude: ["Rust", "README.md"], swiftSettings: swiftSettings),
         .executableTarget(
             name: "heaptrail",
             dependencies: [
@@ -79,15 +86,17 @@ let package = Package(
             ],
             path: "Sources/heaptrail", swiftSettings: swiftSettings),
 
-        .target(name: "TestSupport", path: "Tests/TestSupport", swiftSettings: swiftSettings),
+        .target(
+            name: "TestSupport", dependencies: ["CTraceFormat"], path: "Tests/TestSupport",
+            swiftSettings: swiftSettings),
         tests("TraceReaderTests", ["TraceReader", "CTraceFormat", "TestSupport"], exclude: ["Golden"]),
         tests("SymbolicationTests", ["Symbolication", "TestSupport"], exclude: ["Fixtures"]),
         tests(
             "HeapAnalysisTests", ["HeapAnalysis", "Symbolication", "TraceReader", "TestSupport"],
             exclude: ["AttributionCorpus"]),
-        tests("ProfileExportTests", ["ProfileExport", "HeapAnalysis", "TraceReader", "TestSupport"]),
+        tests("ProfileExportTests", ["ProfileExport", "HeapAnalysis", "Symbolication", "TraceReader", "TestSupport"]),
         tests("AllocatorLabTests", ["AllocatorLab", "TestSupport"]),
-        tests("SmartPointersTests", ["SmartPointers", "TestSupport"]),
+        tests("SmartPointersTests", ["SmartPointers", "HeaptrailTags", "TestSupport"]),
         tests("CInterposerTests", ["CInterposer", "CCollector", "CTraceFormat", "TestSupport"]),
         tests("IntegrationTests", ["TestSupport"]),
     ],

@@ -9,9 +9,14 @@
 #include <stdlib.h>
 #include <string.h>
 
+// libiberty's own limit refuses C++ names over 1 KiB, which templates reach. Without it the stack needed grows with the
+// name: this length stays well within an ordinary thread's 8 MiB (tried with every repeated construct of the grammar).
+enum { MAX_SYMBOL_BYTES = 8192 };
+
 typedef struct {
     ht_text text;
     jmp_buf overflow;
+    bool is_complete;
 } printer;
 
 static void print(const char *bytes, size_t count, void *context)
@@ -35,16 +40,17 @@ typedef int demangle_function(const char *, int, demangle_callbackref, void *);
 
 static char *demangle(const char *name, demangle_function *function, int options)
 {
-    if (strlen(name) > HT_MAX_NAME_BYTES)
+    if (strlen(name) > MAX_SYMBOL_BYTES)
         return NULL;
     printer *out = calloc(1, sizeof *out);
     if (out == NULL)
         return NULL;
-    char *result = NULL;
-    if (setjmp(out->overflow) == 0 && function(name, options, print, out) != 0 && out->text.count > 0) {
-        result = out->text.bytes;
+    // What changes between setjmp and longjmp lives in `out`, not in locals.
+    if (setjmp(out->overflow) == 0 && function(name, options, print, out) != 0 && !out->text.failed)
+        out->is_complete = true;
+    char *result = out->is_complete && out->text.count > 0 ? out->text.bytes : NULL;
+    if (result != NULL)
         out->text.bytes = NULL;
-    }
     ht_text_free(&out->text);
     free(out);
     return result;
@@ -52,7 +58,7 @@ static char *demangle(const char *name, demangle_function *function, int options
 
 char *ht_debug_demangle_cxx(const char *name)
 {
-    return demangle(name, cplus_demangle_v3_callback, DMGL_ANSI);
+    return demangle(name, cplus_demangle_v3_callback, DMGL_ANSI | DMGL_NO_RECURSE_LIMIT);
 }
 
 char *ht_debug_demangle_rust(const char *name)

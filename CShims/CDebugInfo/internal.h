@@ -1,7 +1,12 @@
 // The shapes that CDebugInfo's files share: the module, its symbol table, its units with their indexes, its text arena.
 //
+// Read in this order: file.c opens, symbols.c and units.c index, functions.c reads a unit, names.c describes a function,
+// frames.c answers. libdw's own lookups are not used, each for a measured reason: dwfl_module_addrdie needs
+// .debug_aranges, dwfl_module_addrinfo takes 0.6 ms an address, dwarf_getscopes finds nothing below namespaces, and
+// every DIE read costs two lock operations, so that reading each one once (cursor.c) made lookups four times as fast.
+//
 // Ownership: a module owns everything below it; nothing here outlives ht_debug_close. Strings that libdw returns point
-// into its mappings and live as long; strings composed here live in the module's arena until the next lookup.
+// into its mappings; strings composed here live in the module's arena; both live as long as the module.
 #pragma once
 
 #include "CDebugInfo.h"
@@ -10,11 +15,11 @@
 #include <stdbool.h>
 
 enum {
-    HT_MAX_DIE_DEPTH = 64,          // nesting of DIEs followed while indexing
-    HT_MAX_INLINE_DEPTH = 256,      // nesting of blocks and inlined calls followed at one address
+    HT_MAX_DIE_DEPTH = 256,         // nesting of DIEs followed
     HT_MAX_ORIGIN_CHAIN = 16,       // abstract_origin / specification references followed
     HT_MAX_RANGES_PER_DIE = 65536,  // address ranges read of one DIE
     HT_MAX_NAME_BYTES = 65536,      // longest name composed or demangled
+    HT_MAX_SYMBOL_BYTES = 32768,    // symbols with longer names are left out
     HT_MAX_TEMPLATE_ARGUMENTS = 32,
     HT_MAX_SCOPES = 64,
 };
@@ -42,15 +47,36 @@ typedef struct {
     uint32_t parent;  // index + 1, 0: the unit
 } ht_scope;
 
+/// An inlined call's address range. A call with several ranges has several entries.
+typedef struct {
+    uint64_t low;
+    uint64_t high;
+    Dwarf_Die die;
+    uint32_t depth;  // of its DIE below the function's
+} ht_inlined_call;
+
+/// A function and the calls inlined into it, in the order of their DIEs: a caller before what is inlined into it.
+typedef struct {
+    Dwarf_Die die;
+    ht_inlined_call *calls;
+    size_t call_count;
+    size_t call_capacity;
+    bool indexed;
+} ht_function;
+
 /// A unit of .debug_info and, once an address asked for it, its functions and scopes.
 typedef struct {
     Dwarf_Die die;    // the unit DIE (the skeleton with split DWARF); its line table is used
     Dwarf_Die split;  // the unit DIE of the .dwo file, addr NULL when not split
     Dwarf_Off offset;
-    uint64_t bytes;   // size of the unit, the budget of every walk of it
+    uint64_t bytes;   // size of the unit
     bool indexed;
     bool indexed_deeply;  // functions nested in functions were looked for too
-    ht_ranges functions;  // index: offset of the DIE
+    const char *directory;        // DW_AT_comp_dir
+    ht_ranges function_ranges;    // index: index in `functions`
+    ht_function *functions;
+    size_t function_count;
+    size_t function_capacity;
     ht_scope *scopes;
     size_t scope_count;
     size_t scope_capacity;
@@ -66,6 +92,18 @@ typedef struct {
     uint16_t section;
 } ht_symbol;
 
+/// From the address of a DIE to the number of its function.
+typedef struct {
+    const void *die;  // NULL: free
+    int32_t function;
+} ht_slot;
+
+/// A string section; empty or ending in a NUL.
+typedef struct {
+    const char *bytes;
+    size_t size;
+} ht_strings;
+
 /// An open ELF file.
 typedef struct {
     int descriptor;
@@ -76,8 +114,7 @@ struct ht_debug_module {
     ht_file main;
     ht_file debug;  // elf NULL when there is no separate file
 
-    Elf *symbol_elf;
-    size_t symbol_strings;  // section index of the names
+    ht_strings symbol_strings;
     ht_symbol *symbols;
     size_t symbol_count;
     uint64_t text_low;  // span of executable sections
@@ -85,12 +122,19 @@ struct ht_debug_module {
 
     Dwarf *dwarf;
     bool units_loaded;
+    bool has_split_units;
     ht_unit *units;
     size_t unit_count;
     size_t unit_capacity;
     ht_ranges unit_ranges;  // index: index in `units`
 
-    char **arena;  // strings of the last lookup
+    ht_debug_function *declarations;  // by the number that frames carry
+    size_t declaration_count;
+    size_t declaration_capacity;
+    ht_slot *slots;  // open addressing, a power of two
+    size_t slot_count;
+
+    char **arena;  // composed strings
     size_t arena_count;
     size_t arena_capacity;
 };
@@ -124,19 +168,39 @@ void ht_ranges_finish(ht_ranges *ranges);
 size_t ht_ranges_find(const ht_ranges *ranges, uint64_t address, size_t from);
 void ht_ranges_free(ht_ranges *ranges);
 
+// cursor.c
+/// A walk of the DIEs below one, in their order in the file; see cursor.c.
+typedef struct {
+    Dwarf *dwarf;
+    Dwarf_Die die;
+    unsigned depth;  // 1: a child of the DIE the walk started at
+} ht_cursor;
+bool ht_cursor_start(ht_cursor *cursor, Dwarf_Die *parent);
+/// Moves on: into the children of the current DIE if `descend`, else past them. False at the end.
+bool ht_cursor_next(ht_cursor *cursor, bool descend);
+
 // units.c
 void ht_units_load(ht_debug_module *module);
 void ht_units_free(ht_debug_module *module);
-void ht_unit_index(ht_debug_module *module, ht_unit *unit, bool deeply);
 ht_unit *ht_unit_of(ht_debug_module *module, Dwarf_Die *die);
 /// The unit DIE whose tree holds the functions: that of the .dwo file when there is one.
 Dwarf_Die *ht_unit_tree(ht_unit *unit);
+/// Adds every range of `die` that lies in executable sections. False when `budget` or memory ends.
+bool ht_ranges_add_die(
+    const ht_debug_module *module, Dwarf_Die *die, ht_ranges *ranges, uint64_t index, uint64_t *budget);
+
+// functions.c
+void ht_unit_index(ht_debug_module *module, ht_unit *unit, bool deeply);
+/// The function of `unit` that holds `address`, with its inlined calls; NULL when there is none.
+ht_function *ht_unit_function(ht_debug_module *module, ht_unit *unit, uint64_t address);
 
 // names.c
+const char *ht_die_string(Dwarf_Attribute *attribute);
+/// The number of the function that `die` (a function or an inlined call) is an instance of.
+int32_t ht_function_number(ht_debug_module *module, Dwarf_Die *die);
+
+// text.c
 void ht_text_append(ht_text *text, const char *string);
 void ht_text_free(ht_text *text);
-const char *ht_module_keep(ht_debug_module *module, ht_text *text);
-const char *ht_die_string(Dwarf_Attribute *attribute);
-/// The DIE that declares what `die` is an instance of: abstract_origin and specification followed to their end.
-Dwarf_Die ht_die_declaration(Dwarf_Die *die);
-void ht_frame_names(ht_debug_module *module, Dwarf_Die *die, ht_debug_frame *frame);
+/// Hands the text to the module and empties it. NULL when it is empty or has failed.
+char *ht_module_keep(ht_debug_module *module, ht_text *text);

@@ -1,5 +1,6 @@
 // Names from DIEs: the declaration behind an instance, its qualified scope, and the types of template parameters.
 //
+// Each function is described once and has a number from then on.
 // Types are spelled as their language does where DWARF carries the spelling (Rust names its references and pointers);
 // C and C++ pointers, references and qualifiers are composed. Every recursion is bounded by depth and output size.
 #include "internal.h"
@@ -10,64 +11,22 @@
 
 enum { MAX_TYPE_DEPTH = 16 };
 
-// MARK: - Text
-
-void ht_text_append(ht_text *text, const char *string)
-{
-    size_t length = strlen(string);
-    if (text->failed || length > HT_MAX_NAME_BYTES - text->count) {
-        text->failed = true;
-        return;
-    }
-    if (text->count + length + 2 > text->capacity) {
-        size_t capacity = (text->count + length + 2) * 2;
-        char *bytes = realloc(text->bytes, capacity);
-        if (bytes == NULL) {
-            text->failed = true;
-            return;
-        }
-        text->bytes = bytes;
-        text->capacity = capacity;
-    }
-    memcpy(text->bytes + text->count, string, length);
-    text->count += length;
-    text->bytes[text->count] = '\0';
-}
-
-void ht_text_free(ht_text *text)
-{
-    free(text->bytes);
-    *text = (ht_text){0};
-}
-
-// Hands the text to the module's arena, which frees it at the next lookup. NULL when empty or failed.
-const char *ht_module_keep(ht_debug_module *module, ht_text *text)
-{
-    if (text->failed || text->bytes == NULL || text->count == 0) {
-        ht_text_free(text);
-        return NULL;
-    }
-    if (module->arena_count == module->arena_capacity) {
-        size_t capacity = module->arena_capacity == 0 ? 32 : module->arena_capacity * 2;
-        char **arena = realloc(module->arena, capacity * sizeof *arena);
-        if (arena == NULL) {
-            ht_text_free(text);
-            return NULL;
-        }
-        module->arena = arena;
-        module->arena_capacity = capacity;
-    }
-    char *bytes = text->bytes;
-    module->arena[module->arena_count++] = bytes;
-    *text = (ht_text){0};
-    return bytes;
-}
-
 // MARK: - Attributes
 
 const char *ht_die_string(Dwarf_Attribute *attribute)
 {
-    return dwarf_formstring(attribute);
+    const char *string = dwarf_formstring(attribute);
+    if (string == NULL)
+        return NULL;
+    if (dwarf_whatform(attribute) != DW_FORM_string)
+        return strnlen(string, HT_MAX_NAME_BYTES) == HT_MAX_NAME_BYTES ? NULL : string;
+    // libdw checks the end of strings in .debug_str, but not of those that stand among the attributes.
+    size_t size;
+    Dwarf *dwarf = dwarf_cu_getdwarf(attribute->cu);
+    const char *file = dwarf == NULL ? NULL : elf_rawfile(dwarf_getelf(dwarf), &size);
+    if (file == NULL || string < file || string >= file + size)
+        return string;
+    return memchr(string, '\0', size - (size_t)(string - file)) == NULL ? NULL : string;
 }
 
 static const char *string_of(Dwarf_Die *die, unsigned name)
@@ -82,7 +41,8 @@ static bool follow(Dwarf_Die *die, unsigned name, Dwarf_Die *target)
     return dwarf_attr(die, name, &attribute) != NULL && dwarf_formref_die(&attribute, target) != NULL;
 }
 
-Dwarf_Die ht_die_declaration(Dwarf_Die *die)
+// The DIE that declares what `die` is an instance of: abstract_origin and specification followed to their end.
+static Dwarf_Die declaration_of(Dwarf_Die *die)
 {
     Dwarf_Die current = *die, next;
     for (int i = 0; i < HT_MAX_ORIGIN_CHAIN; i++) {
@@ -198,7 +158,7 @@ static uint32_t append_template_arguments(ht_debug_module *module, Dwarf_Die *ow
     return count;
 }
 
-static void template_arguments(ht_debug_module *module, Dwarf_Die *die, Dwarf_Die *declaration, ht_debug_frame *frame)
+static void template_arguments(ht_debug_module *module, Dwarf_Die *die, Dwarf_Die *declaration, ht_debug_function *function)
 {
     ht_text text = {0};
     uint32_t count = append_template_arguments(module, declaration, &text, 0);
@@ -215,38 +175,89 @@ static void template_arguments(ht_debug_module *module, Dwarf_Die *die, Dwarf_Di
             count = append_template_arguments(module, &owner, &text, 0);
     }
     size_t length = text.count;
-    const char *kept = count == 0 ? NULL : ht_module_keep(module, &text);
+    char *kept = count == 0 ? NULL : ht_module_keep(module, &text);
     ht_text_free(&text);
     if (kept == NULL)
         return;
-    char *bytes = module->arena[module->arena_count - 1];
     for (size_t i = 0; i < length; i++)
-        if (bytes[i] == '\n')
-            bytes[i] = '\0';
-    frame->template_arguments = kept;
-    frame->template_argument_count = count;
+        if (kept[i] == '\n')
+            kept[i] = '\0';
+    function->template_arguments = kept;
+    function->template_argument_count = count;
 }
 
-void ht_frame_names(ht_debug_module *module, Dwarf_Die *die, ht_debug_frame *frame)
+static ht_debug_function describe(ht_debug_module *module, Dwarf_Die *die)
 {
+    ht_debug_function function = {0};
     Dwarf_Attribute attribute;
-    Dwarf_Die declaration = ht_die_declaration(die);
+    Dwarf_Die declaration = declaration_of(die);
     Dwarf_Die root;
     if (dwarf_diecu(&declaration, &root, NULL, NULL) != NULL) {
         int language = dwarf_srclang(&root);
-        frame->language = language > 0 ? (uint32_t)language : 0;
+        function.language = language > 0 ? (uint32_t)language : 0;
     }
     if (dwarf_attr_integrate(die, DW_AT_linkage_name, &attribute) != NULL
         || dwarf_attr_integrate(die, DW_AT_MIPS_linkage_name, &attribute) != NULL)
-        frame->linkage_name = ht_die_string(&attribute);
+        function.linkage_name = ht_die_string(&attribute);
     if (dwarf_attr_integrate(die, DW_AT_name, &attribute) != NULL)
-        frame->name = ht_die_string(&attribute);
+        function.name = ht_die_string(&attribute);
     ht_text scopes = {0};
     append_scopes(module, &declaration, &scopes);
     if (scopes.count > 2 && !scopes.failed) {
         scopes.count -= 2;
         scopes.bytes[scopes.count] = '\0';
     }
-    frame->scope = ht_module_keep(module, &scopes);
-    template_arguments(module, die, &declaration, frame);
+    function.scope = ht_module_keep(module, &scopes);
+    template_arguments(module, die, &declaration, &function);
+    return function;
+}
+
+// MARK: - The table of functions
+
+static size_t slot_of(const ht_debug_module *module, const void *die)
+{
+    size_t slot = (size_t)((uint64_t)(uintptr_t)die * UINT64_C(0x9e3779b97f4a7c15) >> 20) & (module->slot_count - 1);
+    while (module->slots[slot].die != NULL && module->slots[slot].die != die)
+        slot = (slot + 1) & (module->slot_count - 1);
+    return slot;
+}
+
+static bool grow_table(ht_debug_module *module)
+{
+    size_t capacity = module->slot_count == 0 ? 256 : module->slot_count * 2;
+    ht_debug_function *functions = realloc(module->declarations, capacity / 2 * sizeof *functions);
+    if (functions == NULL)
+        return false;
+    module->declarations = functions;
+    module->declaration_capacity = capacity / 2;
+    ht_slot *slots = calloc(capacity, sizeof *slots);
+    if (slots == NULL)
+        return false;
+    ht_slot *old = module->slots;
+    size_t old_count = module->slot_count;
+    module->slots = slots;
+    module->slot_count = capacity;
+    for (size_t i = 0; i < old_count; i++)
+        if (old[i].die != NULL)
+            module->slots[slot_of(module, old[i].die)] = old[i];
+    free(old);
+    return true;
+}
+
+int32_t ht_function_number(ht_debug_module *module, Dwarf_Die *die)
+{
+    // All calls inlined from one function have that function's abstract instance as their origin.
+    Dwarf_Die origin = *die;
+    if (dwarf_tag(die) == DW_TAG_inlined_subroutine)
+        follow(die, DW_AT_abstract_origin, &origin);
+    if (module->declaration_count * 2 >= module->slot_count && !grow_table(module))
+        return HT_DEBUG_NO_FUNCTION;
+    size_t slot = slot_of(module, origin.addr);
+    if (module->slots[slot].die == NULL) {
+        if (module->declaration_count >= module->declaration_capacity || module->declaration_count >= INT32_MAX)
+            return HT_DEBUG_NO_FUNCTION;
+        module->declarations[module->declaration_count] = describe(module, &origin);
+        module->slots[slot] = (ht_slot){.die = origin.addr, .function = (int32_t)module->declaration_count++};
+    }
+    return module->slots[slot].function;
 }

@@ -1,20 +1,12 @@
-// The indexes over DWARF's units: which unit covers an address, and within a unit which function and which scopes.
+// The index over DWARF's units: which unit covers an address, and which unit a DIE belongs to.
 //
 // libdw's own address tables are not used: .debug_aranges is missing from what rustc, clang and swiftc emit. Units are
-// found by the ranges of their unit DIE; a unit's functions are read when the first address falls into it. Each walk
-// has a budget of one visit per byte of the unit, so that references that loop in a damaged file end.
+// found by the ranges of their unit DIE, all of them read at the module's first lookup.
 #include "internal.h"
 
 #include <dwarf.h>
 #include <stdlib.h>
 #include <string.h>
-
-typedef struct {
-    ht_debug_module *module;
-    ht_unit *unit;
-    uint64_t budget;
-    bool deeply;
-} unit_walk;
 
 Dwarf_Die *ht_unit_tree(ht_unit *unit)
 {
@@ -29,8 +21,7 @@ static bool is_text(const ht_debug_module *module, Dwarf_Addr low, Dwarf_Addr hi
     return low < high && low >= module->text_low && high <= module->text_high;
 }
 
-// Adds every range of `die`. Returns false when the budget or memory ends.
-static bool add_ranges(
+bool ht_ranges_add_die(
     const ht_debug_module *module, Dwarf_Die *die, ht_ranges *ranges, uint64_t index, uint64_t *budget)
 {
     ptrdiff_t cursor = 0;
@@ -79,18 +70,23 @@ void ht_units_load(ht_debug_module *module)
             break;
         unit->offset = offset + header_size;
         unit->bytes = next - offset;
-        // Every range list entry costs some bytes of the file; sixteen a byte of the unit is far above any real one.
+        // Real units have far fewer ranges than bytes; the budget is for lists that units of a damaged file share.
         budget += unit->bytes;
         offset = next;
         if (dwarf_offdie(module->dwarf, unit->offset, &unit->die) == NULL)
             continue;
         uint8_t type = DW_UT_compile;
         Dwarf_Die split = {0};
-        if (dwarf_cu_info(unit->die.cu, NULL, &type, NULL, &split, NULL, NULL, NULL) == 0 && type == DW_UT_skeleton)
+        if (dwarf_cu_info(unit->die.cu, NULL, &type, NULL, &split, NULL, NULL, NULL) == 0 && type == DW_UT_skeleton) {
             unit->split = split;
+            module->has_split_units = true;
+        }
+        Dwarf_Attribute attribute;
+        if (dwarf_attr_integrate(&unit->die, DW_AT_comp_dir, &attribute) != NULL)
+            unit->directory = ht_die_string(&attribute);
         size_t index = module->unit_count++;
         if ((type == DW_UT_compile || type == DW_UT_skeleton)
-            && !add_ranges(module, &unit->die, &module->unit_ranges, index, &budget))
+            && !ht_ranges_add_die(module, &unit->die, &module->unit_ranges, index, &budget))
             break;
     }
     ht_ranges_finish(&module->unit_ranges);
@@ -99,8 +95,12 @@ void ht_units_load(ht_debug_module *module)
 void ht_units_free(ht_debug_module *module)
 {
     for (size_t i = 0; i < module->unit_count; i++) {
-        ht_ranges_free(&module->units[i].functions);
-        free(module->units[i].scopes);
+        ht_unit *unit = &module->units[i];
+        for (size_t k = 0; k < unit->function_count; k++)
+            free(unit->functions[k].calls);
+        free(unit->functions);
+        free(unit->scopes);
+        ht_ranges_free(&unit->function_ranges);
     }
     free(module->units);
     ht_ranges_free(&module->unit_ranges);
@@ -123,104 +123,8 @@ ht_unit *ht_unit_of(ht_debug_module *module, Dwarf_Die *die)
     // A type unit or a shared (dwz) file has offsets of its own: the pointer to the unit decides.
     if (low > 0 && module->units[low - 1].die.cu == die->cu)
         return &module->units[low - 1];
-    for (size_t i = 0; i < module->unit_count; i++)
+    for (size_t i = 0; module->has_split_units && i < module->unit_count; i++)
         if (module->units[i].split.addr != NULL && module->units[i].split.cu == die->cu)
             return &module->units[i];
     return NULL;
-}
-
-// MARK: - Functions and scopes of a unit
-
-static uint32_t add_scope(ht_unit *unit, Dwarf_Off start, uint32_t parent)
-{
-    if (unit->scope_count == unit->scope_capacity) {
-        size_t capacity = unit->scope_capacity == 0 ? 64 : unit->scope_capacity * 2;
-        ht_scope *scopes = capacity > UINT32_MAX ? NULL : realloc(unit->scopes, capacity * sizeof *scopes);
-        if (scopes == NULL)
-            return 0;
-        unit->scopes = scopes;
-        unit->scope_capacity = capacity;
-    }
-    unit->scopes[unit->scope_count] = (ht_scope){.start = start, .end = UINT64_MAX, .parent = parent};
-    return (uint32_t)++unit->scope_count;
-}
-
-static bool is_scope(int tag)
-{
-    switch (tag) {
-    case DW_TAG_namespace:
-    case DW_TAG_module:
-    case DW_TAG_class_type:
-    case DW_TAG_structure_type:
-    case DW_TAG_union_type:
-    case DW_TAG_enumeration_type:
-    case DW_TAG_interface_type:
-        return true;
-    default:
-        return false;
-    }
-}
-
-static bool walk_children(unit_walk *walk, Dwarf_Die *parent, uint32_t scope, unsigned depth)
-{
-    Dwarf_Die die;
-    if (depth > HT_MAX_DIE_DEPTH || dwarf_child(parent, &die) != 0)
-        return true;
-    int more;
-    do {
-        if (walk->budget == 0)
-            return false;
-        walk->budget -= 1;
-        int tag = dwarf_tag(&die);
-        Dwarf_Off offset = dwarf_dieoffset(&die);
-        uint32_t opened = 0;
-        bool go_on = true;
-        if (tag == DW_TAG_subprogram) {
-            go_on = add_ranges(walk->module, &die, &walk->unit->functions, offset, &walk->budget);
-            if (go_on && walk->deeply)
-                go_on = walk_children(walk, &die, scope, depth + 1);
-        } else if (is_scope(tag) && dwarf_haschildren(&die) == 1) {
-            // Scopes are recorded once, by the first, shallow walk.
-            opened = walk->deeply ? scope : add_scope(walk->unit, offset, scope);
-            go_on = walk_children(walk, &die, opened, depth + 1);
-        } else if (walk->deeply && (tag == DW_TAG_lexical_block || tag == DW_TAG_inlined_subroutine)) {
-            go_on = walk_children(walk, &die, scope, depth + 1);
-        }
-        if (!go_on)
-            return false;
-        more = dwarf_siblingof(&die, &die);
-        // A last child ends with its parent, see settle_scopes.
-        if (more == 0 && opened != 0 && !walk->deeply)
-            walk->unit->scopes[opened - 1].end = dwarf_dieoffset(&die);
-    } while (more == 0);
-    return true;
-}
-
-// Gives each scope that ended with its parent the parent's end; parents stand before their children.
-static void settle_scopes(ht_unit *unit)
-{
-    for (size_t i = 0; i < unit->scope_count; i++) {
-        ht_scope *scope = &unit->scopes[i];
-        if (scope->end == UINT64_MAX && scope->parent != 0)
-            scope->end = unit->scopes[scope->parent - 1].end;
-    }
-}
-
-void ht_unit_index(ht_debug_module *module, ht_unit *unit, bool deeply)
-{
-    if (unit->indexed && (!deeply || unit->indexed_deeply))
-        return;
-    unit_walk walk = {.module = module, .unit = unit, .budget = unit->bytes, .deeply = deeply};
-    Dwarf_Die *tree = ht_unit_tree(unit);
-    if (tree == &unit->split) {
-        // The budget of a split unit is that of the .dwo file's tree, whose size only its last DIE would tell.
-        walk.budget = UINT32_MAX;
-    }
-    if (deeply)
-        ht_ranges_free(&unit->functions);
-    walk_children(&walk, tree, 0, 0);
-    ht_ranges_finish(&unit->functions);
-    settle_scopes(unit);
-    unit->indexed = true;
-    unit->indexed_deeply = deeply;
 }

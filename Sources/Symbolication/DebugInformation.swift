@@ -18,21 +18,31 @@ final class DebugInformation {
         case buildIDDiffers
     }
 
-    /// What DWARF and the symbol table say of one frame, before demangling.
-    struct RawFrame {
+    /// A function as DWARF declares it, before demangling.
+    struct Function {
         var name: String?
         var scope: String?
         var linkageName: String?
-        var linkageIsFromSymbolTable = false
+        var languageCode: UInt32
+        var templateArguments: [String]
+    }
+
+    /// One frame: which function, and where in its source.
+    struct Place {
+        /// For `function(_:)`; nil when only the symbol table knows the address. The same function has the same number.
+        var function: Int32?
+        /// The symbol that covers the address, of the outermost frame only.
+        var symbol: String?
         var file: String?
         var line: Int?
-        var isInlined = false
-        var languageCode: UInt32 = 0
-        var templateArguments: [String] = []
+        var isInlined: Bool
     }
 
     private let handle: OpaquePointer
     private let buffer: UnsafeMutableBufferPointer<ht_debug_frame>
+    /// Strings by their address: C gives the same one for the same file or symbol, as long as the file is open.
+    private var files: [UnsafePointer<CChar>: String?] = [:]
+    private var symbols: [UnsafePointer<CChar>: String] = [:]
 
     /// Opens the file at `path`, which must carry `buildID` unless that is empty, with its separate debug file.
     init(path: String, buildID: [UInt8], debugDirectories: [String]) throws(OpenError) {
@@ -58,24 +68,43 @@ final class DebugInformation {
         buffer.deallocate()
     }
 
-    /// Whether DWARF covers any address; without it only symbols are known.
-    var hasDWARF: Bool { ht_debug_has_dwarf(handle) != 0 }
-
-    /// Number of function symbols.
-    var symbolCount: Int { ht_debug_symbol_count(handle) }
-
     /// The frames at an ELF virtual address, innermost first; empty when nothing is known there.
-    func frames(at address: UInt64) -> [RawFrame] {
+    func places(at address: UInt64) -> [Place] {
         let count = ht_debug_frames(handle, address, buffer.baseAddress, buffer.count)
         return buffer[..<count].map { frame in
-            RawFrame(
-                name: string(frame.name), scope: string(frame.scope), linkageName: string(frame.linkage_name),
-                linkageIsFromSymbolTable: frame.linkage_from_symbol != 0,
-                file: joined(directory: string(frame.directory), file: string(frame.file)),
-                line: frame.line == 0 ? nil : Int(frame.line), isInlined: frame.is_inlined != 0,
-                languageCode: frame.language,
-                templateArguments: strings(frame.template_arguments, count: Int(frame.template_argument_count)))
+            Place(
+                function: frame.function == HT_DEBUG_NO_FUNCTION ? nil : frame.function,
+                symbol: symbol(frame.symbol), file: file(frame.file, directory: frame.directory),
+                line: frame.line == 0 ? nil : Int(frame.line), isInlined: frame.is_inlined != 0)
         }
+    }
+
+    /// The function of a number that `places(at:)` gave.
+    func function(_ number: Int32) -> Function {
+        guard let function = ht_debug_function_at(handle, number)?.pointee else {
+            return Function(name: nil, scope: nil, linkageName: nil, languageCode: 0, templateArguments: [])
+        }
+        return Function(
+            name: string(function.name), scope: string(function.scope), linkageName: string(function.linkage_name),
+            languageCode: function.language,
+            templateArguments: strings(function.template_arguments, count: Int(function.template_argument_count)))
+    }
+
+    private func symbol(_ pointer: UnsafePointer<CChar>?) -> String? {
+        guard let pointer else { return nil }
+        if let known = symbols[pointer] { return known }
+        let result = String(cString: pointer)
+        symbols[pointer] = result
+        return result
+    }
+
+    private func file(_ pointer: UnsafePointer<CChar>?, directory: UnsafePointer<CChar>?) -> String? {
+        guard let pointer else { return nil }
+        // A file belongs to one unit and so has one directory.
+        if let known = files[pointer] { return known }
+        let result = joined(directory: string(directory), file: string(pointer))
+        files[pointer] = .some(result)
+        return result
     }
 
     private func string(_ pointer: UnsafePointer<CChar>?) -> String? {

@@ -71,7 +71,14 @@ public enum Demangler {
             }
         }
         if let version = raw.dropFirst().firstIndex(of: "@"), !raw.hasPrefix("@") { end = min(end, version) }
-        return String(raw[..<end])
+        var kept = raw[..<end]
+        // Copies are numbered: `f.153`.
+        while let dot = kept.lastIndex(of: "."), dot > kept.startIndex {
+            let number = kept[kept.index(after: dot)...]
+            guard !number.isEmpty, number.allSatisfy(\.isWholeNumber) else { break }
+            kept = kept[..<dot]
+        }
+        return String(kept)
     }
 
     /// Writes nested template arguments as `a<b<c>>`, the spelling since C++11.

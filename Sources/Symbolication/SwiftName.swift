@@ -45,17 +45,17 @@ enum SwiftName {
     static func simplifiedText(_ full: String) -> String {
         let peeled = peeled(Array(full.utf8))
         var text = peeled.text
-        if let suffix = SwiftText.firstRange(of: " with unmangled suffix ", in: text) {
+        if let suffix = BracketedText.firstRange(of: " with unmangled suffix ", in: text) {
             text.removeSubrange(suffix.lowerBound...)
         }
         let marks =
             (peeled.isPartialApplication ? "partial apply for " : "") + (peeled.isSpecialized ? "specialized " : "")
         if text.starts(with: "reabstraction thunk".utf8) { return marks + "reabstraction thunk" }
         var segments: [String] = []
-        for segment in SwiftText.split(text, at: " in ") {
+        for segment in BracketedText.split(text, at: " in ") {
             // Where a conformance stands says nothing about the function.
             if segments.last.map({ $0.hasPrefix("conformance ") || $0.contains("witness table") }) ?? false { break }
-            segments.append(SwiftText.shortened(SwiftText.string(withoutTypes(segment))))
+            segments.append(SwiftText.shortened(BracketedText.string(withoutTypes(segment))))
         }
         return marks + segments.joined(separator: " in ")
     }
@@ -75,7 +75,7 @@ enum SwiftName {
                 result.isSpecialized = true
                 result.text.removeFirst(prefix.length)
                 guard prefix.isGeneric, result.arguments.isEmpty else { continue }
-                result.arguments = SwiftText.split(prefix.arguments, at: ", ").map { SwiftText.string($0) }
+                result.arguments = BracketedText.split(prefix.arguments, at: ", ").map { BracketedText.string($0) }
                     .filter { !$0.contains("=") && $0 != "serialized" && $0 != "preserving fragile attribute" }
                     .map { SwiftText.shortened($0) }
             } else if result.text.starts(with: "merged ".utf8) {
@@ -84,7 +84,7 @@ enum SwiftName {
                 result.text.removeFirst("partial apply forwarder for ".utf8.count)
                 result.isPartialApplication = true
             } else if result.text.first == UInt8(ascii: "("),
-                let resume = SwiftText.firstRange(
+                let resume = BracketedText.firstRange(
                     of: " resume partial function for ", in: Array(result.text.prefix(64)))
             {
                 // The parts an async function is split into, `(1) await resume partial function for f()`.
@@ -111,7 +111,7 @@ enum SwiftName {
         ]
         for kind in kinds where text.starts(with: kind.start.utf8) {
             let open = kind.start.utf8.count - 1
-            guard let close = SwiftText.closing(of: open, in: text), text[(close + 1)...].starts(with: " of ".utf8)
+            guard let close = BracketedText.closing(of: open, in: text), text[(close + 1)...].starts(with: " of ".utf8)
             else {
                 return nil
             }
@@ -125,25 +125,38 @@ enum SwiftName {
     /// One declaration without its types: `f<A>(x: Int, B) throws -> C` becomes `f(x:_:)`, `v.getter : T` `v.getter`.
     private static func withoutTypes(_ segment: [UInt8]) -> [UInt8] {
         var segment = segment
-        if let type = SwiftText.split(segment, at: " : ").first { segment = type }
-        if let closure = SwiftText.firstRange(of: "closure #", in: segment) {
+        if let type = BracketedText.split(segment, at: " : ").first { segment = type }
+        if let closure = BracketedText.firstRange(of: "closure #", in: segment) {
             let number = segment[closure.upperBound...].prefix { (0x30...0x39).contains($0) }
             return Array(segment[..<number.endIndex])
         }
         guard var open = SwiftText.firstParenthesis(in: segment) else { return segment }
         if segment[open - 1] == UInt8(ascii: " ") {
             // `f #1 (x: Int) -> ()` is a local function; other spaces stand before a tuple type.
+            if let attribute = segment[..<open].firstIndex(of: UInt8(ascii: "@")), attribute > 0,
+                SwiftText.isIdentifier(segment[attribute - 1])
+            {
+                // `cancel@Sendable () -> ()`
+                segment.removeSubrange(attribute..<open)
+                open = attribute
+                return withLabels(segment, open: open)
+            }
             let words = segment[..<(open - 1)].split(separator: UInt8(ascii: " "))
             guard words.last?.first == UInt8(ascii: "#") else { return segment }
             segment.remove(at: open - 1)
             open -= 1
         }
-        guard let close = SwiftText.closing(of: open, in: segment) else { return segment }
+        return withLabels(segment, open: open)
+    }
+
+    /// `name<A>(` and what follows, with the parameters' labels only.
+    private static func withLabels(_ segment: [UInt8], open: Int) -> [UInt8] {
+        guard let close = BracketedText.closing(of: open, in: segment) else { return segment }
         var name = Array(segment[..<open])
-        if name.last == UInt8(ascii: ">"), let start = SwiftText.opening(of: name.count - 1, in: name) {
+        if name.last == UInt8(ascii: ">"), let start = BracketedText.opening(of: name.count - 1, in: name) {
             name.removeSubrange(start...)
         }
-        let labels = SwiftText.split(Array(segment[(open + 1)..<close]), at: ",").map { SwiftText.label(of: $0) }
+        let labels = BracketedText.split(Array(segment[(open + 1)..<close]), at: ",").map { SwiftText.label(of: $0) }
         return name + [UInt8(ascii: "(")] + labels.joined() + [UInt8(ascii: ")")]
     }
 }

@@ -1,82 +1,12 @@
-// Scanning of demangled Swift text: bracket matching that knows `->` and operators, splitting outside brackets, labels.
+// What demangled Swift text says that a frame does not want: labels of parameters, and the words left out.
 
-/// Helpers over the UTF-8 of a demangled Swift name. Every scan is linear in the text.
+/// Helpers over the UTF-8 of a demangled Swift name.
 enum SwiftText {
-    static func string(_ bytes: some Sequence<UInt8>) -> String {
-        String(decoding: Array(bytes), as: UTF8.self)
-    }
-
-    static func firstRange(of pattern: String, in text: [UInt8]) -> Range<Int>? {
-        let pattern = Array(pattern.utf8)
-        guard text.count >= pattern.count else { return nil }
-        for start in 0...(text.count - pattern.count) where text[start] == pattern[0] {
-            if text[start..<(start + pattern.count)].elementsEqual(pattern) { return start..<(start + pattern.count) }
-        }
-        return nil
-    }
-
-    /// The change of bracket depth at each byte: 1 where one opens, -1 where one closes, 0 elsewhere.
-    private static func brackets(in text: [UInt8]) -> [Int8] {
-        var result = [Int8](repeating: 0, count: text.count)
-        var index = 0
-        while index < text.count {
-            switch text[index] {
-            case UInt8(ascii: "("), UInt8(ascii: "["), UInt8(ascii: "{"), UInt8(ascii: "<"): result[index] = 1
-            case UInt8(ascii: ")"), UInt8(ascii: "]"), UInt8(ascii: "}"): result[index] = -1
-            case UInt8(ascii: ">"):
-                if index == 0 || text[index - 1] != UInt8(ascii: "-") { result[index] = -1 }
-            case UInt8(ascii: "."):
-                // An operator's name, such as `Int.<< infix`, opens nothing.
-                var end = index + 1
-                while end < text.count, "<>=+-*/%&|^~!?.".utf8.contains(text[end]) { end += 1 }
-                if end > index + 1, end < text.count, text[end] == UInt8(ascii: " ") { index = end - 1 }
-            default: break
-            }
-            index += 1
-        }
-        return result
-    }
-
-    /// The position of the bracket that closes the one at `open`. Brackets of other kinds are not looked at: the
-    /// demangler leaves some of them open.
-    static func closing(of open: Int, in text: [UInt8]) -> Int? {
-        let changes = brackets(in: text)
-        let close = partner(of: text[open])
-        var depth = 0
-        for index in open..<text.count where text[index] == text[open] || text[index] == close {
-            depth += Int(changes[index])
-            if changes[index] < 0, depth == 0 { return index }
-        }
-        return nil
-    }
-
-    /// The position of the bracket that the one at `close` closes.
-    static func opening(of close: Int, in text: [UInt8]) -> Int? {
-        let changes = brackets(in: text)
-        let open = partner(of: text[close])
-        var depth = 0
-        for index in (0...close).reversed() where text[index] == text[close] || text[index] == open {
-            depth += Int(changes[index])
-            if changes[index] > 0, depth == 0 { return index }
-        }
-        return nil
-    }
-
-    private static func partner(of bracket: UInt8) -> UInt8 {
-        switch bracket {
-        case UInt8(ascii: "("): UInt8(ascii: ")")
-        case UInt8(ascii: ")"): UInt8(ascii: "(")
-        case UInt8(ascii: "<"): UInt8(ascii: ">")
-        case UInt8(ascii: ">"): UInt8(ascii: "<")
-        default: 0
-        }
-    }
-
     /// The first parenthesis outside other brackets that belongs to a declaration: not at the start, and no private
     /// name such as `M.(name in _0123)`.
     static func firstParenthesis(in text: [UInt8]) -> Int? {
         var depth = 0
-        for (index, change) in brackets(in: text).enumerated() {
+        for (index, change) in BracketedText.brackets(in: text).enumerated() {
             if change > 0, depth == 0, index > 0, text[index] == UInt8(ascii: "("),
                 text[index - 1] != UInt8(ascii: "."),
                 !text[index...].starts(with: "(extension in ".utf8)
@@ -86,28 +16,6 @@ enum SwiftText {
             depth += Int(change)
         }
         return nil
-    }
-
-    /// The parts of `text` between the separators that stand outside brackets; one part when there is none.
-    static func split(_ text: [UInt8], at separator: String) -> [[UInt8]] {
-        let separator = Array(separator.utf8)
-        let changes = brackets(in: text)
-        var parts: [[UInt8]] = []
-        var depth = 0
-        var start = 0
-        var index = 0
-        while index < text.count {
-            depth += Int(changes[index])
-            if depth == 0, text[index] == separator[0], text[index...].starts(with: separator) {
-                parts.append(Array(text[start..<index]))
-                index += separator.count
-                start = index
-            } else {
-                index += 1
-            }
-        }
-        if start < text.count { parts.append(Array(text[start...])) }
-        return parts
     }
 
     /// `label:` of one parameter as demangled (`to: Swift.Int`, `__owned A`), `_:` when it has none.
@@ -138,7 +46,7 @@ enum SwiftText {
             if skipped == 0 { result.append(text[index]) }
             index += max(skipped, 1)
         }
-        return string(result)
+        return BracketedText.string(result)
     }
 
     /// How many bytes at `index` the short form leaves out; 0: none.
@@ -152,14 +60,14 @@ enum SwiftText {
             if index > 0, isIdentifier(text[index - 1]) || text[index - 1] == UInt8(ascii: ".") { return 0 }
             return starts("Swift.") ? 6 : starts("__C.") ? 4 : 0
         case UInt8(ascii: "("):
-            if starts("(extension in "), let end = closing(of: index, in: text) {
+            if starts("(extension in "), let end = BracketedText.closing(of: index, in: text) {
                 return through(end) + (end + 1 < text.count && text[end + 1] == UInt8(ascii: ":") ? 1 : 0)
             }
             guard isPrivateName(at: index, in: text) else { return 0 }
             privateNames += 1
             return 1
         case UInt8(ascii: "<"):
-            guard starts("< where "), let end = closing(of: index, in: text) else { return 0 }
+            guard starts("< where "), let end = BracketedText.closing(of: index, in: text) else { return 0 }
             return through(end) + (end + 1 < text.count && text[end + 1] == UInt8(ascii: " ") ? 1 : 0)
         case UInt8(ascii: " "):
             if privateNames > 0, starts(" in _") {

@@ -11,7 +11,7 @@ public final class Symbolicator: FrameSymbolicator {
 
     private let debugDirectories: [String]
     private var modules: [ModuleDescription: Module] = [:]
-    private var names: [String: (name: String, language: SourceLanguage)] = [:]
+    private var names: [String: DemangledName] = [:]
 
     /// A module with what it answered so far.
     private final class Module {
@@ -19,11 +19,28 @@ public final class Symbolicator: FrameSymbolicator {
         /// What a frame without symbols says after the module's name.
         let remark: String
         var frames: [UInt64: [SymbolicatedFrame]] = [:]
+        /// By the number that the debug information gives them.
+        var functions: [Int32: NamedFunction] = [:]
 
         init(information: DebugInformation?, remark: String) {
             self.information = information
             self.remark = remark
         }
+    }
+
+    /// What a symbol says of its function.
+    private struct DemangledName {
+        var name: String
+        var language: SourceLanguage
+        var arguments: [String]
+    }
+
+    /// What a frame says of its function.
+    private struct NamedFunction {
+        var name: String
+        var linkageName: String
+        var language: SourceLanguage
+        var templateArguments: [String]
     }
 
     /// Creates a symbolicator that looks for separate debug files under the given directories.
@@ -39,8 +56,21 @@ public final class Symbolicator: FrameSymbolicator {
     public func frames(in module: ModuleDescription, at offset: UInt64) -> [SymbolicatedFrame] {
         let entry = entry(for: module)
         if let known = entry.frames[offset] { return known }
-        var result = (entry.information?.frames(at: offset) ?? []).map { frame(from: $0, in: module, at: offset) }
-        if result.isEmpty { result = [unknownFrame(in: module, at: offset, remark: entry.remark)] }
+        var result: [SymbolicatedFrame] = []
+        if let information = entry.information {
+            result = information.places(at: offset).map { place in
+                let function = function(of: place, in: entry, information)
+                return SymbolicatedFrame(
+                    function: function?.name ?? unknownName(in: module, at: offset),
+                    linkageName: function?.linkageName ?? "", file: place.file, line: place.line,
+                    isInlined: place.isInlined, language: function?.language ?? .unknown,
+                    templateArguments: function?.templateArguments ?? [], modulePath: module.path)
+            }
+        }
+        if result.isEmpty {
+            let name = unknownName(in: module, at: offset) + entry.remark
+            result = [SymbolicatedFrame(function: name, modulePath: module.path)]
+        }
         entry.frames[offset] = result
         return result
     }
@@ -66,39 +96,53 @@ public final class Symbolicator: FrameSymbolicator {
         return entry
     }
 
-    private func unknownFrame(in module: ModuleDescription, at offset: UInt64, remark: String) -> SymbolicatedFrame {
-        SymbolicatedFrame(
-            function: "0x\(String(offset, radix: 16)) in \(module.name)\(remark)", modulePath: module.path)
+    private func unknownName(in module: ModuleDescription, at offset: UInt64) -> String {
+        "0x\(String(offset, radix: 16)) in \(module.name)"
     }
 
     // MARK: - Names
 
-    private func frame(
-        from raw: DebugInformation.RawFrame, in module: ModuleDescription, at offset: UInt64
-    ) -> SymbolicatedFrame {
-        let linkage = raw.linkageName ?? ""
-        let demangled = linkage.isEmpty ? nil : demangle(linkage)
-        var language = SourceLanguage(dwarfCode: raw.languageCode)
-        if language == .unknown { language = demangled?.language ?? .unknown }
-        var result = unknownFrame(in: module, at: offset, remark: "")
-        result.linkageName = linkage
-        result.file = raw.file
-        result.line = raw.line
-        result.isInlined = raw.isInlined
-        result.language = language
-        result.templateArguments = raw.templateArguments
-        // A mangled name says the most. A plain one (`main`, an alias of a C function) says less than DWARF's own.
-        if let demangled, Demangler.isMangled(linkage), demangled.name != linkage || raw.name == nil {
-            result.function = demangled.name
-            if result.templateArguments.isEmpty, demangled.language == .swift {
-                result.templateArguments = Demangler.swiftSpecializationArguments(linkage)
-            }
-        } else if let name = raw.name {
-            result.function = qualified(name, scope: raw.scope, language: language)
-        } else if let demangled {
-            result.function = demangled.name
+    private func function(
+        of place: DebugInformation.Place, in entry: Module, _ information: DebugInformation
+    ) -> NamedFunction? {
+        guard let number = place.function else {
+            guard let symbol = place.symbol else { return nil }
+            let demangled = demangle(symbol)
+            return NamedFunction(
+                name: demangled.name, linkageName: symbol, language: demangled.language,
+                templateArguments: demangled.arguments)
+        }
+        if let known = entry.functions[number] { return known }
+        let declared = information.function(number)
+        let result = named(declared, symbol: place.symbol)
+        // Without a mangled name the symbol gives the name, and one function can have several (its cold part's, say).
+        if place.symbol == nil || declared.linkageName.map(Demangler.isMangled) ?? false {
+            entry.functions[number] = result
         }
         return result
+    }
+
+    private func named(_ function: DebugInformation.Function, symbol: String?) -> NamedFunction? {
+        // gcc gives C functions a linkage name where the source renames them (`__GI__IO_fwrite`): the symbol is better.
+        var linkageName = function.linkageName ?? symbol ?? ""
+        if let symbol, !Demangler.isMangled(linkageName) { linkageName = symbol }
+        let demangled = linkageName.isEmpty ? nil : demangle(linkageName)
+        var language = SourceLanguage(dwarfCode: function.languageCode)
+        if language == .unknown { language = demangled?.language ?? .unknown }
+        var name = demangled?.name
+        // A mangled name says the most. A plain one (`main`) says less than DWARF's own, unless DWARF names an internal
+        // alias (`_IO_fwrite` for `fwrite`).
+        if let short = function.name, !Demangler.isMangled(linkageName) || name == linkageName,
+            !(short.hasPrefix("_") && name?.first?.isLetter == true)
+        {
+            name = qualified(short, scope: function.scope, language: language)
+        }
+        guard let name, !name.isEmpty else { return nil }
+        var arguments = function.templateArguments.isEmpty ? demangled?.arguments ?? [] : function.templateArguments
+        if language == .rust, let short = function.name {
+            arguments = RustGenericArguments.spelled(in: short, orElse: arguments)
+        }
+        return NamedFunction(name: name, linkageName: linkageName, language: language, templateArguments: arguments)
     }
 
     private func qualified(_ name: String, scope: String?, language: SourceLanguage) -> String {
@@ -110,9 +154,11 @@ public final class Symbolicator: FrameSymbolicator {
         }
     }
 
-    private func demangle(_ raw: String) -> (name: String, language: SourceLanguage) {
+    private func demangle(_ raw: String) -> DemangledName {
         if let known = names[raw] { return known }
-        let result = Demangler.demangle(raw)
+        let (name, language) = Demangler.demangle(raw)
+        let arguments = language == .swift ? Demangler.swiftSpecializationArguments(raw) : []
+        let result = DemangledName(name: name, language: language, arguments: arguments)
         names[raw] = result
         return result
     }

@@ -25,21 +25,29 @@ enum {
 /// Deepest chain of inlined calls reported at one address; deeper ones lose their middle, never their function.
 enum { HT_DEBUG_MAX_FRAMES = 128 };
 
-/// One frame at an address. Strings belong to the module and live until the next call on it.
+/// `ht_debug_frame.function` when only the symbol table knows the address.
+enum { HT_DEBUG_NO_FUNCTION = -1 };
+
+/// A function as DWARF declares it. Strings live as long as the module.
 typedef struct {
     const char *name;          // DW_AT_name, or NULL
     const char *scope;         // enclosing namespaces and types joined with "::", or NULL
-    const char *linkage_name;  // DW_AT_linkage_name, else the symbol that covers the address, or NULL
-    const char *file;          // source file as DWARF joins it, or NULL
-    const char *directory;     // compilation directory, for a relative `file`, or NULL
+    const char *linkage_name;  // DW_AT_linkage_name, or NULL
     // The types of the template (generic) type parameters, `template_argument_count` strings one after the other,
     // each with its NUL; NULL when there are none.
     const char *template_arguments;
     uint32_t template_argument_count;
-    uint32_t line;      // 0: not known
     uint32_t language;  // DW_AT_language of the unit that declares the function, 0: not known
+} ht_debug_function;
+
+/// One frame at an address. Strings live as long as the module.
+typedef struct {
+    const char *file;       // source file as DWARF joins it, or NULL
+    const char *directory;  // compilation directory, for a relative `file`, or NULL
+    const char *symbol;     // the symbol that covers the address, of the outermost frame only, or NULL
+    int32_t function;       // for ht_debug_function_at; the same function always has the same number
+    uint32_t line;          // 0: not known
     uint8_t is_inlined;
-    uint8_t linkage_from_symbol;  // 1: `linkage_name` is from the symbol table, not from DWARF
 } ht_debug_frame;
 
 /// Opens the file at `path` and the debug file that belongs to it.
@@ -58,14 +66,11 @@ void ht_debug_close(ht_debug_module *module);
 /// 0: nothing is known there. At most `capacity` (which should be HT_DEBUG_MAX_FRAMES) are written.
 ///
 /// The first address of a unit reads that unit's functions and lines once; later ones cost a binary search and the
-/// walk of one function's inlined calls.
+/// scan of one function's inlined calls, which are read at the function's first address.
 size_t ht_debug_frames(ht_debug_module *module, uint64_t address, ht_debug_frame *frames, size_t capacity);
 
-/// 1 when the module has DWARF that covers at least one address, 0 when only symbols are known.
-int ht_debug_has_dwarf(ht_debug_module *module);
-
-/// Number of function symbols known.
-size_t ht_debug_symbol_count(const ht_debug_module *module);
+/// The function of that number, or NULL. The struct stays where it is until the next call of ht_debug_frames.
+const ht_debug_function *ht_debug_function_at(const ht_debug_module *module, int32_t function);
 
 /// Demangles an Itanium C++ name without its parameters, or NULL. The result is released with free().
 char *ht_debug_demangle_cxx(const char *name);

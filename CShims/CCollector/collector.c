@@ -1,0 +1,351 @@
+// The collector's loop: drain, grant regions to followed children, notice ends, sleep. One thread; it holds each region's `alive` mutex, so the kernel tells the traced
+// processes should this one die.
+#include "process.h"
+#include "system.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+static const int64_t nap_ns = 2000000;            // while events come
+static const int64_t long_nap_ns = 20000000;      // after a quiet second
+static const uint64_t reap_interval_ns = 200000000;
+static const uint64_t flush_interval_ns = 1000000000;
+static const uint64_t unclaimed_ns = 12000000000;
+static const int busy_rounds_between_checks = 64;
+
+typedef struct collector {
+    const ht_collect_request *request;
+    ht_collect_result *result;
+    ht_process **processes;  // [0] is the program; followed children after it
+    size_t count, room;
+    uint32_t granted;
+    uint64_t reaped_at_ns, flushed_at_ns, busy_at_ns;
+} collector;
+
+static volatile sig_atomic_t child_to_signal;
+
+static void pass_on(int number) {
+    if (child_to_signal > 0) kill((pid_t)child_to_signal, number);
+}
+
+static bool add_process(collector *c, ht_process *process) {
+    if (c->count == c->room) {
+        size_t room = c->room == 0 ? 8 : c->room * 2;
+        ht_process **grown = realloc(c->processes, room * sizeof *grown);
+        if (grown == NULL) return false;
+        c->processes = grown;
+        c->room = room;
+    }
+    c->processes[c->count++] = process;
+    return true;
+}
+
+static bool thread_lives(uint32_t thread, void *context) {
+    char path[64];
+    snprintf(path, sizeof path, "/proc/%d/task/%u", (int)*(pid_t *)context, thread);
+    return access(path, F_OK) == 0 || errno != ENOENT;
+}
+
+// A followed child has asked for a region: makes one, and says so in the slot the child watches.
+static void serve_requests(collector *c) {
+    ht_region *root = c->processes[0]->region;
+    while (c->granted != atomic_load_explicit(&root->requests, memory_order_acquire)) {
+        ht_grant *grant = &root->grants[c->granted % HT_GRANT_COUNT];
+        uint32_t earlier = atomic_load_explicit(&grant->sequence, memory_order_relaxed);
+        if (earlier != atomic_load_explicit(&grant->taken, memory_order_acquire)) {
+            // The slot's last user has not mapped its region yet; a dead one is forgotten when its time is over.
+            bool waiting = false;
+            for (size_t i = 1; i < c->count; i++) {
+                if (c->processes[i]->region_fd == (int)grant->fd && !c->processes[i]->opened) waiting = true;
+            }
+            if (waiting) return;
+        }
+        ht_process *process = calloc(1, sizeof *process);
+        if (process == NULL || !ht_process_make_region(process, c->request) || !add_process(c, process)) {
+            free(process);
+            return;
+        }
+        process->region->root_fd = root->collector_fd;
+        process->granted_at_ns = ht_monotonic_ns();
+        grant->fd = (uint32_t)process->region_fd;
+        atomic_store_explicit(&grant->sequence, ++c->granted, memory_order_release);
+        ht_futex_wake(&grant->sequence, 1 << 30);
+    }
+}
+
+static void remove_process(collector *c, size_t index, uint32_t how, uint32_t status) {
+    ht_process_close(c->processes[index], how, status);
+    free(c->processes[index]);
+    c->processes[index] = c->processes[--c->count];
+}
+
+// Opens the outputs of children that have attached, and closes those that have ended.
+static void tend_children(collector *c) {
+    for (size_t i = c->count; i-- > 1;) {
+        ht_process *process = c->processes[i];
+        pid_t pid = (pid_t)atomic_load_explicit(&process->region->pid, memory_order_acquire);
+        if (!process->opened) {
+            if (pid == 0) {
+                if (ht_monotonic_ns() - process->granted_at_ns > unclaimed_ns) remove_process(c, i, HT_END_UNKNOWN, 0);
+                continue;
+            }
+            ht_process_watch(process, pid);
+            if (!ht_process_create_output(process, c->request, pid) || !ht_process_open_output(process, c->request)) {
+                atomic_store_explicit(&process->region->state, HT_STATE_OFF, memory_order_release);
+                atomic_fetch_add_explicit(&c->processes[0]->region->unfollowed, 1, memory_order_relaxed);
+                remove_process(c, i, HT_END_TURNED_OFF, HT_LOSS_WRITE_FAILED);
+                continue;
+            }
+            c->result->followed++;
+        }
+        if (ht_process_ended(process)) remove_process(c, i, HT_END_UNKNOWN, 0);
+    }
+}
+
+static void reap_threads(collector *c, uint64_t now) {
+    bool crowded = false;
+    for (size_t i = 0; i < c->count; i++) {
+        crowded |= c->processes[i]->opened && atomic_load_explicit(&c->processes[i]->region->live_homes, memory_order_relaxed) > HT_HOME_COUNT / 8;
+    }
+    if (now - c->reaped_at_ns < (crowded ? reap_interval_ns / 10 : reap_interval_ns)) return;
+    c->reaped_at_ns = now;
+    for (size_t i = 0; i < c->count; i++) {
+        ht_process *process = c->processes[i];
+        pid_t pid = (pid_t)atomic_load_explicit(&process->region->pid, memory_order_acquire);
+        if (process->opened && pid != 0) ht_drain_reap(&process->drain, thread_lives, &pid);
+    }
+}
+
+static uint64_t drain_all(collector *c) {
+    uint64_t taken = 0;
+    for (size_t i = 0; i < c->count; i++) {
+        if (c->processes[i]->opened) taken += ht_drain_round(&c->processes[i]->drain, false);
+    }
+    return taken;
+}
+
+static void sleep_until_bell(collector *c, uint64_t now) {
+    ht_region *root = c->processes[0]->region;
+    uint32_t bell = atomic_load_explicit(&root->bell, memory_order_acquire);
+    // Sequentially consistent with the producer's fence after it rings: either it sees us asleep, or we see its bell.
+    atomic_store_explicit(&root->collector_sleeping, 1, memory_order_seq_cst);
+    bool quiet = now - c->busy_at_ns > 1000000000 && c->count == 1;
+    ht_futex_wait(&root->bell, bell, quiet ? long_nap_ns : nap_ns);
+    atomic_store_explicit(&root->collector_sleeping, 0, memory_order_relaxed);
+}
+
+// Runs until the program has ended (`ended` says so and gives how) and no followed child runs any more.
+static void run(collector *c, bool (*ended)(collector *, uint32_t *how, uint32_t *status), uint32_t *how, uint32_t *status) {
+    bool main_ended = false;
+    for (int round = 1;; round++) {
+        uint64_t taken = drain_all(c);
+        if (taken > 0 && round % busy_rounds_between_checks != 0) continue;
+        uint64_t now = ht_monotonic_ns();
+        if (taken > 0) c->busy_at_ns = now;
+        serve_requests(c);
+        tend_children(c);
+        reap_threads(c, now);
+        if (now - c->flushed_at_ns > flush_interval_ns) {
+            c->flushed_at_ns = now;
+            for (size_t i = 0; i < c->count; i++) {
+                if (c->processes[i]->drain.writer != NULL) ht_trace_flush(c->processes[i]->drain.writer);
+            }
+        }
+        if (!main_ended) main_ended = ended(c, how, status);
+        if (main_ended && c->count == 1) return;
+        if (taken == 0) sleep_until_bell(c, now);
+    }
+}
+
+static void fill_result(collector *c) {
+    ht_process *program = c->processes[0];
+    ht_region *region = program->region;
+    ht_collect_result *result = c->result;
+    result->attached = atomic_load_explicit(&region->image, memory_order_acquire) != 0;
+    result->images = atomic_load_explicit(&region->image, memory_order_relaxed);
+    result->unfollowed = atomic_load_explicit(&region->unfollowed, memory_order_relaxed);
+    result->exec_pending = atomic_load_explicit(&region->exec_pending, memory_order_relaxed) != 0;
+    result->lost_allocations = atomic_load_explicit(&region->lost_allocations, memory_order_relaxed);
+    result->lost_frees = atomic_load_explicit(&region->lost_frees, memory_order_relaxed);
+    if (atomic_load_explicit(&region->state, memory_order_acquire) == HT_STATE_OFF) {
+        result->off_reason = atomic_load_explicit(&region->off_reason, memory_order_relaxed);
+    }
+}
+
+// Writes the program's end. The last round runs before the result is read.
+static void finish(collector *c, uint32_t how, uint32_t status) {
+    ht_process *program = c->processes[0];
+    ht_drain_finish(&program->drain, how, status);
+    fill_result(c);
+    c->result->allocations = program->text != NULL ? program->text->allocations : program->drain.allocations;
+    c->result->frees = program->text != NULL ? program->text->frees : program->drain.frees;
+    c->result->bytes_written = program->writer.written;
+    c->result->write_error = (uint32_t)(program->text != NULL ? program->text->error : program->writer.error);
+    program->opened = false;
+    ht_process_close(program, how, status);
+    free(c->processes);
+}
+
+static bool child_ended(collector *c, uint32_t *how, uint32_t *status) {
+    int wait_status;
+    pid_t done;
+    do done = waitpid(c->processes[0]->pid, &wait_status, WNOHANG);
+    while (done < 0 && errno == EINTR);
+    if (done == 0) return false;
+    c->result->status = done < 0 ? 0 : wait_status;
+    bool killed = done > 0 && WIFSIGNALED(wait_status);
+    *how = done < 0 ? HT_END_UNKNOWN : killed ? HT_END_SIGNALLED : HT_END_EXITED;
+    *status = (uint32_t)(killed ? WTERMSIG(wait_status) : WEXITSTATUS(wait_status));
+    return true;
+}
+
+static bool stranger_ended(collector *c, uint32_t *how, uint32_t *status) {
+    *how = HT_END_UNKNOWN;
+    *status = 0;
+    return ht_process_ended(c->processes[0]);
+}
+
+static char **make_environment(const ht_collect_request *request, uint32_t pid, uint32_t fd) {
+    size_t count = 0;
+    while (environ[count] != NULL) count++;
+    char **made = calloc(count + 4, sizeof *made);
+    const char *inherited = getenv("LD_PRELOAD");
+    char *preload = NULL, *region = NULL;
+    int lengths = asprintf(&preload, "LD_PRELOAD=%s%s%s%s%s", request->library, request->allocator_path[0] != 0 ? ":" : "", request->allocator_path,
+                           inherited != NULL && *inherited != 0 ? ":" : "", inherited == NULL ? "" : inherited);
+    if (made == NULL || lengths < 0 || asprintf(&region, "HEAPTRAIL_REGION=/proc/%u/fd/%u", pid, fd) < 0) return NULL;
+    size_t used = 0;
+    for (size_t i = 0; i < count; i++) {
+        if (strncmp(environ[i], "LD_PRELOAD=", 11) != 0 && strncmp(environ[i], "HEAPTRAIL_", 10) != 0) made[used++] = environ[i];
+    }
+    made[used++] = preload;
+    made[used++] = region;
+    return made;
+}
+
+// Starts the program. Returns its pid; 0 when exec failed (errno says why), -1 when fork did.
+static pid_t start_program(const ht_collect_request *request, char **environment) {
+    int report[2];
+    if (pipe2(report, O_CLOEXEC) != 0) return -1;
+    struct sigaction ignore = {.sa_handler = SIG_IGN}, forward = {.sa_handler = pass_on, .sa_flags = SA_RESTART};
+    struct sigaction saved[4];
+    static const int numbers[4] = {SIGINT, SIGQUIT, SIGTERM, SIGHUP};
+    for (int i = 0; i < 4; i++) {
+        sigaction(numbers[i], NULL, &saved[i]);
+        if (saved[i].sa_handler != SIG_IGN) sigaction(numbers[i], i < 2 ? &ignore : &forward, NULL);
+    }
+    pid_t pid = fork();
+    if (pid == 0) {
+        for (int i = 0; i < 4; i++) sigaction(numbers[i], &saved[i], NULL);
+        if (request->silent) dup2(open("/dev/null", O_WRONLY | O_CLOEXEC), 1);
+        execve(request->executable, request->arguments, environment);
+        int error = errno;
+        if (error == ENOEXEC) {  // a script without an interpreter line: the shell runs it, as execvp has it
+            size_t count = 0;
+            while (request->arguments[count] != NULL) count++;
+            char **shell = calloc(count + 2, sizeof *shell);
+            if (shell != NULL) {
+                shell[0] = (char *)(uintptr_t) "/bin/sh";
+                shell[1] = (char *)(uintptr_t)request->executable;
+                for (size_t i = 1; i < count; i++) shell[i + 1] = request->arguments[i];
+                execve("/bin/sh", shell, environment);
+            }
+        }
+        ssize_t ignored = write(report[1], &error, sizeof error);
+        (void)ignored;
+        _exit(127);
+    }
+    int saved_error = errno;
+    close(report[1]);
+    int error = 0;
+    ssize_t count = 0;
+    if (pid > 0) {
+        child_to_signal = pid;
+        do count = read(report[0], &error, sizeof error);
+        while (count < 0 && errno == EINTR);
+    }
+    close(report[0]);
+    if (pid < 0) {
+        errno = saved_error;
+        return -1;
+    }
+    if (count == sizeof error) {
+        waitpid(pid, NULL, 0);
+        errno = error;
+        return 0;
+    }
+    return pid;
+}
+
+enum ht_collect_outcome ht_record(const ht_collect_request *request, ht_collect_result *result) {
+    memset(result, 0, sizeof *result);
+    collector c = {.request = request, .result = result};
+    ht_process *program = calloc(1, sizeof *program);
+    if (program == NULL || !ht_process_make_region(program, request) || !add_process(&c, program)) {
+        result->error = errno;
+        free(program);
+        return HT_COLLECT_NO_REGION;
+    }
+    if (!ht_process_create_output(program, request, 0)) {
+        result->error = errno;
+        return HT_COLLECT_NO_OUTPUT;
+    }
+    char **environment = make_environment(request, (uint32_t)getpid(), (uint32_t)program->region_fd);
+    pid_t pid = environment == NULL ? -1 : start_program(request, environment);
+    if (pid <= 0) {
+        result->error = errno;
+        ht_process_discard_output(program, request);
+        return pid == 0 ? HT_COLLECT_NO_PROGRAM : HT_COLLECT_NO_PROCESS;
+    }
+    ht_process_watch(program, pid);
+    if (!ht_process_open_output(program, request)) {
+        // The program runs already: it goes on, unrecorded.
+        atomic_store_explicit(&program->region->state, HT_STATE_OFF, memory_order_release);
+        atomic_store_explicit(&program->region->off_reason, HT_LOSS_WRITE_FAILED, memory_order_relaxed);
+    }
+    uint32_t how = HT_END_UNKNOWN, status = 0;
+    run(&c, child_ended, &how, &status);
+    child_to_signal = 0;
+    finish(&c, how, status);
+    return HT_COLLECT_OK;
+}
+
+enum ht_collect_outcome ht_collect(const ht_collect_request *request, ht_collect_result *result) {
+    memset(result, 0, sizeof *result);
+    collector c = {.request = request, .result = result};
+    ht_process *program = calloc(1, sizeof *program);
+    if (program == NULL || !ht_process_map_region(program, request->region_fd) || !add_process(&c, program)) {
+        result->error = errno;
+        return HT_COLLECT_NO_REGION;
+    }
+    ht_region *region = program->region;
+    if (region->magic != HT_REGION_MAGIC || region->version != HT_REGION_VERSION) {
+        result->error = EINVAL;
+        return HT_COLLECT_NO_REGION;
+    }
+    // Interrupts from a terminal are meant for the program.
+    signal(SIGINT, SIG_IGN);
+    signal(SIGQUIT, SIG_IGN);
+    signal(SIGHUP, SIG_IGN);
+    pthread_mutex_lock(&region->alive);
+    (void)fcntl(request->region_fd, F_SETFD, FD_CLOEXEC);
+    region->collector_fd = (uint32_t)request->region_fd;
+    region->root_fd = (uint32_t)request->region_fd;
+    region->collector_pid = (uint32_t)getpid();
+    bool watched = ht_process_watch(program, request->pid);
+    if (!ht_process_create_output(program, request, 0) || !ht_process_open_output(program, request)) {
+        result->error = errno;
+        atomic_store_explicit(&region->state, HT_STATE_OFF, memory_order_release);
+        return HT_COLLECT_NO_OUTPUT;
+    }
+    uint32_t how = HT_END_UNKNOWN, status = 0;
+    if (watched) run(&c, stranger_ended, &how, &status);
+    finish(&c, how, status);
+    return HT_COLLECT_OK;
+}

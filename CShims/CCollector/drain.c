@@ -1,0 +1,231 @@
+// The drain of drain.h. Everything in the region was written by the traced process and may be damaged by its bugs: indices are checked before use, and a stream that
+// makes no sense is dropped, not followed.
+#include "drain.h"
+
+#include "system.h"
+#include "text_writer.h"
+
+#include <string.h>
+
+enum { PART_WORDS = 2048 };                            // a part-filled segment is worth a chunk from here
+static const uint64_t part_interval_ns = 100000000;    // or after this long
+static const uint64_t clock_interval_ns = 1000000000;
+
+uint32_t ht_record_words(const uint64_t *words, uint32_t count) {
+    static const uint8_t fixed[8] = {1, 1, 2, 3, 3, 3, 0, 1};
+    uint32_t length = fixed[words[0] & 7];
+    if ((words[0] & 7) == HT_RECORD_EXTENDED) length += (words[0] >> HT_EXTENDED_WORDS_SHIFT) & ((1u << HT_EXTENDED_WORDS_BITS) - 1);
+    return length <= count ? length : 0;
+}
+
+static uint64_t delta_of(uint64_t word) { return (word >> HT_DELTA_SHIFT) & ((1u << HT_DELTA_BITS) - 1); }
+
+// Walks whole records, adding up time and counts. Returns the words that make sense.
+static uint32_t survey(const uint64_t *words, uint32_t count, ht_chunk_header *header, uint64_t *time) {
+    uint32_t at = 0;
+    while (at < count) {
+        uint32_t length = ht_record_words(words + at, count - at);
+        if (length == 0) break;
+        uint64_t first = words[at];
+        switch (first & 7) {
+            case HT_RECORD_FREE: *time += delta_of(first); header->frees++; break;
+            case HT_RECORD_ALLOC:
+            case HT_RECORD_ALLOC_TYPED:
+            case HT_RECORD_ALLOC_SAMPLE: *time += delta_of(first); header->allocations++; break;
+            case HT_RECORD_REALLOC: *time += delta_of(first) + delta_of(words[at + 1]); header->frees++; header->allocations++; break;
+            case HT_RECORD_EXTENDED:
+                switch ((first >> HT_EXTENDED_SUB_SHIFT) & ((1u << HT_EXTENDED_SUB_BITS) - 1)) {
+                    case HT_EXTENDED_TIME: if (length > 1) *time = words[at + 1]; break;
+                    case HT_EXTENDED_WIDE_FREE: header->frees++; break;
+                    case HT_EXTENDED_WIDE_ALLOC: header->allocations++; break;
+                    case HT_EXTENDED_WIDE_REALLOC: if (length > 2) *time = words[at + 2]; header->frees++; header->allocations++; break;
+                    default: break;
+                }
+                break;
+            default: break;
+        }
+        header->records++;
+        at += length;
+    }
+    return at;
+}
+
+// Writes words of one stream as a chunk.
+static void take_words(ht_drain *drain, ht_home *home, const uint64_t *words, uint32_t count) {
+    ht_chunk_header header = {
+        .kind = HT_CHUNK_EVENTS, .thread = home->serial, .lane = home->lane, .image = home->image, .first_time = home->time};
+    uint64_t time = home->time;
+    uint32_t sound = survey(words, count, &header, &time);
+    header.last_time = time;
+    home->time = time;
+    home->recorded_allocations += header.allocations;
+    home->recorded_frees += header.frees;
+    drain->allocations += header.allocations;
+    drain->frees += header.frees;
+    if (drain->writer != NULL && sound > 0) ht_trace_put_chunk(drain->writer, header, words, (size_t)sound * 8);
+}
+
+static void give_segment(ht_region *region, uint32_t index_plus_one) {
+    ht_region_give_segment(region, index_plus_one);
+    // Release pairs with the waiter's acquire load of `room`; sequentially consistent against its waiters' count.
+    atomic_fetch_add_explicit(&region->room, 1, memory_order_seq_cst);
+    if (atomic_load_explicit(&region->room_waiters, memory_order_seq_cst) != 0) ht_futex_wake(&region->room, 1 << 30);
+}
+
+static bool segment_in_range(const ht_region *region, uint32_t index_plus_one) {
+    return index_plus_one > 0 && index_plus_one <= region->segment_limit && index_plus_one <= HT_SEGMENT_COUNT;
+}
+
+ht_stream_view ht_stream_look(ht_region *region, ht_home *home) {
+    ht_stream_view view = {0};
+    if (home->read_segment == 0) {
+        home->read_segment = home->first_segment;
+        home->read_words = 0;
+    }
+    if (!segment_in_range(region, home->read_segment)) return view;
+    ht_segment *segment = ht_region_segment(region, home->read_segment - 1);
+    // `next` before `used`: once there is a successor, `used` is final.
+    view.next = atomic_load_explicit(&segment->next, memory_order_acquire);
+    uint32_t used = atomic_load_explicit(&segment->used, memory_order_acquire);
+    if (used > HT_SEGMENT_WORDS) used = HT_SEGMENT_WORDS;
+    view.words = segment->words + home->read_words;
+    view.count = used > home->read_words ? used - home->read_words : 0;
+    return view;
+}
+
+void ht_stream_next(ht_region *region, ht_home *home, uint32_t next) {
+    uint32_t old = home->read_segment;
+    home->read_segment = next;
+    home->read_words = 0;
+    give_segment(region, old);
+}
+
+static uint64_t take_stream(ht_drain *drain, ht_home *home, bool everything) {
+    ht_region *region = drain->region;
+    uint64_t taken = 0;
+    // At most every segment once: a damaged chain cannot hold us.
+    for (uint32_t steps = 0; steps <= HT_SEGMENT_COUNT; steps++) {
+        ht_stream_view view = ht_stream_look(region, home);
+        if (view.words == NULL) return taken;
+        uint64_t now = 0;
+        bool worth = view.next != 0 || everything || view.count >= PART_WORDS;
+        if (!worth && view.count > 0 && (now = ht_monotonic_ns()) - home->flushed_at_ns > part_interval_ns) worth = true;
+        if (view.count > 0 && worth) {
+            take_words(drain, home, view.words, view.count);
+            home->read_words += view.count;
+            home->flushed_at_ns = now != 0 ? now : ht_monotonic_ns();
+            taken += view.count;
+            view.count = 0;
+        }
+        if (view.next == 0 || view.count != 0) return taken;
+        ht_stream_next(region, home, view.next);
+    }
+    return taken;
+}
+
+static void put_losses(ht_drain *drain) {
+    ht_region *region = drain->region;
+    uint64_t allocations = atomic_load_explicit(&region->lost_allocations, memory_order_relaxed);
+    uint64_t frees = atomic_load_explicit(&region->lost_frees, memory_order_relaxed);
+    if (allocations + frees == drain->reported_losses || drain->writer == NULL) return;
+    drain->reported_losses = allocations + frees;
+    uint64_t payload[4] = {allocations, frees, atomic_load_explicit(&region->lost_bytes, memory_order_relaxed),
+                           atomic_load_explicit(&region->lost_reason, memory_order_relaxed)};
+    ht_trace_put_chunk(drain->writer, (ht_chunk_header){.kind = HT_CHUNK_LOSSES}, payload, sizeof payload);
+}
+
+uint64_t ht_drain_round(ht_drain *drain, bool everything) {
+    ht_region *region = drain->region;
+    uint64_t watermark = ht_now();
+    uint64_t taken = 0;
+    atomic_fetch_add_explicit(&region->heartbeat, 1, memory_order_relaxed);
+    if (drain->text != NULL) taken = ht_text_round(drain->text, region, everything);
+    uint32_t homes = atomic_load_explicit(&region->fresh_homes, memory_order_acquire);
+    for (uint32_t i = 0; i < homes && i < HT_HOME_COUNT && drain->text == NULL; i++) {
+        ht_home *home = ht_region_home(region, i);
+        if (atomic_load_explicit(&home->state, memory_order_acquire) == HT_HOME_LIVE) taken += take_stream(drain, home, everything);
+    }
+    put_losses(drain);
+    if (drain->writer == NULL) return taken;
+    uint64_t now = ht_monotonic_ns();
+    if (taken > 0) {
+        ht_chunk_header header = {.kind = HT_CHUNK_ROUND, .flags = HT_CHUNK_SKIPPABLE};
+        if (now - drain->clock_at_ns > clock_interval_ns) {
+            drain->clock_at_ns = now;
+            ht_trace_put_clock(drain->writer);
+            ht_trace_put_chunk(drain->writer, header, &watermark, sizeof watermark);
+        }
+    }
+    if (everything) ht_trace_flush(drain->writer);
+    if (drain->writer->error != 0) {
+        atomic_store_explicit(&region->off_reason, HT_LOSS_WRITE_FAILED, memory_order_relaxed);
+        atomic_store_explicit(&region->state, HT_STATE_OFF, memory_order_release);
+    }
+    return taken;
+}
+
+void ht_drain_reap(ht_drain *drain, bool (*alive)(uint32_t thread, void *context), void *context) {
+    ht_region *region = drain->region;
+    uint32_t homes = atomic_load_explicit(&region->fresh_homes, memory_order_acquire);
+    uint32_t image = atomic_load_explicit(&region->image, memory_order_acquire);
+    for (uint32_t i = 0; i < homes && i < HT_HOME_COUNT; i++) {
+        ht_home *home = ht_region_home(region, i);
+        if (atomic_load_explicit(&home->state, memory_order_acquire) != HT_HOME_LIVE) continue;
+        if (home->image == image && alive(home->thread, context)) continue;
+        // The thread is gone: nothing follows what is there now.
+        if (drain->text != NULL) ht_text_round(drain->text, region, true);
+        else take_stream(drain, home, true);
+        ht_stream_view left = ht_stream_look(region, home);
+        if (left.words != NULL && (left.count != 0 || left.next != 0)) continue;
+        if (left.words != NULL) give_segment(region, home->read_segment);
+        atomic_store_explicit(&home->state, HT_HOME_FREE, memory_order_relaxed);
+        ht_region_give_home(region, i + 1);
+    }
+}
+
+static void put_warning(ht_drain *drain, const char *before, const char *middle, const char *after) {
+    char text[HT_PATH_MAX + 256];
+    size_t count = 0;
+    const char *parts[3] = {before, middle, after};
+    for (int i = 0; i < 3; i++) {
+        size_t length = strnlen(parts[i], sizeof text - count);
+        memcpy(text + count, parts[i], length);
+        count += length;
+    }
+    ht_info_entry entry = {HT_INFO_WARNING, text, count};
+    ht_trace_put_info(drain->writer, 0, &entry, 1);
+}
+
+static const char *decimal(char *end, uint64_t value) {
+    *--end = 0;
+    do *--end = (char)('0' + value % 10);
+    while ((value /= 10) != 0);
+    return end;
+}
+
+void ht_drain_finish(ht_drain *drain, uint32_t how, uint32_t status) {
+    ht_region *region = drain->region;
+    while (ht_drain_round(drain, true) > 0) {}
+    if (drain->writer == NULL) return;
+    char digits[24];
+    uint32_t unfollowed = atomic_load_explicit(&region->unfollowed, memory_order_relaxed);
+    if (atomic_load_explicit(&region->exec_pending, memory_order_relaxed)) {
+        put_warning(drain, "the program then executed ", region->exec_path, ", which could not be recorded");
+    }
+    if (unfollowed > 0) {
+        put_warning(drain, "", decimal(digits + sizeof digits, unfollowed), unfollowed == 1 ? " child process was not recorded (--follow records it)"
+                                                                                            : " child processes were not recorded (--follow records them)");
+    }
+    ht_trace_put_clock(drain->writer);
+    if (atomic_load_explicit(&region->state, memory_order_acquire) == HT_STATE_OFF) {
+        how = HT_END_TURNED_OFF;
+        status = atomic_load_explicit(&region->off_reason, memory_order_relaxed);
+    }
+    struct {
+        uint64_t allocations, frees;
+        uint32_t how, status;
+        uint64_t ticks;
+    } end = {drain->allocations, drain->frees, how, status, ht_now()};
+    ht_trace_put_chunk(drain->writer, (ht_chunk_header){.kind = HT_CHUNK_END}, &end, sizeof end);
+    ht_trace_flush(drain->writer);
+}

@@ -1,0 +1,172 @@
+// The memory that the traced program and its collector share: one mapping, made before main, that holds a control block, a home for each
+// thread's stream and the segments that carry the records. Never read by Swift (it has atomics); the trace is the only thing Swift sees.
+//
+//   0        control block (ht_region), 64 KiB
+//   64 KiB   homes, 4096 of 16 KiB: a stream's identity, the reader's position, the producer's scratch for call stacks
+//   then     segments of 64 KiB: records, chained per stream
+//
+// How a record gets across:
+// - the producer writes whole records into its segment, then stores `used` (release); the collector loads `used` (acquire) and reads up to it;
+// - a full segment gets a successor: the producer stores `next` (release) after its last store to `used`. The collector loads `next` (acquire) and
+//   then `used` once more, so it never leaves words behind, and gives the drained segment back to `free_segments`;
+// - free lists are stacks of indices with a tag in the upper half that changes with each pop, so that a stale head never wins (ABA);
+// - `room` counts freed segments: a producer without one sleeps on it. `alive` is a robust mutex that the collector holds for its whole life; the kernel
+//   marks it when the collector dies, however it dies. `bell` wakes a sleeping collector.
+#pragma once
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define HT_REGION_MAGIC 0x6e6f696765525448ull  // "HTRegion"
+
+enum {
+    HT_REGION_VERSION = 1,
+    HT_CONTROL_BYTES = 64 << 10,
+    HT_HOME_BYTES = 16 << 10,
+    HT_HOME_COUNT = 4096,
+    HT_SEGMENT_BYTES = 64 << 10,
+    HT_REGION_BYTES = 256 << 20,
+    HT_SEGMENT_COUNT = (HT_REGION_BYTES - HT_CONTROL_BYTES - HT_HOME_COUNT * HT_HOME_BYTES) / HT_SEGMENT_BYTES,
+    HT_SEGMENT_WORDS = (HT_SEGMENT_BYTES - 64) / 8,
+    HT_SEGMENTS_BEYOND_THREADS = 128,  // backlog of 8 MiB beside one segment a stream
+    HT_STACK_DEPTH_MAX = 952,          // what the scratch of a home holds, twice
+    HT_GRANT_COUNT = 64,
+    HT_PATH_MAX = 4096,
+};
+
+enum ht_region_option {
+    HT_OPTION_NO_STACKS = 1,
+    HT_OPTION_DROP = 2,
+    HT_OPTION_FOLLOW = 4,
+};
+
+// The life of a recording. READY -> RUNNING when the program's hooks attach; either -> OFF, once, by whoever sees the trouble. OFF is final.
+enum ht_region_state {
+    HT_STATE_READY = 0,
+    HT_STATE_RUNNING = 1,
+    HT_STATE_OFF = 2,
+};
+
+enum ht_home_state {
+    HT_HOME_FREE = 0,
+    HT_HOME_LIVE = 1,
+};
+
+typedef struct ht_segment {
+    _Atomic uint32_t used;  // words published; producer writes, collector reads
+    _Atomic uint32_t next;  // index + 1 of the successor; 0 while this is the last
+    uint32_t reserved[14];
+    uint64_t words[HT_SEGMENT_WORDS];
+} ht_segment;
+
+typedef struct ht_home {
+    _Atomic uint32_t state;    // ht_home_state: LIVE by the thread, FREE by the collector once the thread is gone and all is read
+    uint32_t thread;           // the thread's id in the system
+    uint32_t serial;           // never reused
+    uint16_t lane;             // 0 ordinary, 1 signal handlers inside the recorder
+    uint16_t image;            // executed image the stream belongs to
+    _Atomic uint32_t next_free;  // index + 1, on the free list
+    uint32_t first_segment;    // index + 1; set before state
+    uint32_t pad[10];
+    // The collector's own, on its own cache line.
+    uint32_t read_segment;     // index + 1; 0 before the first read
+    uint32_t read_words;
+    uint64_t time;             // running time of the stream at read_words
+    uint64_t recorded_allocations;
+    uint64_t recorded_frees;
+    uint64_t flushed_at_ns;    // when words of it were last written
+    uint64_t pad2[3];
+    // The producer's scratch.
+    uint64_t frames[HT_STACK_DEPTH_MAX];
+    uint64_t last_frames[HT_STACK_DEPTH_MAX];
+} ht_home;
+
+typedef struct ht_grant {
+    _Atomic uint32_t sequence;  // request number + 1 once granted
+    _Atomic uint32_t taken;     // the same, once the child has mapped it
+    uint32_t fd;                // the collector's descriptor of the child's region
+    uint32_t pad;
+} ht_grant;
+
+typedef struct ht_region {
+    uint64_t magic;
+    uint32_t version;
+    uint32_t options;          // ht_region_option
+    uint32_t max_depth;
+    uint32_t collector_pid;    // 0: a thread of the program drains
+    uint32_t collector_fd;     // the collector's descriptor of this region: reopened as /proc/PID/fd/N after exec
+    uint32_t root_fd;          // the same, of the region that takes requests of followed children
+    _Atomic uint32_t state;
+    _Atomic uint32_t off_reason;  // ht_loss_reason
+    _Atomic uint32_t pid;      // the process that records here; 0 until it attaches
+    _Atomic uint32_t image;    // number of the image that runs now
+    _Atomic uint32_t serials;  // last thread serial given
+    _Atomic uint32_t forked;   // 1 when the process was forked from a recorded one and did not exec before its first event
+    _Atomic uint32_t exec_pending;  // 1 between an exec and the new image's attach
+    _Atomic uint32_t unfollowed;    // children that ran and were not recorded
+    uint64_t pad0[8];
+
+    _Atomic uint32_t bell;
+    _Atomic uint32_t collector_sleeping;
+    _Atomic uint32_t flush_requested;   // counts requests to write everything out
+    _Atomic uint32_t flush_done;        // the last request that was served
+    _Atomic uint64_t heartbeat;
+    uint64_t pad1[5];
+
+    _Atomic uint32_t room;
+    _Atomic uint32_t room_waiters;
+    uint64_t pad2[7];
+
+    _Atomic uint64_t free_segments;  // tag << 32 | index + 1
+    _Atomic uint32_t fresh_segments;
+    _Atomic uint32_t used_segments;
+    _Atomic uint64_t free_homes;
+    _Atomic uint32_t fresh_homes;
+    _Atomic uint32_t live_homes;
+    uint32_t segment_limit;
+    uint32_t pad3[7];
+
+    _Atomic uint64_t lost_allocations;
+    _Atomic uint64_t lost_frees;
+    _Atomic uint64_t lost_bytes;
+    _Atomic uint32_t lost_reason;
+    _Atomic uint32_t requests;  // of followed children, so far
+    _Atomic uint32_t request_forked;
+    uint32_t pad4[7];
+
+    pthread_mutex_t alive;
+
+    ht_grant grants[HT_GRANT_COUNT];
+    char allocator_path[HT_PATH_MAX];  // library preloaded after ours, "" for none
+    char exec_path[HT_PATH_MAX];       // what was executed last
+} ht_region;
+
+_Static_assert(sizeof(ht_region) <= HT_CONTROL_BYTES, "control block");
+_Static_assert(sizeof(ht_home) <= HT_HOME_BYTES, "home");
+_Static_assert(sizeof(ht_segment) == HT_SEGMENT_BYTES, "segment");
+
+static inline ht_home *ht_region_home(ht_region *region, uint32_t index) {
+    return (ht_home *)((char *)region + HT_CONTROL_BYTES + (size_t)index * HT_HOME_BYTES);
+}
+
+static inline ht_segment *ht_region_segment(ht_region *region, uint32_t index) {
+    return (ht_segment *)((char *)region + HT_CONTROL_BYTES + (size_t)HT_HOME_COUNT * HT_HOME_BYTES
+                          + (size_t)index * HT_SEGMENT_BYTES);
+}
+
+// Fills the control block of a zeroed mapping. The caller sets collector_pid and the descriptors. O(1).
+void ht_region_init(ht_region *region, uint32_t options, uint32_t max_depth);
+
+// Takes a segment, emptied: from the free list, else a fresh one, while at most one a stream and `backlog` more are in use. Returns index + 1, or 0 when
+// there is none now. Lock-free.
+uint32_t ht_region_take_segment(ht_region *region, uint32_t backlog);
+// Gives a segment back. Does not wake waiters.
+void ht_region_give_segment(ht_region *region, uint32_t index_plus_one);
+// Takes a home. Returns index + 1 or 0. Lock-free.
+uint32_t ht_region_take_home(ht_region *region);
+void ht_region_give_home(ht_region *region, uint32_t index_plus_one);
+// Whether the collector that held `alive` has died.
+bool ht_region_collector_died(ht_region *region);

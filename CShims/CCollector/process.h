@@ -1,0 +1,38 @@
+// One traced process as the collector sees it: its region, its output, how it is known to have ended.
+#pragma once
+
+#include <CCollector.h>
+
+#include "drain.h"
+#include "text_writer.h"
+
+typedef struct ht_process {
+    ht_region *region;
+    int region_fd;
+    int pidfd;               // readable once the process has ended; -1 until its pid is known
+    pid_t pid;
+    bool opened;             // its output has its opening: draining may begin
+    bool created;            // its output did not exist before
+    int output_fd;
+    uint64_t granted_at_ns;
+    ht_drain drain;
+    ht_trace_writer writer;
+    ht_text_writer *text;
+} ht_process;
+
+// A region of our own in a new memfd, its control block filled and `alive` held by the calling thread. False with errno set.
+bool ht_process_make_region(ht_process *process, const ht_collect_request *request);
+// Maps a region somebody else made.
+bool ht_process_map_region(ht_process *process, int fd);
+// Creates the output (`suffix_pid` > 0: OUTPUT.PID). An existing file is EEXIST unless forced, and then left as it is until the opening is written.
+// False with errno set.
+bool ht_process_create_output(ht_process *process, const ht_collect_request *request, pid_t suffix_pid);
+// Writes the trace's opening; the process's pid is known by now. False with errno set.
+bool ht_process_open_output(ht_process *process, const ht_collect_request *request);
+// Undoes ht_process_create_output where nothing was recorded.
+void ht_process_discard_output(ht_process *process, const ht_collect_request *request);
+// Writes the end and closes everything.
+void ht_process_close(ht_process *process, uint32_t how, uint32_t status);
+// Whether the process has ended, as far as its pidfd tells.
+bool ht_process_ended(const ht_process *process);
+bool ht_process_watch(ht_process *process, pid_t pid);

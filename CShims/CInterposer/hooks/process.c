@@ -1,0 +1,246 @@
+// The names through which a program makes threads, drops modules and becomes another program. Each wrapper keeps its function's contract to the letter; what they add is
+// said beside it. dlopen is not among them: wrapping it would change the caller whose RPATH the loader searches.
+#include "alone.h"
+#include "definitions.h"
+#include "environment.h"
+#include "life.h"
+#include "real.h"
+#include "rule.h"
+#include "stack.h"
+
+#include <alloca.h>
+#include <errno.h>
+#include <stdarg.h>
+#include <string.h>
+#include <system.h>
+#include <unistd.h>
+
+#define EXPORT __attribute__((visibility("default")))
+
+enum { START_SLOTS = 4096 };
+
+// What a new thread is to run, on its way through our entry function. Slots are taken with one exchange; when all are taken the thread starts without us and its
+// stack is walked without bounds.
+typedef struct thread_start {
+    _Atomic uint32_t taken;
+    void *(*run)(void *);
+    void *argument;
+} thread_start;
+
+static thread_start starts[START_SLOTS];
+static _Atomic uint32_t next_start;
+
+// The outermost frame of every thread: marks where its stack ends for the walker.
+static void *enter_thread(void *context) {
+    thread_start *slot = context;
+    void *(*run)(void *) = slot->run;
+    void *argument = slot->argument;
+    atomic_store_explicit(&slot->taken, 0, memory_order_release);
+    ht_self.stack_top = (uintptr_t)__builtin_frame_address(0);
+    return run(argument);
+}
+
+EXPORT int pthread_create(pthread_t *thread, const pthread_attr_t *attributes, void *(*run)(void *), void *argument) {
+    if (!ht_ready()) return EAGAIN;
+    if (ht_recording()) {
+        for (int attempt = 0; attempt < 64; attempt++) {
+            thread_start *slot = &starts[atomic_fetch_add_explicit(&next_start, 1, memory_order_relaxed) % START_SLOTS];
+            if (atomic_exchange_explicit(&slot->taken, 1, memory_order_acquire) != 0) continue;
+            slot->run = run;
+            slot->argument = argument;
+            int status = ht_real.pthread_create(thread, attributes, enter_thread, slot);
+            if (status != 0) atomic_store_explicit(&slot->taken, 0, memory_order_release);
+            return status;
+        }
+    }
+    return ht_real.pthread_create(thread, attributes, run, argument);
+}
+
+// After it, addresses may hold other code: rules are dropped and stacks of the same addresses get new ids.
+EXPORT int dlclose(void *handle) {
+    if (!ht_ready()) return -1;
+    int status = ht_real.dlclose(handle);
+    if (!ht_recording() || (ht_options & HT_OPTION_NO_STACKS)) return status;
+    ht_thread *self = &ht_self;
+    ht_writer *writer = ht_enter(self);
+    if (writer == NULL) return status;
+    if (ht_writer_reserve(self, writer, HT_RECORD_WORDS) && ht_modules_check(self, writer)) {
+        ht_stacks_new_generation();
+        ht_rules_flush();
+    }
+    ht_leave(self);
+    return status;
+}
+
+static void count_child(void) {
+    ht_region *region = ht_region_shared;
+    if (region != NULL) atomic_fetch_add_explicit(&region->unfollowed, 1, memory_order_relaxed);
+}
+
+EXPORT pid_t fork(void) {
+    if (!ht_ready()) return -1;
+    bool unfollowed = ht_recording() && !(ht_options & HT_OPTION_FOLLOW);
+    pid_t child = ht_real.fork();
+    if (child > 0 && unfollowed) count_child();
+    return child;
+}
+
+// Whether an exec in this process goes on recording, and as what. Outside a recorded process, and in children that are not followed, the call passes unchanged.
+static bool continues(enum ht_environment_role *role, bool spawned) {
+    ht_region *region = ht_region_shared;
+    if (region == NULL || region->collector_pid == 0 || ht_environment_library()[0] == 0) return false;
+    if (atomic_load_explicit(&region->state, memory_order_relaxed) == HT_STATE_OFF) return false;
+    bool own = !spawned && (uint32_t)ht_syscall(SYS_getpid, 0, 0, 0, 0, 0, 0) == atomic_load_explicit(&region->pid, memory_order_relaxed);
+    if (own) {
+        *role = HT_ROLE_IMAGE;
+        return true;
+    }
+    *role = HT_ROLE_CHILD;
+    if (ht_options & HT_OPTION_FOLLOW) return true;
+    if (ht_recording()) count_child();  // vfork and spawn; a forked child was counted at its fork
+    return false;
+}
+
+static void note_exec(enum ht_environment_role role, const char *path) {
+    if (role != HT_ROLE_IMAGE) return;
+    ht_region *region = ht_region_shared;
+    size_t length = strnlen(path, HT_PATH_MAX - 1);
+    memcpy(region->exec_path, path, length);
+    region->exec_path[length] = 0;
+    atomic_store_explicit(&region->exec_pending, 1, memory_order_release);
+}
+
+static void exec_failed(enum ht_environment_role role) {
+    if (role == HT_ROLE_IMAGE) atomic_store_explicit(&ht_region_shared->exec_pending, 0, memory_order_relaxed);
+}
+
+// Runs `call` with `environment` replaced by one that carries our variables, when recording goes on. The copy lies on the stack: exec never returns, and in a
+// vfork child the heap is the parent's.
+#define WITH_ENVIRONMENT(path, spawned, call)                                          \
+    enum ht_environment_role role;                                                     \
+    char *const *inherited = environment;                                              \
+    if (environment == NULL || !continues(&role, spawned)) return call;                \
+    ht_environment_size size = ht_environment_measure(inherited);                      \
+    char **copy = alloca(size.pointers * sizeof(char *));                              \
+    char *text = alloca(size.bytes);                                                   \
+    ht_environment_fill(inherited, role, copy, text);                                  \
+    environment = copy;                                                                \
+    note_exec(role, path);                                                             \
+    int status = call;                                                                 \
+    exec_failed(role);                                                                 \
+    return status
+
+static int exec_path(const char *path, char *const *arguments, char *const *environment) {
+    WITH_ENVIRONMENT(path, false, ht_real.execve(path, arguments, environment));
+}
+
+static int exec_search(const char *file, char *const *arguments, char *const *environment) {
+    WITH_ENVIRONMENT(file, false, ht_real.execvpe(file, arguments, environment));
+}
+
+EXPORT int execve(const char *path, char *const *arguments, char *const *environment) {
+    if (!ht_ready()) return -1;
+    return exec_path(path, arguments, environment);
+}
+
+EXPORT int execv(const char *path, char *const *arguments) { return execve(path, arguments, environ); }
+
+EXPORT int execvpe(const char *file, char *const *arguments, char *const *environment) {
+    if (!ht_ready()) return -1;
+    return exec_search(file, arguments, environment);
+}
+
+EXPORT int execvp(const char *file, char *const *arguments) { return execvpe(file, arguments, environ); }
+
+EXPORT int fexecve(int fd, char *const *arguments, char *const *environment) {
+    if (!ht_ready()) return -1;
+    WITH_ENVIRONMENT("a program given by descriptor", false, ht_real.fexecve(fd, arguments, environment));
+}
+
+// The list forms gather their arguments on the stack. `first` counts as the first of them.
+#define GATHER(list, first)                                           \
+    size_t count = 1;                                                 \
+    va_list list;                                                     \
+    va_start(list, first);                                            \
+    while (va_arg(list, const char *) != NULL) count++;               \
+    va_end(list);                                                     \
+    char **arguments = alloca((count + 1) * sizeof(char *));          \
+    arguments[0] = (char *)(uintptr_t)first;                          \
+    va_start(list, first);                                            \
+    for (size_t i = 1; i <= count; i++) arguments[i] = va_arg(list, char *)
+
+EXPORT int execl(const char *path, const char *first, ...) {
+    GATHER(list, first);
+    va_end(list);
+    return execve(path, arguments, environ);
+}
+
+EXPORT int execlp(const char *file, const char *first, ...) {
+    GATHER(list, first);
+    va_end(list);
+    return execvpe(file, arguments, environ);
+}
+
+EXPORT int execle(const char *path, const char *first, ...) {
+    GATHER(list, first);
+    char *const *environment = va_arg(list, char *const *);
+    va_end(list);
+    return execve(path, arguments, environment);
+}
+
+static int spawn_path(pid_t *child, const char *path, const posix_spawn_file_actions_t *actions, const posix_spawnattr_t *attributes,
+                      char *const *arguments, char *const *environment) {
+    WITH_ENVIRONMENT(path, true, ht_real.posix_spawn(child, path, actions, attributes, arguments, environment));
+}
+
+static int spawn_search(pid_t *child, const char *file, const posix_spawn_file_actions_t *actions, const posix_spawnattr_t *attributes,
+                        char *const *arguments, char *const *environment) {
+    WITH_ENVIRONMENT(file, true, ht_real.posix_spawnp(child, file, actions, attributes, arguments, environment));
+}
+
+EXPORT int posix_spawn(pid_t *child, const char *path, const posix_spawn_file_actions_t *actions, const posix_spawnattr_t *attributes,
+                       char *const *arguments, char *const *environment) {
+    if (!ht_ready()) return ENOMEM;
+    return spawn_path(child, path, actions, attributes, arguments, environment);
+}
+
+EXPORT int posix_spawnp(pid_t *child, const char *file, const posix_spawn_file_actions_t *actions, const posix_spawnattr_t *attributes,
+                        char *const *arguments, char *const *environment) {
+    if (!ht_ready()) return ENOMEM;
+    return spawn_search(child, file, actions, attributes, arguments, environment);
+}
+
+// system and popen spawn a shell from inside libc with the global environment: while they do, and only where children are followed, that is our copy.
+#define WITH_GLOBAL_ENVIRONMENT(type, call)                                   \
+    enum ht_environment_role role;                                            \
+    char **inherited = environ;                                               \
+    if (inherited == NULL || !continues(&role, true)) return call;            \
+    ht_environment_size size = ht_environment_measure(inherited);             \
+    char **copy = alloca(size.pointers * sizeof(char *));                     \
+    char *text = alloca(size.bytes);                                          \
+    ht_environment_fill(inherited, role, copy, text);                         \
+    environ = copy;                                                           \
+    type result = call;                                                       \
+    environ = inherited;                                                      \
+    return result
+
+EXPORT int system(const char *command) {
+    if (!ht_ready()) return -1;
+    if (command == NULL) return ht_real.system(command);
+    WITH_GLOBAL_ENVIRONMENT(int, ht_real.system(command));
+}
+
+EXPORT FILE *popen(const char *command, const char *mode) {
+    if (!ht_ready()) return NULL;
+    WITH_GLOBAL_ENVIRONMENT(FILE *, ht_real.popen(command, mode));
+}
+
+// A program that never allocates before main is recorded from here on.
+__attribute__((constructor)) static void construct(void) {
+    int saved = errno;
+    ht_ready();
+    ht_alone_constructed();
+    errno = saved;
+}
+
+__attribute__((destructor)) static void destruct(void) { ht_alone_finish(); }

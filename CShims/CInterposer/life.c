@@ -1,0 +1,186 @@
+// Starting, following and ending a recording. Starting runs before main, inside the first hooked call; the rest is cold. System calls of the start: open, mmap,
+// close on the shared region, madvise on the switch; nothing stays open.
+#include "life.h"
+
+#include "alone.h"
+#include "definitions.h"
+#include "environment.h"
+#include "stack.h"
+
+#include <dlfcn.h>
+#include <elf.h>
+#include <fcntl.h>
+#include <link.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <system.h>
+
+ht_switch ht_power;
+_Atomic uint32_t ht_follow_forks;
+ht_region *ht_region_shared;
+uint32_t ht_options;
+uint32_t ht_max_depth = HT_STACK_DEPTH_MAX;
+uint32_t ht_epoch;
+uintptr_t ht_self_start, ht_self_end;
+
+extern void *__libc_stack_end;
+
+static const int64_t grant_step_ns = 100000000;
+enum { GRANT_STEPS = 100 };
+
+// Maps as much of the region as the program's address-space limit leaves comfortable room for. NULL when even the smallest does not fit.
+ht_region *ht_life_map(int fd) {
+    size_t bytes = HT_REGION_BYTES;
+    size_t least = HT_CONTROL_BYTES + (size_t)HT_HOME_COUNT * HT_HOME_BYTES + ((size_t)HT_SEGMENTS_BEYOND_THREADS + 64) * HT_SEGMENT_BYTES;
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_AS, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY && limit.rlim_cur / 8 < bytes) bytes = least;
+    long mapped = ht_syscall(SYS_mmap, 0, (long)bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE, fd, 0);
+    if (mapped < 0 && mapped > -4096) return NULL;
+    ht_region *region = (ht_region *)mapped;
+    ht_syscall(SYS_madvise, mapped, (long)bytes, MADV_DONTDUMP, 0, 0, 0);
+    if (region->magic != HT_REGION_MAGIC || region->version != HT_REGION_VERSION) {
+        ht_syscall(SYS_munmap, mapped, (long)bytes, 0, 0, 0, 0);
+        return NULL;
+    }
+    uint32_t segments = (uint32_t)((bytes - HT_CONTROL_BYTES - (size_t)HT_HOME_COUNT * HT_HOME_BYTES) / HT_SEGMENT_BYTES);
+    if (segments < region->segment_limit) region->segment_limit = segments;
+    return region;
+}
+
+static ht_region *map_path(const char *path) {
+    long fd = ht_syscall(SYS_openat, AT_FDCWD, (long)path, O_RDWR | O_CLOEXEC, 0, 0, 0);
+    if (fd < 0) return NULL;
+    ht_region *region = ht_life_map((int)fd);
+    ht_syscall(SYS_close, fd, 0, 0, 0, 0, 0);
+    return region;
+}
+
+static void unmap(ht_region *region) {
+    // The mapping may be the smaller size: unmapping what is not mapped is no error.
+    ht_syscall(SYS_munmap, (long)region, HT_REGION_BYTES, 0, 0, 0, 0);
+}
+
+static char *append_number(char *out, uint32_t value) {
+    char digits[12];
+    char *at = digits + sizeof digits;
+    do *--at = (char)('0' + value % 10);
+    while ((value /= 10) != 0);
+    size_t length = (size_t)(digits + sizeof digits - at);
+    memcpy(out, at, length);
+    out[length] = 0;
+    return out + length;
+}
+
+static ht_region *map_collectors(uint32_t pid, uint32_t fd) {
+    char path[48] = "/proc/";
+    char *at = append_number(path + 6, pid);
+    memcpy(at, "/fd/", 4);
+    append_number(at + 4, fd);
+    return map_path(path);
+}
+
+// Asks, through the root region, for a region of this process's own. NULL when the collector does not answer within ten seconds.
+static ht_region *request_region(ht_region *root, bool forked) {
+    uint32_t number = atomic_fetch_add_explicit(&root->requests, 1, memory_order_acq_rel);
+    ht_grant *grant = &root->grants[number % HT_GRANT_COUNT];
+    for (int step = 0; step < GRANT_STEPS; step++) {
+        uint32_t seen = atomic_load_explicit(&grant->sequence, memory_order_acquire);
+        if (seen == number + 1) {
+            ht_region *own = map_collectors(root->collector_pid, grant->fd);
+            if (own != NULL) atomic_store_explicit(&own->forked, forked, memory_order_relaxed);
+            atomic_store_explicit(&grant->taken, number + 1, memory_order_release);
+            return own;
+        }
+        if (ht_region_collector_died(root)) return NULL;
+        atomic_fetch_add_explicit(&root->bell, 1, memory_order_release);
+        ht_futex_wake(&root->bell, 1);
+        ht_futex_wait(&grant->sequence, seen, grant_step_ns);
+    }
+    return NULL;
+}
+
+static void attach(ht_region *region) {
+    ht_region_shared = region;
+    ht_options = region->options;
+    ht_max_depth = region->max_depth;
+    atomic_fetch_add_explicit(&region->image, 1, memory_order_acq_rel);
+    atomic_store_explicit(&region->exec_pending, 0, memory_order_relaxed);
+    atomic_store_explicit(&region->pid, (uint32_t)ht_syscall(SYS_getpid, 0, 0, 0, 0, 0, 0), memory_order_release);
+    uint32_t ready = HT_STATE_READY;
+    atomic_compare_exchange_strong_explicit(&region->state, &ready, HT_STATE_RUNNING, memory_order_acq_rel, memory_order_acquire);
+    if (ready == HT_STATE_OFF) return;
+    ht_epoch++;
+    // The wiped page is what keeps a forked child from writing into its parent's rings: without it nothing may be recorded.
+    if (ht_syscall(SYS_madvise, (long)&ht_power, sizeof ht_power, MADV_WIPEONFORK, 0, 0, 0) != 0) {
+        ht_life_turn_off(HT_LOSS_NO_RING);
+        return;
+    }
+    atomic_store_explicit(&ht_follow_forks, (ht_options & HT_OPTION_FOLLOW) != 0 && region->collector_pid != 0, memory_order_relaxed);
+    atomic_store_explicit(&ht_power.on, 1, memory_order_release);
+}
+
+static void find_self(void) {
+    struct dl_find_object found;
+    if (_dl_find_object((void *)(uintptr_t)&ht_life_start, &found) != 0) return;
+    ht_self_start = (uintptr_t)found.dlfo_map_start;
+    ht_self_end = (uintptr_t)found.dlfo_map_end;
+    ht_environment_set_library(found.dlfo_link_map->l_name);
+}
+
+void ht_life_start(void) {
+    // The kernel's own layout at the top of the stack: valid before libc has set `environ`.
+    uintptr_t *top = __libc_stack_end;
+    int argc = (int)top[0];
+    char **argv = (char **)(top + 1);
+    char **environment = argv + argc + 1;
+    ht_definitions_set_program(argc, argv);
+    find_self();
+    ht_self.stack_top = (uintptr_t)top;
+    const char *path = ht_environment_get(environment, "HEAPTRAIL_REGION");
+    const char *role = ht_environment_get(environment, "HEAPTRAIL_ROLE");
+    ht_region *region = NULL;
+    if (path != NULL) {
+        region = map_path(path);
+        if (region != NULL && role != NULL && strcmp(role, "child") == 0) {
+            ht_region *root = region;
+            region = request_region(root, false);
+            if (region == NULL) atomic_fetch_add_explicit(&root->unfollowed, 1, memory_order_relaxed);
+            unmap(root);
+        }
+    } else {
+        region = ht_alone_start(environment);
+    }
+    ht_environment_clean(environment, region == NULL ? "" : region->allocator_path);
+    if (region != NULL) attach(region);
+}
+
+bool ht_life_follow(void) {
+    // One thread exists in a child after fork. Whoever comes second here while the first asks passes through unrecorded.
+    if (atomic_exchange_explicit(&ht_follow_forks, 0, memory_order_acq_rel) == 0) return false;
+    ht_region *parent = ht_region_shared;
+    ht_region *root = map_collectors(parent->collector_pid, parent->root_fd);
+    ht_region *own = root == NULL ? NULL : request_region(root, true);
+    if (root != NULL) unmap(root);
+    if (own == NULL) {
+        atomic_fetch_add_explicit(&parent->unfollowed, 1, memory_order_relaxed);
+        return false;
+    }
+    unmap(parent);
+    ht_stacks_reset();
+    ht_modules_reset();
+    ht_rules_flush();
+    ht_self.depth = 0;
+    ht_self.deleting = NULL;
+    attach(own);
+    return ht_recording();
+}
+
+void ht_life_turn_off(uint32_t reason) {
+    ht_region *region = ht_region_shared;
+    atomic_store_explicit(&ht_power.on, 0, memory_order_release);
+    atomic_store_explicit(&ht_follow_forks, 0, memory_order_relaxed);
+    if (region == NULL) return;
+    atomic_store_explicit(&region->off_reason, reason, memory_order_relaxed);
+    atomic_store_explicit(&region->state, HT_STATE_OFF, memory_order_release);
+}

@@ -1,0 +1,43 @@
+// The life cycle of recording in this process, and what every part of the recorder reads of it.
+//
+//            first hooked call                    trouble, or the collector's death
+//   UNBORN ───────────────────► BOOTING ──► ON ────────────────────────────────────► OFF (final: hooks pass straight through)
+//                                  │          └── fork: the child's copy of the switch is wiped by the kernel ──► OFF, or FOLLOW
+//                                  └── nothing to record ─────────────────────────────────────────────────────► OFF
+//   FOLLOW (a forked child of a followed program) ── its first event ──► ON, in a trace of its own
+#pragma once
+
+#include <heaptrail_region.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+// The switch: one word on a page that the kernel wipes in a forked child (MADV_WIPEONFORK), raw clone included.
+typedef struct ht_switch {
+    _Atomic uint32_t on;
+    char page[4096 - 4];
+} ht_switch;
+
+extern ht_switch ht_power __attribute__((aligned(4096), visibility("hidden")));
+
+// Whether events are to be recorded now. One load; the word is written twice in a process's life.
+static inline bool ht_recording(void) {
+    return __builtin_expect(atomic_load_explicit(&ht_power.on, memory_order_relaxed) != 0, 1);
+}
+
+// Whether a forked child is to be followed: set while the switch was on, survives the fork that wipes the switch.
+extern _Atomic uint32_t ht_follow_forks;
+extern ht_region *ht_region_shared;   // NULL unless attached
+extern uint32_t ht_options;           // ht_region_option, copied at the start
+extern uint32_t ht_max_depth;
+extern uint32_t ht_epoch;             // grows when a followed child starts anew
+extern uintptr_t ht_self_start, ht_self_end;  // our own text: frames in it are not the program's
+
+// Maps the shared region from a descriptor, as much of it as the address-space limit allows; NULL when it is not one.
+ht_region *ht_life_map(int fd);
+// Runs once, at the first hooked call or in the constructor, whichever is first.
+void ht_life_start(void);
+// In a forked child of a followed program: asks the collector for a trace of its own. Returns whether recording is on now.
+bool ht_life_follow(void);
+// Turns recording off for good, with the reason (ht_loss_reason). Any thread.
+void ht_life_turn_off(uint32_t reason);

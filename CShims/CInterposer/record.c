@@ -1,0 +1,170 @@
+// The record path. Runs inside every hook; see record.h for when. Cost without stacks: the clock (about 12 ns), two loads, two or three stores, one publication.
+#include "record.h"
+
+#include "real.h"
+#include "ring.h"
+#include "stack.h"
+#include "table.h"
+
+#include <system.h>
+
+enum { SMALL_SIZES = 64 << 10 };
+
+// Sizes whose usable size was asked for: a bit each below 64 KiB at malloc's own alignment, the table for the rest.
+static _Atomic uint8_t small_known[SMALL_SIZES / 8];
+static ht_table sizes_known = {.first_lines = 64};
+
+static void __attribute__((noinline, cold)) lose(ht_region *region, uint32_t allocations, uint32_t frees, size_t bytes, uint32_t reason) {
+    if (region == NULL || !ht_recording()) return;
+    atomic_fetch_add_explicit(&region->lost_allocations, allocations, memory_order_relaxed);
+    atomic_fetch_add_explicit(&region->lost_frees, frees, memory_order_relaxed);
+    atomic_fetch_add_explicit(&region->lost_bytes, bytes, memory_order_relaxed);
+    if (reason != HT_LOSS_NONE) atomic_store_explicit(&region->lost_reason, reason, memory_order_relaxed);
+}
+
+static void __attribute__((noinline, cold)) put_usable(ht_thread *self, ht_writer *writer, const void *block, size_t size, uint32_t code) {
+    if (!ht_writer_reserve(self, writer, 3 + HT_RECORD_WORDS)) return;
+    ht_put(writer, ht_extended(HT_EXTENDED_USABLE, 2, code));
+    ht_put(writer, size);
+    ht_put(writer, ht_real_usable_size(block));
+    ht_writer_publish(writer);
+}
+
+static inline void note_usable(ht_thread *self, ht_writer *writer, const void *block, size_t size, uint32_t code) {
+    if (__builtin_expect(size < SMALL_SIZES && code == 0, 1)) {
+        uint8_t bit = (uint8_t)(1u << (size & 7));
+        if (__builtin_expect((atomic_load_explicit(&small_known[size >> 3], memory_order_relaxed) & bit) != 0, 1)) return;
+        if (atomic_fetch_or_explicit(&small_known[size >> 3], bit, memory_order_relaxed) & bit) return;
+    } else {
+        uint64_t hash = (size ^ (uint64_t)code << 58) * 0x9e3779b97f4a7c15ull;
+        hash ^= hash >> 29;
+        hash *= 0xbf58476d1ce4e5b9ull;
+        if (ht_table_find(&sizes_known, hash) != 0) return;
+        ht_table_insert(&sizes_known, hash, 1);
+    }
+    put_usable(self, writer, block, size, code);
+}
+
+// What does not fit the narrow words: sizes from 4 GiB, alignments above 128 KiB, addresses that are odd or beyond 47 bits.
+static inline bool fits(const void *block, size_t size, uint32_t code) {
+    return ht_narrow_address((uint64_t)(uintptr_t)block) && size >> HT_SIZE_BITS == 0 && code < 1u << HT_ALIGNMENT_BITS;
+}
+
+static void put_time(ht_writer *writer, uint64_t now) {
+    if (now < writer->time) now = writer->time;
+    ht_put(writer, ht_extended(HT_EXTENDED_TIME, 1, 0));
+    ht_put(writer, now);
+    writer->time = now;
+}
+
+static inline uint64_t size_word(size_t size, uint32_t stack, uint32_t code) {
+    return size | (uint64_t)stack << HT_STACK_SHIFT | (uint64_t)code << HT_ALIGNMENT_SHIFT;
+}
+
+static uint64_t wide_alignment(uint32_t code) { return code == 0 ? 0 : code <= 15 ? code + 3u : code - 15u; }
+
+void ht_record_allocation(const void *block, size_t size, uint32_t code, const void *frame, const void *via) {
+    uint64_t now = ht_now();
+    ht_thread *self = &ht_self;
+    ht_writer *writer = ht_enter(self);
+    if (writer == NULL) {
+        lose(ht_region_shared, 1, 0, size, HT_LOSS_NESTED);
+        return;
+    }
+    writer->now = now;
+    writer->droppable = (ht_options & HT_OPTION_DROP) != 0;
+    if (ht_writer_reserve(self, writer, HT_RECORD_WORDS)) {
+        uint32_t stack = ht_stack_id(self, writer, frame, via);
+        note_usable(self, writer, block, size, code);
+        if (ht_writer_reserve(self, writer, HT_RECORD_WORDS)) {
+            if (__builtin_expect(fits(block, size, code), 1)) {
+                uint64_t delta = ht_put_delta(writer, now);
+                ht_put(writer, ht_event_word(HT_RECORD_ALLOC, delta, (uint64_t)(uintptr_t)block));
+                ht_put(writer, size_word(size, stack, code));
+            } else {
+                put_time(writer, now);
+                ht_put(writer, ht_extended(HT_EXTENDED_WIDE_ALLOC, 5, wide_alignment(code)));
+                ht_put(writer, (uint64_t)(uintptr_t)block);
+                ht_put(writer, size);
+                ht_put(writer, stack);
+                ht_put(writer, 0);
+                ht_put(writer, 0);
+            }
+            ht_writer_publish(writer);
+        } else {
+            lose(ht_region_shared, 1, 0, size, HT_LOSS_NONE);
+        }
+    } else {
+        lose(ht_region_shared, 1, 0, size, HT_LOSS_NONE);
+    }
+    writer->droppable = false;
+    self->last_allocation = block;
+    ht_leave(self);
+}
+
+void ht_record_free(const void *block, uint64_t now) {
+    ht_thread *self = &ht_self;
+    ht_writer *writer = ht_enter(self);
+    if (writer == NULL) {
+        lose(ht_region_shared, 0, 1, 0, HT_LOSS_NESTED);
+        return;
+    }
+    if (__builtin_expect(ht_writer_reserve(self, writer, HT_RECORD_WORDS), 1)) {
+        if (__builtin_expect(ht_narrow_address((uint64_t)(uintptr_t)block), 1)) {
+            uint64_t delta = ht_put_delta(writer, now);
+            ht_put(writer, ht_event_word(HT_RECORD_FREE, delta, (uint64_t)(uintptr_t)block));
+        } else {
+            put_time(writer, now);
+            ht_put(writer, ht_extended(HT_EXTENDED_WIDE_FREE, 1, 0));
+            ht_put(writer, (uint64_t)(uintptr_t)block);
+        }
+        ht_writer_publish(writer);
+    } else {
+        lose(ht_region_shared, 0, 1, 0, HT_LOSS_NONE);
+    }
+    ht_leave(self);
+}
+
+void ht_record_reallocation(const void *old, uint64_t before, const void *block, size_t size, uint32_t code, const void *frame) {
+    uint64_t now = ht_now();
+    ht_thread *self = &ht_self;
+    ht_writer *writer = ht_enter(self);
+    if (writer == NULL) {
+        lose(ht_region_shared, 1, 1, size, HT_LOSS_NESTED);
+        return;
+    }
+    writer->now = now;
+    uint32_t stack = 0;
+    bool room = ht_writer_reserve(self, writer, HT_RECORD_WORDS);
+    if (room) {
+        stack = ht_stack_id(self, writer, frame, NULL);
+        note_usable(self, writer, block, size, code);
+        room = ht_writer_reserve(self, writer, HT_RECORD_WORDS);
+    }
+    if (!room) {
+        lose(ht_region_shared, 1, 1, size, HT_LOSS_NONE);
+    } else {
+        // The second stamp's delta has no escape of its own: a call that took longer than 17 bits of ticks is written wide.
+        uint64_t first = before < writer->time ? writer->time : before;
+        uint64_t second = now < first ? first : now;
+        if (__builtin_expect(fits(block, size, code) && ht_narrow_address((uint64_t)(uintptr_t)old) && (second - first) >> HT_DELTA_BITS == 0, 1)) {
+            uint64_t delta = ht_put_delta(writer, first);
+            ht_put(writer, ht_event_word(HT_RECORD_REALLOC, delta, (uint64_t)(uintptr_t)old));
+            ht_put(writer, ht_event_word(HT_RECORD_ALLOC, second - first, (uint64_t)(uintptr_t)block));
+            ht_put(writer, size_word(size, stack, code));
+            writer->time = second;
+        } else {
+            put_time(writer, first);
+            ht_put(writer, ht_extended(HT_EXTENDED_WIDE_REALLOC, 5, wide_alignment(code)));
+            ht_put(writer, (uint64_t)(uintptr_t)old);
+            ht_put(writer, second);
+            ht_put(writer, (uint64_t)(uintptr_t)block);
+            ht_put(writer, size);
+            ht_put(writer, stack);
+            writer->time = second;
+        }
+        ht_writer_publish(writer);
+    }
+    self->last_allocation = block;
+    ht_leave(self);
+}

@@ -1,0 +1,118 @@
+// The cold half of writing: registering a thread, taking segments, waiting for room. Runs inside hooks, on the program's threads; makes no system call but
+// futex, gettid (once a thread) and, where recording is turned off, none at all.
+#include "ring.h"
+
+#include "definitions.h"
+#include "life.h"
+
+#include <system.h>
+
+__thread ht_thread ht_self __attribute__((tls_model("initial-exec"), visibility("hidden")));
+
+enum { SILENCE_NS_MAX_STEPS = 300, WAIT_STEP_NS = 100000000 };  // 300 steps of 100 ms: 30 s without a sign of life
+
+static void note_loss(ht_region *region, uint32_t reason) {
+    atomic_store_explicit(&region->lost_reason, reason, memory_order_relaxed);
+}
+
+// Half of the backlog is kept for frees when allocations may be dropped: a lost FREE would look like a leak.
+static uint32_t backlog_for(const ht_writer *writer) {
+    return writer->droppable ? HT_SEGMENTS_BEYOND_THREADS / 2 : HT_SEGMENTS_BEYOND_THREADS;
+}
+
+static void ring_bell(ht_region *region) {
+    atomic_fetch_add_explicit(&region->bell, 1, memory_order_release);
+    // Sequentially consistent with the collector's store before it sleeps: one of the two sees the other.
+    atomic_thread_fence(memory_order_seq_cst);
+    if (atomic_load_explicit(&region->collector_sleeping, memory_order_relaxed)) ht_futex_wake(&region->bell, 1);
+}
+
+// Sleeps until a segment is free. 0 when the collector is dead or silent, or when events are to be dropped instead.
+static uint32_t wait_for_segment(ht_region *region, const ht_writer *writer) {
+    uint64_t beat = atomic_load_explicit(&region->heartbeat, memory_order_relaxed);
+    for (int silent = 0; silent < SILENCE_NS_MAX_STEPS;) {
+        uint32_t room = atomic_load_explicit(&region->room, memory_order_acquire);
+        uint32_t taken = ht_region_take_segment(region, backlog_for(writer));
+        if (taken != 0) return taken;
+        if (writer->droppable) {
+            note_loss(region, HT_LOSS_RING_FULL);
+            return 0;
+        }
+        if (!ht_recording()) return 0;
+        if (region->collector_pid != 0 && ht_region_collector_died(region)) break;
+        ring_bell(region);
+        atomic_fetch_add_explicit(&region->room_waiters, 1, memory_order_seq_cst);
+        ht_futex_wait(&region->room, room, WAIT_STEP_NS);
+        atomic_fetch_sub_explicit(&region->room_waiters, 1, memory_order_relaxed);
+        uint64_t now = atomic_load_explicit(&region->heartbeat, memory_order_relaxed);
+        silent = now == beat ? silent + 1 : 0;
+        beat = now;
+    }
+    ht_life_turn_off(HT_LOSS_COLLECTOR_GONE);
+    return 0;
+}
+
+// Gives the stream a home and its first segment, and writes what a stream opens with.
+static bool open_stream(ht_thread *self, ht_writer *writer, ht_region *region) {
+    if (self->epoch != ht_epoch) {
+        // First event of this thread in this process (or, in a followed child, since the fork).
+        uintptr_t top = self->stack_top;
+        uint32_t depth = self->depth, tag = self->tag, tag_depth = self->tag_depth;
+        memset(self->lane, 0, sizeof self->lane);
+        self->stack_top = top;
+        self->depth = depth;
+        self->tag = tag;
+        self->tag_depth = tag_depth;
+        self->epoch = ht_epoch;
+        self->serial = atomic_fetch_add_explicit(&region->serials, 1, memory_order_relaxed) + 1;
+    }
+    uint32_t segment = ht_region_take_segment(region, backlog_for(writer));
+    if (segment == 0 && (segment = wait_for_segment(region, writer)) == 0) return false;
+    uint32_t index = ht_region_take_home(region);
+    if (index == 0) {
+        ht_region_give_segment(region, segment);
+        note_loss(region, HT_LOSS_NO_RING);
+        return false;
+    }
+    ht_home *home = ht_region_home(region, index - 1);
+    home->thread = (uint32_t)ht_syscall(SYS_gettid, 0, 0, 0, 0, 0, 0);
+    home->serial = self->serial;
+    home->lane = (uint16_t)(writer - self->lane);
+    home->image = (uint16_t)atomic_load_explicit(&region->image, memory_order_relaxed);
+    home->first_segment = segment;
+    home->read_segment = 0;
+    home->read_words = 0;
+    home->recorded_allocations = home->recorded_frees = 0;
+    home->flushed_at_ns = 0;
+    writer->time = ht_now();
+    home->time = writer->time;
+    writer->home = home;
+    writer->last_stack = 0;
+    writer->last_depth = 0;
+    writer->segment = ht_region_segment(region, segment - 1);
+    writer->at = writer->segment->words;
+    writer->end = writer->segment->words + HT_SEGMENT_WORDS;
+    // Release publishes the fields above to the collector, which looks at LIVE homes alone.
+    atomic_store_explicit(&home->state, HT_HOME_LIVE, memory_order_release);
+    ht_put_stream_start(self, writer);
+    return true;
+}
+
+bool ht_writer_advance(ht_thread *self, ht_writer *writer, size_t words) {
+    ht_region *region = ht_region_shared;
+    if (region == NULL || !ht_recording()) return false;
+    if (self->epoch != ht_epoch || writer->segment == NULL) {
+        if (!open_stream(self, writer, region)) return false;
+        if ((size_t)(writer->end - writer->at) >= words) return true;
+    }
+    uint32_t taken = ht_region_take_segment(region, backlog_for(writer));
+    if (taken == 0 && (taken = wait_for_segment(region, writer)) == 0) return false;
+    ht_segment *old = writer->segment;
+    writer->segment = ht_region_segment(region, taken - 1);
+    writer->at = writer->segment->words;
+    writer->end = writer->segment->words + HT_SEGMENT_WORDS;
+    // Release: pairs with the collector's acquire of `next`, after which it reads the old segment's `used` for the last time.
+    atomic_store_explicit(&old->next, taken, memory_order_release);
+    if (atomic_load_explicit(&region->collector_sleeping, memory_order_relaxed)) ring_bell(region);
+    return true;
+}

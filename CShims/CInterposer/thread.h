@@ -1,0 +1,61 @@
+// The state of a recording thread, and the guard through which alone it is reached.
+//
+// ht_self lies in initial-exec TLS: one instruction to address, never allocated, alive until the thread is gone (so frees in TLS destructors count).
+// Its zero value means "not registered". Functions that record take an ht_writer, which only ht_enter gives out: re-entrance shows in signatures.
+#pragma once
+
+#include <heaptrail_region.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+enum {
+    HT_LANES = 2,            // 0 the thread's stream, 1 signal handlers that interrupt the recorder
+    HT_TAG_DEPTH = 64,       // owner tags pushed on one thread; deeper ones count but do not show
+    HT_RECORD_WORDS = 24,    // words that the longest record of the hot path may take, definitions aside
+};
+
+// A stream of records on its way to the collector. Written by its thread alone.
+typedef struct ht_writer {
+    uint64_t *at;          // next word
+    uint64_t *end;         // one past the segment's last word
+    ht_segment *segment;
+    ht_home *home;         // shared: identity and scratch
+    uint64_t time;         // ticks of the last event: deltas count from here
+    uint32_t last_stack;   // id whose frames are in home->last_frames, 0 none
+    uint32_t last_depth;
+    uint64_t now;          // ticks of the event at hand, for definitions that it needs
+    bool droppable;        // the event at hand may be dropped when the collector is behind (only where the user asked for it)
+} ht_writer;
+
+typedef struct ht_thread {
+    // Hot: read on every event.
+    uint32_t depth;              // guards entered: index of the lane to use
+    uint32_t tag;                // owner tag on top, 0 none
+    uintptr_t stack_top;         // addresses below it and above sp belong to this thread's stack; 0 when not known
+    const void *last_allocation; // pointer of the last ALLOC recorded: what operator new's hook compares with
+    const void *deleting;        // pointer that operator delete recorded already: the free beneath it is the same event
+    ht_writer lane[HT_LANES];
+    // Cold.
+    uint32_t epoch;              // ht_epoch at registration: differs in a followed child
+    uint32_t serial;
+    uint32_t tag_depth;
+    uint32_t tags[HT_TAG_DEPTH];
+} ht_thread;
+
+extern __thread ht_thread ht_self __attribute__((tls_model("initial-exec"), visibility("hidden")));
+
+// Enters the guard. NULL when events of this thread are nested too deep to be recorded. No fence is needed: only this thread, its signal handlers
+// included, reads depth.
+static inline ht_writer *ht_enter(ht_thread *self) {
+    uint32_t depth = self->depth;
+    if (__builtin_expect(depth >= HT_LANES, 0)) return NULL;
+    self->depth = depth + 1;
+    atomic_signal_fence(memory_order_seq_cst);
+    return &self->lane[depth];
+}
+
+static inline void ht_leave(ht_thread *self) {
+    atomic_signal_fence(memory_order_seq_cst);
+    self->depth--;
+}

@@ -1,0 +1,46 @@
+// Questions to the file system that catalogue and program look-up share.
+
+internal import Glibc
+
+/// What can be asked about a path.
+enum FileProbe {
+    /// The first `count` bytes of a file, fewer where it is shorter, nil where it cannot be read.
+    static func head(of path: String, count: Int = 4096) -> [UInt8]? {
+        let file = open(path, O_RDONLY | O_CLOEXEC)
+        guard file >= 0 else { return nil }
+        defer { close(file) }
+        var bytes = [UInt8](repeating: 0, count: count)
+        let got = read(file, &bytes, count)
+        return got < 0 ? nil : Array(bytes[..<got])
+    }
+
+    /// Mode, owner and group of what `path` leads to; nil where there is nothing.
+    static func status(of path: String) -> stat? {
+        var information = stat()
+        return stat(path, &information) == 0 ? information : nil
+    }
+
+    /// The names in a folder, sorted; none where it cannot be read.
+    static func names(in folder: String) -> [String] {
+        guard let stream = opendir(folder) else { return [] }
+        defer { closedir(stream) }
+        var names: [String] = []
+        while let entry = readdir(stream) {
+            names.append(
+                withUnsafePointer(to: &entry.pointee.d_name) { pointer in
+                    pointer.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) }
+                })
+        }
+        return names.sorted()
+    }
+
+    /// A whole small text file, nil where it cannot be read.
+    static func text(of path: String) -> String? {
+        head(of: path, count: 1 << 16).map { String(decoding: $0, as: UTF8.self) }
+    }
+
+    /// An environment variable of this process.
+    static func variable(_ name: String) -> String? {
+        getenv(name).map { String(cString: $0) }
+    }
+}

@@ -1,0 +1,88 @@
+// The program under comparison: found, and checked to be one that preloading reaches.
+
+internal import Glibc
+
+/// Why a program cannot be compared.
+public enum ProgramError: Error, Equatable, CustomStringConvertible {
+    /// There is no such program.
+    case missing(String)
+    /// There is, but it cannot be run or preloading does not reach it.
+    case unsuitable(String, reason: String)
+
+    /// What happened, in one line.
+    public var description: String {
+        switch self {
+        case .missing(let name): "\(name): no such program"
+        case .unsuitable(let name, let reason): "\(name): \(reason)"
+        }
+    }
+
+    /// The exit status for it: 66 for a missing program, 69 for one that cannot be compared.
+    public var exitStatus: Int32 {
+        switch self {
+        case .missing: 66
+        case .unsuitable: 69
+        }
+    }
+}
+
+/// A program that can be run on several allocators.
+public struct Program: Equatable, Sendable {
+    /// The path of its executable.
+    public let path: String
+    /// Its arguments, its own name first.
+    public let arguments: [String]
+
+    /// Finds a program and makes sure that an allocator can be put under it.
+    ///
+    /// - Parameters:
+    ///   - command: a path or a name to be looked up in `PATH`, then the arguments.
+    /// - Throws: `ProgramError` for a program that is missing, not executable, static, set-user-ID, for another machine
+    ///   or with an allocator of its own.
+    public init(finding command: [String]) throws(ProgramError) {
+        let name = command.first ?? ""
+        path = try Self.find(name)
+        arguments = command
+        try Self.check(path, name: name, depth: 0)
+    }
+
+    private static func find(_ name: String) throws(ProgramError) -> String {
+        var candidates = [name]
+        if !name.contains("/") {
+            let folders = (FileProbe.variable("PATH") ?? "/usr/bin:/bin").split(separator: ":")
+            candidates = folders.map { "\($0)/\(name)" }
+        }
+        let present = candidates.filter { FileProbe.status(of: $0).map { $0.st_mode & S_IFMT != S_IFDIR } ?? false }
+        if let path = present.first(where: { access($0, X_OK) == 0 }) { return path }
+        if !present.isEmpty { throw .unsuitable(name, reason: "not executable") }
+        if name.contains("/"), FileProbe.status(of: name) != nil { throw .unsuitable(name, reason: "is a directory") }
+        throw .missing(name)
+    }
+
+    private static func check(_ path: String, name: String, depth: Int) throws(ProgramError) {
+        if let status = FileProbe.status(of: path) {
+            let asUser = status.st_mode & S_ISUID != 0 && status.st_uid != geteuid()
+            let asGroup = status.st_mode & S_ISGID != 0 && status.st_gid != getegid()
+            if asUser || asGroup {
+                throw .unsuitable(name, reason: "runs as another user or group, and the loader then ignores LD_PRELOAD")
+            }
+        }
+        // A file that can be run but not read is left to the kernel to judge.
+        guard let head = FileProbe.head(of: path) else { return }
+        if head.starts(with: Array("#!".utf8)) {
+            let line = String(decoding: head.dropFirst(2).prefix { $0 != 10 }, as: UTF8.self)
+            guard let interpreter = line.split(whereSeparator: { $0 == " " || $0 == "\t" }).first, depth < 4 else {
+                return
+            }
+            return try check(String(interpreter), name: name, depth: depth + 1)
+        }
+        guard let image = ELFImage(head: head) else { return }
+        guard image.isNative else { throw .unsuitable(name, reason: "built for another machine than the allocators") }
+        guard image.hasInterpreter else {
+            throw .unsuitable(name, reason: "statically linked: it carries its allocator, no other can be put under it")
+        }
+        if let entry = ELFSymbols.firstDefined(of: ELFSymbols.allocatorEntries, in: path) {
+            throw .unsuitable(name, reason: "carries its own allocator (\(entry)), so no other can be put under it")
+        }
+    }
+}

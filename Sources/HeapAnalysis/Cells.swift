@@ -1,0 +1,118 @@
+// The cells of a pass: one per distinct (stack, type) and, only when a grouping asks for it, size and thread. Each holds the sums that rows are
+// made of. A hash index of 32-bit cell numbers lies over one flat buffer; cells are numbered by first use, so the same trace gives the same cells.
+
+/// What makes two allocations fall into one cell. Parts that the grouping does not ask for are 0.
+struct CellKey: Hashable {
+    /// The stack's id in its image, 0 when none was recorded.
+    var stack: UInt32
+    /// Serial of the thread that allocated.
+    var thread: UInt32
+    /// Bytes asked for.
+    var size: UInt64
+    /// Id of the runtime type the recorder saw, 0 for none.
+    var type: UInt64
+}
+
+/// Sums over the allocations of one cell. Counts and bytes are in units of `HeapLedger.unitsPerBlock`.
+struct Cell {
+    let key: CellKey
+    var allocations = 0
+    var frees = 0
+    var bytes = 0
+    var liveBlocks = 0
+    var liveBytes = 0
+    var temporary = 0
+    var slackBytes = 0
+    /// Allocations whose usable size was not known; with any of them the cell's slack is not known.
+    var withoutSlack = 0
+    /// `liveBytes` when the peak of number `peakNumber` was reached. Stands for the last peak only when the numbers agree; otherwise the
+    /// cell has not changed since that peak and `liveBytes` is the value.
+    var bytesAtPeak = 0
+    var blocksAtPeak = 0
+    var peakNumber = 0
+
+    init(key: CellKey) { self.key = key }
+
+    /// To be called before every change of the live sums: keeps the value the last peak saw.
+    @inline(__always)
+    mutating func keepPeak(_ number: Int) {
+        if peakNumber != number {
+            peakNumber = number
+            bytesAtPeak = liveBytes
+            blocksAtPeak = liveBlocks
+        }
+    }
+}
+
+struct CellTable: ~Copyable {
+    private(set) var cells: UnsafeMutablePointer<Cell>
+    private var capacity = 1024
+    /// Cells in use; they are numbered from 0.
+    private(set) var count = 0
+    private var index: UnsafeMutablePointer<UInt32>
+    private var mask = 2047
+    private var shift: UInt64 = 53
+
+    private static let unused = UInt32.max
+
+    init() {
+        cells = .allocate(capacity: capacity)
+        index = .allocate(capacity: mask + 1)
+        index.initialize(repeating: Self.unused, count: mask + 1)
+    }
+
+    deinit {
+        cells.deallocate()
+        index.deallocate()
+    }
+
+    @inline(__always)
+    private func home(_ key: CellKey) -> Int {
+        var hash = (UInt64(key.stack) | UInt64(key.thread) &<< 32) &* 0x9E37_79B9_7F4A_7C15
+        hash ^= hash &>> 32
+        hash = (hash ^ key.size ^ (key.type &<< 20)) &* 0xD6E8_FEB8_6659_FD93
+        return Int(truncatingIfNeeded: hash &>> shift)
+    }
+
+    /// The number of the cell for `key`, made when it is new. Expected O(1).
+    @inline(__always)
+    mutating func cell(for key: CellKey) -> UInt32 {
+        var slot = home(key)
+        while true {
+            let number = index[slot]
+            if number == Self.unused { return add(key, at: slot) }
+            if cells[Int(number)].key == key { return number }
+            slot = (slot &+ 1) & mask
+        }
+    }
+
+    @inline(never)
+    private mutating func add(_ key: CellKey, at slot: Int) -> UInt32 {
+        if count == capacity {
+            let larger = UnsafeMutablePointer<Cell>.allocate(capacity: capacity * 2)
+            larger.moveInitialize(from: cells, count: count)
+            cells.deallocate()
+            cells = larger
+            capacity *= 2
+        }
+        let number = UInt32(count)
+        (cells + count).initialize(to: Cell(key: key))
+        index[slot] = number
+        count += 1
+        if count * 2 > mask + 1 { growIndex() }
+        return number
+    }
+
+    private mutating func growIndex() {
+        index.deallocate()
+        mask = mask * 2 + 1
+        shift -= 1
+        index = .allocate(capacity: mask + 1)
+        index.initialize(repeating: Self.unused, count: mask + 1)
+        for number in 0..<count {
+            var slot = home(cells[number].key)
+            while index[slot] != Self.unused { slot = (slot &+ 1) & mask }
+            index[slot] = UInt32(number)
+        }
+    }
+}

@@ -1,0 +1,80 @@
+// The sums a row of any report is made of, and how they add up.
+
+/// Sums over a set of allocations.
+public struct HeapFigures: Hashable, Sendable {
+    /// Allocations.
+    public var allocations = 0
+    /// Frees of these allocations' blocks.
+    public var frees = 0
+    /// Bytes asked for, over all allocations.
+    public var bytes = 0
+    /// Blocks live at the end.
+    public var liveBlocks = 0
+    /// Bytes live at the end.
+    public var liveBytes = 0
+    /// Bytes live when the trace's live bytes were highest.
+    public var peakBytes = 0
+    /// Blocks live when the trace's live bytes were highest.
+    public var peakBlocks = 0
+    /// Blocks freed as the next event of the thread that allocated them.
+    public var temporary = 0
+    /// Usable bytes less bytes asked for, over all allocations; nil when any of them has no known usable size.
+    public var slackBytes: Int? = 0
+
+    /// All sums zero.
+    public init() {}
+
+    /// Adds `other` to every sum; an unknown slack makes the sum's unknown. O(1).
+    public mutating func add(_ other: HeapFigures) {
+        allocations &+= other.allocations
+        frees &+= other.frees
+        bytes &+= other.bytes
+        liveBlocks &+= other.liveBlocks
+        liveBytes &+= other.liveBytes
+        peakBytes &+= other.peakBytes
+        peakBlocks &+= other.peakBlocks
+        temporary &+= other.temporary
+        if let mine = slackBytes, let theirs = other.slackBytes {
+            slackBytes = mine &+ theirs
+        } else {
+            slackBytes = nil
+        }
+    }
+
+    /// The figures in whole blocks and bytes, from sums in 1/`units` of one.
+    func divided(by units: Int) -> HeapFigures {
+        if units == 1 { return self }
+        var result = HeapFigures()
+        result.allocations = Self.rounded(allocations, units)
+        result.frees = Self.rounded(frees, units)
+        result.bytes = Self.rounded(bytes, units)
+        result.liveBlocks = Self.rounded(liveBlocks, units)
+        result.liveBytes = Self.rounded(liveBytes, units)
+        result.peakBytes = Self.rounded(peakBytes, units)
+        result.peakBlocks = Self.rounded(peakBlocks, units)
+        result.temporary = Self.rounded(temporary, units)
+        result.slackBytes = slackBytes.map { Self.rounded($0, units) }
+        return result
+    }
+
+    static func rounded(_ value: Int, _ units: Int) -> Int {
+        units == 1 ? value : Int((Double(value) / Double(units)).rounded())
+    }
+}
+
+extension Cell {
+    /// The cell's sums, with the value the peak numbered `peak` saw, in the ledger's units.
+    func figures(peak: Int) -> HeapFigures {
+        var figures = HeapFigures()
+        figures.allocations = allocations
+        figures.frees = frees
+        figures.bytes = bytes
+        figures.liveBlocks = liveBlocks
+        figures.liveBytes = liveBytes
+        figures.peakBytes = peakNumber == peak ? bytesAtPeak : liveBytes
+        figures.peakBlocks = peakNumber == peak ? blocksAtPeak : liveBlocks
+        figures.temporary = temporary
+        figures.slackBytes = withoutSlack == 0 ? slackBytes : nil
+        return figures
+    }
+}

@@ -1,0 +1,128 @@
+// Rows: the cells of a profile, grouped by the fields asked for, in an order that never depends on chance.
+public import Symbolication
+
+/// What tells a row from the others; fields that the grouping does not use are nil.
+public struct RowKey: Hashable, Sendable {
+    /// The owner's family.
+    public var family: String?
+    /// The owner's type.
+    public var type: String?
+    /// The owner's language.
+    public var language: String?
+    /// Why the allocations were made.
+    public var cause: Cause?
+    /// The user's call site; nil also where none is known.
+    public var site: Site?
+    /// Bytes asked for.
+    public var size: Int?
+    /// Serial of the allocating thread.
+    public var thread: Int?
+    /// Path of the allocating module; empty when not known.
+    public var module: String?
+
+    fileprivate init(_ fields: RowFields, cell: ProfileCell, stack: ProfileStack) {
+        let owner = stack.attribution.owner
+        if fields.contains(.family) { family = owner.family }
+        if fields.contains(.type) { type = owner.type }
+        if fields.contains(.language) { language = owner.language }
+        if fields.contains(.cause) { cause = stack.attribution.cause }
+        if fields.contains(.site) { site = stack.attribution.site }
+        if fields.contains(.size) { size = cell.size }
+        if fields.contains(.thread) { thread = cell.thread }
+        if fields.contains(.module) { module = stack.module }
+    }
+
+    /// Whether this key comes before `other` when all figures are equal.
+    fileprivate func precedes(_ other: RowKey) -> Bool {
+        if size != other.size { return (size ?? 0) < (other.size ?? 0) }
+        if thread != other.thread { return (thread ?? 0) < (other.thread ?? 0) }
+        return texts.lexicographicallyPrecedes(other.texts)
+    }
+
+    private var texts: [String] {
+        [type ?? "", family ?? "", language ?? "", cause?.rawValue ?? "", module ?? "", site?.description ?? ""]
+    }
+}
+
+/// One row of a report.
+public struct ProfileRow: Sendable {
+    /// What tells it from the others.
+    public var key: RowKey
+    /// Its sums.
+    public var figures: HeapFigures
+    /// Lifetimes of its freed blocks in nanoseconds, at most 1/16 off: the median and the 99th percentile. Nil when none was freed or the
+    /// trace's times are no times.
+    public var lifetime: (median: Int, p99: Int)?
+    /// The stack that allocated most of its bytes: an index into ``HeapProfile/stacks``.
+    public var sampleStack: Int
+    /// Rules that attributed its allocations, by bytes descending.
+    public var rules: [String]
+    /// Why its allocations were made, by bytes descending.
+    public var causes: [Cause]
+}
+
+extension HeapProfile {
+    private struct Group {
+        var figures = HeapFigures()
+        var lifetimes = LifetimeHistogram()
+        var sampleStack = 0
+        var sampleBytes = -1
+        var rules: [String: Int] = [:]
+        var causes: [Cause: Int] = [:]
+    }
+
+    /// The rows of the profile, grouped by `fields`, largest `order` first; ties go by bytes, allocations, then the key. O(cells + rows log rows).
+    ///
+    /// Sizes and threads must have been kept apart by the analysis for rows to be grouped by them.
+    public func rows(by fields: RowFields, order: RowOrder = .bytes, filter: RowFilter = RowFilter()) -> [ProfileRow] {
+        var groups: [RowKey: Group] = [:]
+        let accepted = stacks.map { filter.accepts($0) }
+        for cell in cells where accepted[cell.stack] {
+            let stack = stacks[cell.stack]
+            add(cell, stack.attribution, to: &groups[RowKey(fields, cell: cell, stack: stack), default: Group()])
+        }
+        let rows = groups.map { key, group in row(key, group) }
+        return rows.sorted { left, right in
+            let first = order.measure(left.figures)
+            let second = order.measure(right.figures)
+            if first != second { return first > second }
+            if left.figures.bytes != right.figures.bytes { return left.figures.bytes > right.figures.bytes }
+            if left.figures.allocations != right.figures.allocations {
+                return left.figures.allocations > right.figures.allocations
+            }
+            return left.key.precedes(right.key)
+        }
+    }
+
+    private func add(_ cell: ProfileCell, _ attribution: Attribution, to group: inout Group) {
+        group.figures.add(cell.figures)
+        for (bucket, count) in lifetimes[cell.lifetimes] { group.lifetimes.add(bucket: bucket, count: count) }
+        if cell.figures.bytes > group.sampleBytes {
+            group.sampleBytes = cell.figures.bytes
+            group.sampleStack = cell.stack
+        }
+        group.rules[attribution.rule, default: 0] &+= cell.figures.bytes
+        group.causes[attribution.cause, default: 0] &+= cell.figures.bytes
+    }
+
+    private func row(_ key: RowKey, _ group: Group) -> ProfileRow {
+        ProfileRow(
+            key: key, figures: group.figures.divided(by: units), lifetime: lifetime(group.lifetimes),
+            sampleStack: group.sampleStack,
+            rules: group.rules.sorted { ($1.value, $0.key) < ($0.value, $1.key) }.map(\.key),
+            causes: group.causes.sorted { ($1.value, $0.key.rawValue) < ($0.value, $1.key.rawValue) }.map(\.key))
+    }
+
+    private func lifetime(_ histogram: LifetimeHistogram) -> (median: Int, p99: Int)? {
+        guard let tick = trace.facts.nanosecondsPerTick, let median = histogram.quantile(0.5),
+            let p99 = histogram.quantile(0.99), let low = Int(exactly: (median * tick).rounded()),
+            let high = Int(exactly: (p99 * tick).rounded())
+        else { return nil }
+        return (low, high)
+    }
+
+    /// The frames of a stack, innermost first. O(depth).
+    public func symbolicatedFrames(ofStack stack: Int) -> [SymbolicatedFrame] {
+        stacks[stack].frames.map { frames[Int($0)] }
+    }
+}

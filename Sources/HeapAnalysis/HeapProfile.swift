@@ -1,0 +1,69 @@
+// The result of an analysis: what one pass over a trace measured, each stack with its frames and its attribution.
+// A value without I/O; every report, view and export is computed from it. Same trace, same profile, in every order it lists.
+public import Symbolication
+
+/// A call stack that allocated, resolved.
+public struct ProfileStack: Sendable {
+    /// Indexes into ``HeapProfile/frames``, innermost first.
+    public var frames: [Int32]
+    /// Who owns what it allocated, why, and by which rule.
+    public var attribution: Attribution
+    /// Path of the module that allocated: the innermost one that is no language runtime or C library; empty when not known.
+    public var module: String
+    /// Whether frames further out were dropped at the recorder's depth limit.
+    public var isTruncated: Bool
+}
+
+/// Sums of the allocations of one stack, or of one size or thread of it.
+public struct ProfileCell: Sendable {
+    /// Index into ``HeapProfile/stacks``.
+    public var stack: Int
+    /// Bytes asked for by each; nil unless sizes were kept apart.
+    public var size: Int?
+    /// Serial of the thread that allocated; nil unless threads were kept apart.
+    public var thread: Int?
+    /// The sums, in 1/``HeapProfile/units`` of a block or byte.
+    var figures: HeapFigures
+    /// Its part of ``HeapProfile/lifetimes``.
+    var lifetimes: Range<Int>
+}
+
+/// What one pass over a trace measured.
+public struct HeapProfile: Sendable {
+    /// The facts and totals of the trace.
+    public var trace: TraceSummary
+    /// Every distinct frame that a stack names.
+    public var frames: [SymbolicatedFrame]
+    /// Stacks that allocated, in the order of their first allocation.
+    public var stacks: [ProfileStack]
+    /// Sums by stack, and by size and thread where those were kept apart.
+    public var cells: [ProfileCell]
+    /// Events by thread, by serial.
+    public var threads: [ThreadSummary]
+    /// What the program counted itself, by name.
+    public var counters: [CounterTotal]
+    /// Why modules gave no symbols, by path.
+    public var missingModules: [String]
+
+    /// Units of one block in `cells`.
+    let units: Int
+    /// (bucket, count) of every cell's lifetimes.
+    let lifetimes: [(bucket: Int, count: Int)]
+
+    /// The sums of a cell in whole blocks and bytes.
+    public func figures(of cell: ProfileCell) -> HeapFigures { cell.figures.divided(by: units) }
+
+    /// The share of allocations and of bytes whose owner is known: 1 less the share of `Unattributed`; nil without allocations. O(cells).
+    public var attributed: (allocations: Double?, bytes: Double?) {
+        var all = HeapFigures()
+        var unknown = HeapFigures()
+        for cell in cells {
+            all.add(cell.figures)
+            if stacks[cell.stack].attribution.owner.family == "Unattributed" { unknown.add(cell.figures) }
+        }
+        return (
+            all.allocations == 0 ? nil : 1 - Double(unknown.allocations) / Double(all.allocations),
+            all.bytes == 0 ? nil : 1 - Double(unknown.bytes) / Double(all.bytes)
+        )
+    }
+}

@@ -1,0 +1,126 @@
+// From a source of events to a profile: one pass through the ledger, then the stacks it saw are resolved, then sums become values.
+internal import Symbolication
+
+/// What the pass keeps apart.
+public struct AnalysisOptions: Sendable {
+    /// Keeps sizes apart, for rows grouped by size.
+    public var keepsSizes = false
+    /// Keeps allocating threads apart, for rows grouped by thread.
+    public var keepsThreads = false
+
+    /// Options for the rows of these fields.
+    public init(fields: RowFields = []) {
+        keepsSizes = fields.contains(.size)
+        keepsThreads = fields.contains(.thread)
+    }
+}
+
+struct ProfileBuilder<Source: ProfileSource> {
+    let source: Source
+    let options: AnalysisOptions
+    let symbolicator: any FrameSymbolicator
+
+    /// Runs the pass and resolves what it saw.
+    /// - Complexity: O(events) time, O(live blocks + distinct cells) memory, and one symbolication per distinct address.
+    func build(attributor: Attributor) -> HeapProfile {
+        let facts = source.facts
+        var ledgerOptions = LedgerOptions()
+        ledgerOptions.bySize = options.keepsSizes
+        ledgerOptions.byThread = options.keepsThreads
+        ledgerOptions.isSampled = facts.isSampled
+        ledgerOptions.isForkedChild = facts.isForkedChild
+        if facts.lost > 0 { ledgerOptions.repairWindow = 0 }
+        var ledger = HeapLedger(options: ledgerOptions) { source.usableSize(size: $0, alignmentCode: $1) }
+        source.replay(into: &ledger)
+        ledger.finish()
+
+        var resolver = StackResolver(source: source, symbolicator: symbolicator, attributor: attributor)
+        var stacks: [ProfileStack] = []
+        var cells: [ProfileCell] = []
+        var stackNumbers: [UInt32: Int] = [:]
+        let (lifetimes, ranges) = Self.lifetimes(of: ledger)
+        for number in 0..<ledger.cells.count {
+            let cell = ledger.cells.cells[number]
+            let stack: Int
+            if let known = stackNumbers[cell.key.stack] {
+                stack = known
+            } else {
+                stack = stacks.count
+                stackNumbers[cell.key.stack] = stack
+                stacks.append(resolver.resolve(cell.key.stack))
+            }
+            cells.append(
+                ProfileCell(
+                    stack: stack, size: options.keepsSizes ? Int(clamping: cell.key.size) : nil,
+                    thread: options.keepsThreads ? Int(cell.key.thread) : nil,
+                    figures: cell.figures(peak: ledger.peakNumber), lifetimes: ranges[number]))
+        }
+        return HeapProfile(
+            trace: Self.summary(of: ledger, facts: facts), frames: resolver.frames, stacks: stacks, cells: cells,
+            threads: threads(of: ledger),
+            counters: source.counters.sorted { ($0.name, $0.total) < ($1.name, $1.total) },
+            missingModules: [], units: ledger.unitsPerBlock, lifetimes: lifetimes)
+    }
+
+    private static func lifetimes(
+        of ledger: borrowing HeapLedger
+    ) -> (flat: [(bucket: Int, count: Int)], ranges: [Range<Int>]) {
+        var counted: [(cell: Int, bucket: Int, count: Int)] = []
+        ledger.lifetimes.forEach { counted.append(($0, $1, $2)) }
+        counted.sort { ($0.cell, $0.bucket) < ($1.cell, $1.bucket) }
+        var ranges: [Range<Int>] = []
+        var position = 0
+        for cell in 0..<ledger.cells.count {
+            let start = position
+            while position < counted.count, counted[position].cell == cell { position += 1 }
+            ranges.append(start..<position)
+        }
+        return (counted.map { ($0.bucket, $0.count) }, ranges)
+    }
+
+    private static func summary(of ledger: borrowing HeapLedger, facts: TraceFacts) -> TraceSummary {
+        let units = ledger.unitsPerBlock
+        var summary = TraceSummary(facts: facts)
+        summary.events = Int(clamping: ledger.events)
+        summary.allocations = HeapFigures.rounded(ledger.allocations, units)
+        summary.frees = HeapFigures.rounded(ledger.frees, units)
+        summary.reallocations = HeapFigures.rounded(ledger.reallocations, units)
+        summary.bytesAllocated = HeapFigures.rounded(ledger.bytes, units)
+        summary.peakBytes = HeapFigures.rounded(ledger.peakBytes, units)
+        summary.liveBytes = HeapFigures.rounded(ledger.liveBytes, units)
+        var live = 0
+        for number in 0..<ledger.cells.count { live &+= ledger.cells.cells[number].liveBlocks }
+        summary.liveBlocks = HeapFigures.rounded(live, units)
+        summary.temporary = HeapFigures.rounded(ledger.temporary, units)
+        summary.unmatchedFrees = ledger.unmatchedFrees
+        summary.inheritedFrees = ledger.inheritedFrees
+        summary.missingFrees = ledger.repair.missing
+        summary.threads = ledger.threads.count
+        if let first = ledger.firstTime, let tick = facts.nanosecondsPerTick {
+            summary.durationNanoseconds = nanoseconds(ledger.lastTime &- first, tick)
+            if ledger.peakBytes > 0 { summary.peakAfterNanoseconds = nanoseconds(ledger.peakTime &- first, tick) }
+        }
+        return summary
+    }
+
+    private static func nanoseconds(_ ticks: UInt64, _ tick: Double) -> Int? {
+        Int(exactly: (Double(ticks) * tick).rounded())
+    }
+
+    private func threads(of ledger: borrowing HeapLedger) -> [ThreadSummary] {
+        var names: [Int: ThreadName] = [:]
+        for thread in source.threadNames { names[thread.serial] = thread }
+        var threads: [ThreadSummary] = []
+        for index in 0..<ledger.threads.count {
+            let counts = ledger.threads.states[index]
+            let serial = Int(counts.serial)
+            let units = ledger.unitsPerBlock
+            threads.append(
+                ThreadSummary(
+                    serial: serial, threadID: names[serial]?.threadID, name: names[serial]?.name,
+                    allocations: HeapFigures.rounded(counts.allocations, units),
+                    frees: HeapFigures.rounded(counts.frees, units), bytes: HeapFigures.rounded(counts.bytes, units)))
+        }
+        return threads.sorted { $0.serial < $1.serial }
+    }
+}

@@ -1,0 +1,129 @@
+// A trace as the source of an analysis: its events into the ledger, its tables behind the seam.
+public import Symbolication
+public import TraceReader
+
+/// One image of a trace.
+struct TraceSource: ProfileSource {
+    let trace: Trace
+    let tables: ImageTables
+
+    /// The image of a trace, nil for a number that the trace does not have.
+    init?(trace: Trace, image: Int?) {
+        guard let tables = trace.tables(image: image) else { return nil }
+        self.trace = trace
+        self.tables = tables
+    }
+
+    var facts: TraceFacts {
+        var facts = TraceFacts()
+        let isLast = tables.info.number == trace.lastImage
+        facts.program = isLast ? trace.program : tables.info.arguments.first ?? tables.info.executable
+        let executable = isLast ? trace.executablePath : tables.info.executable
+        facts.executablePath = executable.isEmpty ? nil : executable
+        facts.pid = trace.processID == 0 ? nil : trace.processID
+        facts.allocator = trace.allocator.isEmpty ? nil : trace.allocator
+        facts.mode =
+            switch trace.mode {
+            case .collector: "collector"
+            case .thread: "thread"
+            case .converted: "converted"
+            case .text: "text"
+            case .other(let number): "mode \(number)"
+            }
+        facts.nanosecondsPerTick = trace.isClockCalibrated ? trace.nanosecondsPerTick : nil
+        facts.lost = Int(clamping: trace.losses.events)
+        facts.isComplete = trace.isComplete
+        facts.isSampled = trace.isSampled
+        facts.isForkedChild = trace.isForkedChild
+        let images = trace.images
+        facts.image = tables.info.number
+        facts.imageCount = images.count
+        facts.imageNames = images.map { $0.arguments.first ?? $0.executable }
+        facts.warnings = trace.warnings
+        return facts
+    }
+
+    var threadNames: [ThreadName] {
+        tables.threads.map { thread in
+            ThreadName(
+                serial: Int(thread.serial.rawValue),
+                threadID: thread.threadID == 0 ? nil : Int(clamping: thread.threadID),
+                name: thread.name.isEmpty ? nil : thread.name)
+        }
+    }
+
+    var counters: [CounterTotal] {
+        tables.counters.map { counter in
+            CounterTotal(
+                name: counter.name.isEmpty ? "counter \(counter.id)" : counter.name,
+                total: Int(clamping: counter.total))
+        }
+    }
+
+    func replay(into ledger: inout HeapLedger) {
+        withUnsafeMutablePointer(to: &ledger) { ledger in
+            var feed = LedgerFeed(ledger: ledger)
+            trace.forEachEvent(image: tables.info.number, &feed)
+        }
+    }
+
+    func usableSize(size: UInt64, alignmentCode: UInt8) -> UInt64? {
+        tables.usableSizes.usableSize(size: size, alignmentCode: alignmentCode)
+    }
+
+    func stack(_ id: UInt32) -> SourceStack? {
+        guard let row = tables.stacks.row(of: StackID(id)) else { return nil }
+        let info = tables.stacks[row]
+        let tag = tables.tags[info.tag].map { tag in
+            TagEvidence(
+                family: tag.family.isEmpty ? OwnerFamily.family(ofType: tag.type) : tag.family, type: tag.type,
+                cause: tag.cause, language: tag.language)
+        }
+        return SourceStack(
+            addresses: tables.stacks.frames(row: row), tag: tag, firstUse: info.firstUse, isTruncated: info.isTruncated)
+    }
+
+    func moduleRow(for address: UInt64, at time: UInt64) -> Int? { tables.modules.row(for: address, at: time) }
+
+    func module(row: Int) -> LoadedModule {
+        let module = tables.modules.all[row]
+        return LoadedModule(
+            description: ModuleDescription(path: module.path, buildID: module.buildID), bias: module.bias)
+    }
+}
+
+/// The visitor that hands a trace's events to a ledger, which outlives it.
+private struct LedgerFeed: EventVisitor {
+    let ledger: UnsafeMutablePointer<HeapLedger>
+
+    mutating func visit(_ event: HeapEvent) {
+        switch event.kind {
+        case .allocation:
+            ledger.pointee.allocate(
+                address: event.address, size: event.size, stack: event.stack.rawValue, thread: event.thread.rawValue,
+                time: event.time, alignment: event.alignmentCode, type: event.typeID, weight: Float(event.weight),
+                isReallocation: event.isReallocationHalf)
+        case .free:
+            ledger.pointee.free(address: event.address, thread: event.thread.rawValue, time: event.time)
+        }
+    }
+}
+
+extension HeapProfile {
+    /// Analyses one image of a trace: a single pass over its events, then frames and owners of the stacks that allocated.
+    ///
+    /// - Parameters:
+    ///   - image: the image's number; the last one when nil.
+    ///   - options: what the pass keeps apart.
+    ///   - symbolicator: answers for addresses; asked once for each distinct one.
+    /// - Returns: nil when the trace has no such image.
+    /// - Complexity: O(events) time, O(live blocks + distinct stacks) memory.
+    public init?(
+        analysing trace: Trace, image: Int? = nil, options: AnalysisOptions = AnalysisOptions(),
+        symbolicator: any FrameSymbolicator
+    ) {
+        guard let source = TraceSource(trace: trace, image: image) else { return nil }
+        let builder = ProfileBuilder(source: source, options: options, symbolicator: symbolicator)
+        self = builder.build(attributor: Attributor(executablePath: source.facts.executablePath))
+    }
+}

@@ -1,0 +1,66 @@
+// What a report is asked to show: grouping, view, cut, filter. Both forms of the report, text and JSON, are made from the same request.
+public import HeapAnalysis
+
+/// A point of view on a trace.
+public enum ReportView: String, CaseIterable, Sendable {
+    /// Everything allocated, by bytes.
+    case totals
+    /// What was live when the trace's live bytes were highest.
+    case peak
+    /// What is live at the end.
+    case leaks
+    /// What was freed as the next event of its thread.
+    case temporary
+    /// By size asked for.
+    case size
+    /// By thread.
+    case thread
+
+    /// The keys rows are grouped by when none are named.
+    public var defaultKeys: [GroupingKey] {
+        switch self {
+        case .totals, .peak, .leaks, .temporary: [.owner]
+        case .size: [.size]
+        case .thread: [.thread]
+        }
+    }
+
+    var order: RowOrder {
+        switch self {
+        case .totals, .size, .thread: .bytes
+        case .peak: .peak
+        case .leaks: .live
+        case .temporary: .temporary
+        }
+    }
+}
+
+/// What a report is asked to show.
+public struct ReportRequest: Sendable {
+    /// The keys rows are grouped by; nil for those of the view.
+    public var keys: [GroupingKey]?
+    /// The point of view.
+    public var view = ReportView.totals
+    /// Rows to show at most; nil for all in JSON and 20 in text.
+    public var top: Int?
+    /// Which allocations to show.
+    public var filter = RowFilter()
+    /// Whether every row names its rule and a stack.
+    public var explains = false
+
+    /// Families whose rows come before all others, in this order.
+    public var leadingFamilies: [String] = []
+
+    /// A request for the totals by owner.
+    public init() {}
+
+    /// The fields of the rows.
+    public var fields: RowFields { RowFields(keys ?? view.defaultKeys) }
+
+    func rows(of profile: HeapProfile) -> [ProfileRow] {
+        let rows = profile.rows(by: fields, order: view.order, filter: filter)
+        if leadingFamilies.isEmpty { return rows }
+        let leading = leadingFamilies.flatMap { family in rows.filter { $0.key.family == family } }
+        return leading + rows.filter { !leadingFamilies.contains($0.key.family ?? "") }
+    }
+}

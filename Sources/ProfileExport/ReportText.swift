@@ -1,0 +1,162 @@
+// The report as people read it: a header, a table of rows, the sites that matter most.
+public import HeapAnalysis
+internal import Symbolication
+
+/// The text form of a report.
+public struct ReportText: Sendable {
+    private static let defaultRows = 20
+    private static let topSites = 5
+    private static let explainedFrames = 12
+
+    private let profile: HeapProfile
+    private let request: ReportRequest
+    private let style: TextStyle
+
+    /// The report on `profile` that `request` asks for, for a terminal of `style`.
+    public init(profile: HeapProfile, request: ReportRequest, style: TextStyle = TextStyle()) {
+        self.profile = profile
+        self.request = request
+        self.style = style
+    }
+
+    /// The whole report, with a newline at its end. O(cells + rows log rows).
+    public func text() -> String {
+        var lines = header
+        lines.append("")
+        lines += rowLines
+        if showsSites { lines += sites }
+        if !profile.counters.isEmpty { lines += counters }
+        if request.view == .thread { lines += threads }
+        return lines.joined(separator: "\n") + "\n"
+    }
+
+    /// The table of rows alone. O(cells + rows log rows).
+    public func table() -> String { rowLines.joined(separator: "\n") + "\n" }
+
+    // MARK: - Header
+
+    private var header: [String] {
+        let trace = profile.trace
+        let facts = trace.facts
+        let shares = profile.attributed
+        var first = facts.program.isEmpty ? "not recorded" : FrameText.printable(facts.program)
+        if let pid = facts.pid { first += " (pid \(pid))" }
+        if facts.imageCount > 1 { first += ", image \(facts.image) of \(facts.imageCount)" }
+        var how = [facts.allocator.map { FrameText.printable($0) } ?? "allocator not recorded"]
+        if let duration = trace.durationNanoseconds { how.append(NumberText.duration(duration)) }
+        how.append(plural(trace.threads, "thread"))
+        how.append("recorded by " + facts.mode + (facts.isSampled ? ", sampled" : ""))
+        var bytes = NumberText.bytes(trace.bytesAllocated) + " allocated, peak " + NumberText.bytes(trace.peakBytes)
+        if let after = trace.peakAfterNanoseconds { bytes += " after " + NumberText.duration(after) }
+        let temporary = trace.allocations == 0 ? nil : Double(trace.temporary) / Double(trace.allocations)
+        var faults = plural(facts.lost, "event") + ", " + plural(trace.unmatchedFrees, "unmatched free")
+        if trace.inheritedFrees > 0 { faults += ", " + plural(trace.inheritedFrees, "free") + " of inherited blocks" }
+        if trace.missingFrees > 0 { faults += ", " + plural(trace.missingFrees, "missing free") }
+        if !facts.isComplete { faults += "; the trace was cut" }
+        return [
+            labelled("program", first),
+            labelled("ran on", how.joined(separator: ", ")),
+            labelled(
+                "events",
+                NumberText.count(trace.events) + ": " + plural(trace.allocations, "allocation") + ", "
+                    + plural(trace.frees, "free") + ", " + plural(trace.reallocations, "reallocation")),
+            labelled("bytes", bytes),
+            labelled("live at end", NumberText.bytes(trace.liveBytes) + " in " + plural(trace.liveBlocks, "block")),
+            labelled("temporary", NumberText.count(trace.temporary) + " (" + NumberText.percent(temporary) + ")"),
+            labelled("lost", faults),
+            labelled(
+                "attributed",
+                NumberText.percent(shares.bytes) + " of bytes, " + NumberText.percent(shares.allocations)
+                    + " of allocations"),
+        ]
+    }
+
+    private func labelled(_ label: String, _ text: String) -> String {
+        style.bold(label + String(repeating: " ", count: 13 - label.count)) + text
+    }
+
+    private func plural(_ count: Int, _ noun: String) -> String {
+        NumberText.count(count) + " " + noun + (count == 1 ? "" : "s")
+    }
+
+    // MARK: - Rows
+
+    private var rowLines: [String] {
+        var rows = request.rows(of: profile)
+        switch request.view {
+        case .leaks: rows.removeAll { $0.figures.liveBlocks == 0 }
+        case .temporary: rows.removeAll { $0.figures.temporary == 0 }
+        case .peak: rows.removeAll { $0.figures.peakBlocks == 0 }
+        default: break
+        }
+        if rows.isEmpty { return [style.dim("no allocations to show")] }
+        let shown = Array(rows.prefix(request.top ?? Self.defaultRows))
+        let columns = RowColumns(request: request, profile: profile)
+        var table = TextTable(columns.columns)
+        table.rows = shown.map { columns.cells(of: $0) }
+        var lines = table.lines(style)
+        if request.explains {
+            lines = zip(lines.dropFirst(), shown).reduce(into: [lines[0]]) { $0 += [$1.0] + explanation($1.1) }
+        }
+        if rows.count > shown.count {
+            lines.append(
+                style.dim("… \(NumberText.count(rows.count - shown.count)) more rows: --top \(rows.count) shows them"))
+        }
+        return lines
+    }
+
+    private func explanation(_ row: ProfileRow) -> [String] {
+        let others = row.rules.count > 1 ? " (and \(row.rules.count - 1) more rules)" : ""
+        var lines = ["    rule: " + FrameText.printable(row.rules.first ?? "none") + others]
+        let frames = profile.symbolicatedFrames(ofStack: row.sampleStack)
+        for frame in frames.prefix(Self.explainedFrames) {
+            let text = (frame.isInlined ? "inlined " : "") + FrameText.printable(FrameText.short(frame))
+            lines.append("      " + TextTable.shortened(text, to: style.width - 6))
+        }
+        if frames.count > Self.explainedFrames {
+            lines.append("      … " + plural(frames.count - Self.explainedFrames, "frame") + " further out")
+        }
+        return lines.map { style.dim($0) }
+    }
+
+    // MARK: - Blocks under the table
+
+    private var showsSites: Bool { request.keys == nil && request.view == .totals }
+
+    private var sites: [String] {
+        let rows = profile.rows(by: GroupingKey.site.fields, filter: request.filter).filter { $0.key.site != nil }
+        if rows.isEmpty { return [] }
+        var table = TextTable([
+            .init(title: "top sites", isText: true, readable: 44), .init(title: "owner", isText: true),
+            .init(title: "cause", isText: true, dropOrder: 1), .init(title: "allocs"), .init(title: "bytes"),
+        ])
+        table.rows = rows.prefix(Self.topSites).map { row in
+            [
+                FrameText.printable(FrameText.short(row.key.site)), FrameText.printable(RowColumns.owner(row.key)),
+                row.key.cause?.rawValue ?? "", NumberText.count(row.figures.allocations),
+                NumberText.bytes(row.figures.bytes),
+            ]
+        }
+        return [""] + table.lines(style)
+    }
+
+    private var counters: [String] {
+        var table = TextTable([.init(title: "counted", isText: true), .init(title: "times")])
+        table.rows = profile.counters.map { [FrameText.printable($0.name), NumberText.count($0.total)] }
+        return [""] + table.lines(style)
+    }
+
+    private var threads: [String] {
+        var table = TextTable([
+            .init(title: "thread's own events", isText: true), .init(title: "tid"), .init(title: "allocs"),
+            .init(title: "frees"), .init(title: "bytes"),
+        ])
+        table.rows = profile.threads.prefix(request.top ?? Self.defaultRows).map { thread in
+            [
+                RowColumns.thread(thread.serial, in: profile), thread.threadID.map { String($0) } ?? "–",
+                NumberText.count(thread.allocations), NumberText.count(thread.frees), NumberText.bytes(thread.bytes),
+            ]
+        }
+        return [""] + table.lines(style)
+    }
+}

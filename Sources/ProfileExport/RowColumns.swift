@@ -1,0 +1,107 @@
+// Which columns a table of rows has, and what stands in them: the grouping's keys first, then the figures.
+internal import HeapAnalysis
+internal import Symbolication
+
+struct RowColumns {
+    private let fields: RowFields
+    private let view: ReportView
+    private let profile: HeapProfile
+    private let showsCauses: Bool
+
+    init(request: ReportRequest, profile: HeapProfile) {
+        fields = request.fields
+        view = request.view
+        self.profile = profile
+        showsCauses = fields.contains(.type) && !fields.contains(.cause)
+    }
+
+    var columns: [TextTable.Column] {
+        var columns: [TextTable.Column] = []
+        if fields.contains(.type) {
+            columns.append(.init(title: "owner", isText: true))
+        } else if fields.contains(.family) {
+            columns.append(.init(title: "family", isText: true))
+            columns.append(.init(title: "language", isText: true, dropOrder: 7))
+        }
+        if fields.contains(.cause) { columns.append(.init(title: "cause", isText: true)) }
+        if showsCauses { columns.append(.init(title: "cause", isText: true, dropOrder: 4)) }
+        if fields.contains(.site) { columns.append(.init(title: "site", isText: true, readable: 36)) }
+        if fields.contains(.module) { columns.append(.init(title: "module", isText: true)) }
+        if fields.contains(.size) { columns.append(.init(title: "size")) }
+        if fields.contains(.thread) { columns.append(.init(title: "thread", isText: true)) }
+        columns.append(.init(title: "allocs"))
+        columns.append(.init(title: "bytes"))
+        columns.append(.init(title: "share", dropOrder: 3))
+        columns.append(.init(title: "peak", dropOrder: view == .peak ? 0 : 1))
+        columns.append(.init(title: "live", dropOrder: view == .leaks ? 0 : 2))
+        columns.append(.init(title: "temp", dropOrder: view == .temporary ? 0 : 5))
+        columns.append(.init(title: "slack", dropOrder: 6))
+        return columns
+    }
+
+    func cells(of row: ProfileRow) -> [String] {
+        let figures = row.figures
+        var cells: [String] = []
+        if fields.contains(.type) {
+            cells.append(FrameText.printable(Self.owner(row.key)))
+        } else if fields.contains(.family) {
+            cells.append(FrameText.printable(row.key.family ?? ""))
+            cells.append(FrameText.printable(row.key.language ?? ""))
+        }
+        if fields.contains(.cause) { cells.append(row.key.cause?.rawValue ?? "") }
+        if showsCauses { cells.append(causes(row)) }
+        if fields.contains(.site) { cells.append(FrameText.printable(FrameText.short(row.key.site))) }
+        if fields.contains(.module) {
+            let module = row.key.module ?? ""
+            cells.append(FrameText.printable(module.isEmpty ? "(unknown)" : FrameText.lastComponent(module)))
+        }
+        if fields.contains(.size) { cells.append(row.key.size.map { NumberText.count($0) } ?? "–") }
+        if fields.contains(.thread) { cells.append(Self.thread(row.key.thread ?? 0, in: profile)) }
+        cells.append(NumberText.count(figures.allocations))
+        cells.append(NumberText.bytes(figures.bytes))
+        cells.append(share(figures))
+        cells.append(NumberText.bytes(figures.peakBytes))
+        cells.append(NumberText.bytes(figures.liveBytes))
+        cells.append(NumberText.count(figures.temporary))
+        cells.append(figures.slackBytes.map { NumberText.bytes($0) } ?? "–")
+        return cells
+    }
+
+    /// The row's share of what the view measures.
+    private func share(_ figures: HeapFigures) -> String {
+        let trace = profile.trace
+        let (part, whole) =
+            switch view {
+            case .totals, .size, .thread: (figures.bytes, trace.bytesAllocated)
+            case .peak: (figures.peakBytes, trace.peakBytes)
+            case .leaks: (figures.liveBytes, trace.liveBytes)
+            case .temporary: (figures.temporary, trace.temporary)
+            }
+        return NumberText.percent(whole == 0 ? nil : Double(part) / Double(whole))
+    }
+
+    /// The cause of most of the row's bytes, and how many others there are.
+    private func causes(_ row: ProfileRow) -> String {
+        guard let first = row.causes.first else { return "" }
+        return first.rawValue + (row.causes.count > 1 ? " +\(row.causes.count - 1)" : "")
+    }
+
+    /// The owner's type; its family where that says more.
+    static func owner(_ key: RowKey) -> String {
+        let type = key.type ?? ""
+        let family = key.family ?? ""
+        if type.isEmpty || family == "Unattributed" { return family.isEmpty ? "Unattributed" : family }
+        if family == "Class" || family == "Runtime" || family == "Task" || family == "Closure",
+            type != family
+        {
+            return family + " " + type
+        }
+        return type
+    }
+
+    /// A thread by its serial, and its name where there is one.
+    static func thread(_ serial: Int, in profile: HeapProfile) -> String {
+        let named = profile.threads.first { $0.serial == serial }?.name
+        return FrameText.printable("\(serial)" + (named.map { " " + $0 } ?? ""))
+    }
+}

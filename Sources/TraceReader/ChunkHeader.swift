@@ -1,0 +1,90 @@
+// The header of a chunk (FORMAT.md §2), and the compact rows that the reader keeps of the chunks and streams it found.
+
+/// A chunk's 64 bytes, decoded and within bounds.
+struct ChunkHeader {
+    let kind: UInt16
+    let isSkippable: Bool
+    let codec: UInt8
+    let storedBytes: Int
+    let thread: UInt32
+    let lane: UInt16
+    let image: UInt16
+    let firstTime: UInt64
+    let allocations: UInt32
+    let frees: UInt32
+    let payloadChecksum: UInt32
+
+    /// Decodes the header that the window holds from its start.
+    init(parsing window: ByteWindow) throws(TraceError) {
+        let offset = window.offset
+        guard try window.load(0, as: UInt32.self) == 0x3143_5448 else {
+            throw .corrupt(offset: offset, what: "no chunk starts here")
+        }
+        let checksum = Format.checksum(UnsafeRawBufferPointer(rebasing: window.bytes[..<60]))
+        guard try window.load(60, as: UInt32.self) == checksum else {
+            throw .corrupt(offset: offset, what: "the chunk header's checksum does not match")
+        }
+        kind = try window.load(4, as: UInt16.self)
+        isSkippable = try window.load(6, as: UInt8.self) & 1 != 0
+        codec = try window.load(7, as: UInt8.self)
+        let stored = try window.load(8, as: UInt32.self)
+        let raw = try window.load(12, as: UInt32.self)
+        guard stored <= Format.payloadLimit, raw <= Format.payloadLimit else {
+            throw .corrupt(offset: offset + 8, what: "a payload of more than 16 MiB")
+        }
+        guard codec != 0 || stored == raw else {
+            throw .corrupt(offset: offset + 12, what: "a raw payload of two different sizes")
+        }
+        storedBytes = Int(stored)
+        thread = try window.load(16, as: UInt32.self)
+        lane = try window.load(20, as: UInt16.self)
+        image = try window.load(22, as: UInt16.self)
+        firstTime = try window.load(24, as: UInt64.self)
+        allocations = try window.load(40, as: UInt32.self)
+        frees = try window.load(44, as: UInt32.self)
+        payloadChecksum = try window.load(52, as: UInt32.self)
+    }
+}
+
+/// Where one EVENTS chunk lies: 24 bytes a chunk is all that a trace's length costs in memory.
+@usableFromInline
+struct ChunkRow: Sendable {
+    /// Offset of the payload in the file, a multiple of 8.
+    @usableFromInline let payload: UInt64
+    @usableFromInline let firstTime: UInt64
+    @usableFromInline let words: UInt32
+    /// The stream's next chunk: its row + 1; 0 for the last.
+    @usableFromInline var next: UInt32 = 0
+
+    init(payload: UInt64, firstTime: UInt64, words: UInt32) {
+        self.payload = payload
+        self.firstTime = firstTime
+        self.words = words
+    }
+}
+
+/// Which stream a chunk belongs to.
+struct StreamKey: Hashable {
+    let image: UInt16
+    let lane: UInt16
+    let thread: UInt32
+}
+
+/// The chunks of one (image, thread, lane), which are in time order.
+@usableFromInline
+struct StreamRow: Sendable {
+    @usableFromInline let image: UInt16
+    @usableFromInline let lane: UInt16
+    @usableFromInline let thread: UInt32
+    /// Row + 1 of the first chunk; 0 without one.
+    @usableFromInline var firstChunk: UInt32 = 0
+    var lastChunk: UInt32 = 0
+    /// Stacks that were defined and not yet used, whose first use is the stream's next allocation.
+    var pendingStacks: [Int] = []
+
+    init(_ key: StreamKey) {
+        image = key.image
+        lane = key.lane
+        thread = key.thread
+    }
+}

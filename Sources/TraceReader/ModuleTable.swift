@@ -1,0 +1,98 @@
+// The modules (executable and shared libraries) of one image, each with the span of addresses and of time in which it was loaded.
+
+/// A loaded module.
+public struct ModuleInfo: Sendable, Equatable {
+    /// The file's id.
+    public let id: ModuleID
+    /// Path of the file as the loader knew it.
+    public let path: String
+    /// The build id, empty when the file has none.
+    public let buildID: [UInt8]
+    /// First address of the mapping.
+    public let start: UInt64
+    /// The address behind the last.
+    public let end: UInt64
+    /// What was added to the file's own addresses when it was loaded.
+    public let bias: UInt64
+    /// Ticks from which it is known to be loaded.
+    public let loadTime: UInt64
+    /// Ticks from which its addresses may be another's; `UInt64.max` when it stayed to the end.
+    public internal(set) var unloadTime: UInt64
+
+    /// Whether the address lies in it.
+    public func contains(_ address: UInt64) -> Bool { start <= address && address < end }
+}
+
+/// The modules of one image.
+public struct ModuleTable: Sendable {
+    private var modules: [ModuleInfo] = []
+    private var index = SparseIndex()
+    // Rows by start address, and for each the largest end up to it, which bounds the search among overlapping spans.
+    private var byStart: [Int] = []
+    private var largestEnd: [UInt64] = []
+
+    /// All modules in the order of definition.
+    public var all: [ModuleInfo] { modules }
+    /// How many loads of modules are known.
+    public var count: Int { modules.count }
+
+    /// The module last defined with this id.
+    public subscript(module: ModuleID) -> ModuleInfo? { index.row(of: module.rawValue).map { modules[$0] } }
+
+    /// The row (an index of ``all``) of the module that held an address at a time: load time ≤ time < unload time, the latest load
+    /// first; else the latest that ever held it; else `nil`. Look up a frame by its return address − 1.
+    ///
+    /// O(log n) plus the modules that ever overlapped the address.
+    public func row(for address: UInt64, at time: UInt64) -> Int? {
+        var low = 0
+        var high = byStart.count
+        while low < high {
+            let middle = (low + high) / 2
+            if modules[byStart[middle]].start <= address { low = middle + 1 } else { high = middle }
+        }
+        var atTime: Int?
+        var ever: Int?
+        var position = low
+        while position > 0, largestEnd[position - 1] > address {
+            position -= 1
+            let row = byStart[position]
+            let module = modules[row]
+            guard module.contains(address) else { continue }
+            if module.loadTime <= time, time < module.unloadTime, isLater(row, than: atTime) { atTime = row }
+            if isLater(row, than: ever) { ever = row }
+        }
+        return atTime ?? ever
+    }
+
+    /// The module that held an address at a time; see ``row(for:at:)``.
+    public func module(for address: UInt64, at time: UInt64) -> ModuleInfo? {
+        row(for: address, at: time).map { modules[$0] }
+    }
+
+    private func isLater(_ row: Int, than other: Int?) -> Bool {
+        guard let other else { return true }
+        return (modules[row].loadTime, row) > (modules[other].loadTime, other)
+    }
+
+    // MARK: Filling, by the scanner
+
+    mutating func define(_ module: ModuleInfo) {
+        modules.append(module)
+        index.bind(module.id.rawValue, to: modules.count - 1)
+    }
+
+    mutating func unload(_ module: ModuleID, at time: UInt64) {
+        guard let row = index.row(of: module.rawValue) else { return }
+        modules[row].unloadTime = min(modules[row].unloadTime, time)
+    }
+
+    /// Builds the order that look-ups need; called once, after the last definition. O(n log n).
+    mutating func sortForLookup() {
+        byStart = modules.indices.sorted { (modules[$0].start, $0) < (modules[$1].start, $1) }
+        var largest: UInt64 = 0
+        largestEnd = byStart.map { row in
+            largest = max(largest, modules[row].end)
+            return largest
+        }
+    }
+}

@@ -1,0 +1,182 @@
+// The decoder of one stream's records in the event loop (FORMAT.md §4). The scanner has verified checksums, bounds and counts of every chunk
+// it listed, so nothing is reported here; yet each read stays inside the chunk's words whatever they hold, for another process
+// may write to the file meanwhile.
+
+/// Steps through the events of one (image, thread, lane). A value of plain words: the merge loop keeps it in registers.
+@usableFromInline
+struct StreamCursor {
+    /// The event under the cursor.
+    @usableFromInline var event: HeapEvent
+    /// Orders events of equal time: frees first, then by thread, then by lane.
+    @usableFromInline var tie: UInt64
+    @usableFromInline var time: UInt64
+    @usableFromInline var at: UnsafePointer<UInt64>
+    @usableFromInline var end: UnsafePointer<UInt64>
+    /// Row + 1 of the next chunk; 0 behind the last.
+    @usableFromInline var next: UInt32
+    /// The low bits of `tie`: thread and lane.
+    @usableFromInline var streamTie: UInt64
+    /// The allocation of a reallocation whose free is the event under the cursor, and its first word.
+    @usableFromInline var pendingWords: Int
+
+    @inlinable
+    init(_ stream: StreamRow, empty: UnsafePointer<UInt64>) {
+        event = HeapEvent(kind: .free, time: 0, thread: ThreadSerial(stream.thread), address: 0)
+        tie = 0
+        time = 0
+        at = empty
+        end = empty
+        next = stream.firstChunk
+        streamTie = UInt64(stream.thread) << 16 | UInt64(stream.lane)
+        pendingWords = 0
+    }
+
+    /// Whether this cursor's event comes before another stream's.
+    @inlinable @inline(__always)
+    func isBefore(_ other: MergeKey) -> Bool {
+        event.time < other.time || (event.time == other.time && tie < other.tie)
+    }
+
+    /// Moves to the stream's next event; `false` behind its last.
+    @inlinable @inline(__always)
+    mutating func advance(
+        _ chunks: [ChunkRow], _ file: UnsafeRawBufferPointer, _ wordsRead: inout Int
+    ) -> Bool {
+        if pendingWords != 0 { return finishReallocation() }
+        while true {
+            let left = end - at
+            if left < 3 {
+                // The last two words of a chunk, or its end.
+                if left <= 0 {
+                    guard openNextChunk(chunks, file, &wordsRead) else { return false }
+                    continue
+                }
+                guard RecordWord.least(at[0]) <= left else {
+                    at = end
+                    continue
+                }
+            }
+            let word = at[0]
+            switch word & RecordWord.kindMask {
+            case RecordWord.free:
+                time &+= RecordWord.delta(word)
+                setFree(RecordWord.address(word), isReallocationHalf: false)
+                at += 1
+                return true
+            case RecordWord.allocation:
+                time &+= RecordWord.delta(word)
+                setAllocation(RecordWord.address(word), at[1], isReallocationHalf: false)
+                at += 2
+                return true
+            case RecordWord.reallocation:
+                time &+= RecordWord.delta(word)
+                setFree(RecordWord.address(word), isReallocationHalf: true)
+                pendingWords = 3
+                return true
+            case RecordWord.typedAllocation:
+                time &+= RecordWord.delta(word)
+                setAllocation(RecordWord.address(word), at[1], isReallocationHalf: false)
+                event.typeID = at[2]
+                at += 3
+                return true
+            case RecordWord.sampledAllocation:
+                time &+= RecordWord.delta(word)
+                setAllocation(RecordWord.address(word), at[1], isReallocationHalf: false)
+                event.weight = Double(bitPattern: at[2])
+                at += 3
+                return true
+            case RecordWord.extended:
+                if takeExtended(word) { return true }
+            default: at += 1
+            }
+        }
+    }
+
+    @inlinable @inline(__always)
+    mutating func setFree(_ address: UInt64, isReallocationHalf: Bool) {
+        event = HeapEvent(
+            kind: .free, time: time, thread: event.thread, address: address, isReallocationHalf: isReallocationHalf)
+        tie = streamTie
+    }
+
+    /// Sets the event from an allocation's second word.
+    @inlinable @inline(__always)
+    mutating func setAllocation(_ address: UInt64, _ word: UInt64, isReallocationHalf: Bool) {
+        event = HeapEvent(
+            kind: .allocation, time: time, thread: event.thread, address: address, size: RecordWord.size(word),
+            stack: StackID(RecordWord.stack(word)), alignmentCode: RecordWord.alignment(word),
+            isReallocationHalf: isReallocationHalf)
+        tie = streamTie | 1 << 63
+    }
+
+    /// Delivers the second half of the reallocation at `at`.
+    @inlinable @inline(never)
+    mutating func finishReallocation() -> Bool {
+        if pendingWords == 3 {
+            time &+= RecordWord.delta(at[1])
+            setAllocation(RecordWord.address(at[1]), at[2], isReallocationHalf: true)
+        } else {
+            time = at[2]
+            setWideAllocation(at + 3, RecordWord.argument(at[0]), isReallocationHalf: true)
+        }
+        at += pendingWords
+        pendingWords = 0
+        return true
+    }
+
+    /// Sets the event from the words address, size and stack of a wide record.
+    @inlinable
+    mutating func setWideAllocation(_ words: UnsafePointer<UInt64>, _ argument: UInt64, isReallocationHalf: Bool) {
+        event = HeapEvent(
+            kind: .allocation, time: time, thread: event.thread, address: words[0], size: words[1],
+            stack: StackID(UInt32(truncatingIfNeeded: words[2])),
+            alignmentCode: RecordWord.alignmentCode(wide: argument), isReallocationHalf: isReallocationHalf)
+        tie = streamTie | 1 << 63
+    }
+
+    /// Steps over an EXTENDED record; `true` when it is an event, which is then under the cursor.
+    @inlinable @inline(never)
+    mutating func takeExtended(_ word: UInt64) -> Bool {
+        let followers = RecordWord.followers(word)
+        let record = at
+        guard end - at > followers else {
+            at = end
+            return false
+        }
+        at += 1 + followers
+        switch RecordWord.sub(word) {
+        case ExtendedSub.time where followers >= 1: time = record[1]
+        case ExtendedSub.wideFree where followers >= 1:
+            setFree(record[1], isReallocationHalf: false)
+            return true
+        case ExtendedSub.wideAllocation where followers >= 5:
+            setWideAllocation(record + 1, RecordWord.argument(word), isReallocationHalf: false)
+            event.typeID = record[4]
+            let weight = Double(bitPattern: record[5])
+            if weight > 0 { event.weight = weight }
+            return true
+        case ExtendedSub.wideReallocation where followers >= 5:
+            setFree(record[1], isReallocationHalf: true)
+            at = record
+            pendingWords = 1 + followers
+            return true
+        default: break
+        }
+        return false
+    }
+
+    /// Goes on to the stream's next chunk, if there is one.
+    @inlinable @inline(never)
+    mutating func openNextChunk(
+        _ chunks: [ChunkRow], _ file: UnsafeRawBufferPointer, _ wordsRead: inout Int
+    ) -> Bool {
+        guard next != 0 else { return false }
+        let chunk = chunks[Int(next) - 1]
+        next = chunk.next
+        time = chunk.firstTime
+        at = (file.baseAddress! + Int(chunk.payload)).assumingMemoryBound(to: UInt64.self)
+        end = at + Int(chunk.words)
+        wordsRead += Int(chunk.words)
+        return true
+    }
+}

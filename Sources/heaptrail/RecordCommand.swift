@@ -1,0 +1,92 @@
+// heaptrail record: runs a program under the preload and collects its trace. The program's output, input and exit status stay its own; the summary goes to
+// standard error.
+internal import AllocatorLab
+import ArgumentParser
+import Foundation
+
+enum TraceFormat: String, ExpressibleByArgument, CaseIterable {
+    case binary, text
+}
+
+enum WhenFull: String, ExpressibleByArgument, CaseIterable {
+    case wait, drop
+}
+
+struct RecordCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "record", abstract: "Runs a program and records its heap allocations.",
+        usage: "heaptrail record [-o FILE] [OPTIONS] -- PROGRAM [ARGUMENT ...]")
+
+    @Option(
+        name: [.short, .customLong("output")],
+        help: "The trace to write (default: heaptrail.PROGRAM.PID.trace; - for standard output).")
+    var output: String?
+
+    @Flag(help: "Overwrite an existing trace.")
+    var force = false
+
+    @Option(help: "Run on this allocator: glibc, jemalloc, mimalloc, tcmalloc or a library's path.")
+    var allocator = "glibc"
+
+    @Flag(help: "Record no call stacks: sizes and times alone.")
+    var noStacks = false
+
+    @Option(help: "Innermost frames kept of each call stack (1 to 952).")
+    var maxDepth: Int = 952
+
+    @Flag(help: "Record child processes, too, each in FILE.PID.")
+    var follow = false
+
+    @Option(help: "What to do when the collector cannot keep up: wait (nothing is lost) or drop (losses are counted).")
+    var whenFull: WhenFull = .wait
+
+    @Option(help: "binary, or text: one ALLOC: or FREE: line an event, on standard error unless -o is given.")
+    var format: TraceFormat = .binary
+
+    @Argument(parsing: .captureForPassthrough, help: "The program and its arguments.")
+    var command: [String] = []
+
+    func validate() throws {
+        guard (1...952).contains(maxDepth) else { throw ValidationError("--max-depth must be from 1 to 952") }
+    }
+
+    func run() throws {
+        let arguments = command.first == "--" ? Array(command.dropFirst()) : command
+        guard let name = arguments.first else {
+            throw Failure(status: .usage, "no program given; try: heaptrail record -- PROGRAM [ARGUMENT ...]")
+        }
+        let program = try ProgramFile.find(name)
+        try program.requireRecordable()
+        let recorder = Recorder(
+            executable: program.path, arguments: arguments, output: outputPath(of: name), force: force,
+            allocator: allocator,
+            allocatorPath: try AllocatorChoice.path(of: allocator), noStacks: noStacks, maxDepth: maxDepth,
+            follow: follow,
+            drop: whenFull == .drop, text: format == .text)
+        let summary = try recorder.run()
+        summary.print(program: name)
+        summary.exitAsProgram()
+    }
+
+    private func outputPath(of name: String) -> String? {
+        if let output { return output }
+        if format == .text { return nil }
+        let base = name.split(separator: "/").last.map(String.init) ?? name
+        return "heaptrail.\(base).\(getpid()).trace"
+    }
+}
+
+/// The library behind `--allocator`.
+enum AllocatorChoice {
+    /// The path to preload, "" for the system's.
+    /// - Throws: `Failure` 69 when the allocator is not installed, 64 for a name that is none.
+    static func path(of name: String) throws -> String {
+        do {
+            return try AllocatorCatalogue().resolve(name).libraryPath ?? ""
+        } catch AllocatorError.unknown(let name) {
+            throw Failure(status: .usage, "\(AllocatorError.unknown(name))")
+        } catch {
+            throw Failure(status: .unavailable, "\(error)")
+        }
+    }
+}

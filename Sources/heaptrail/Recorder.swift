@@ -1,0 +1,171 @@
+// The one file of the tool that talks to the collector in C: a request in, a summary out.
+internal import CCollector
+import Foundation
+
+/// One recording of a program.
+struct Recorder {
+    var executable: String
+    var arguments: [String]
+    var output: String?
+    var force = false
+    var allocator = "glibc"
+    var allocatorPath = ""
+    var noStacks = false
+    var maxDepth = 952
+    var follow = false
+    var drop = false
+    var text = false
+    /// Whether the program's standard output is dropped (a demo shows it once).
+    var silencesOutput = false
+
+    /// Runs the program to its end.
+    /// - Throws: `Failure` when it could not be started or its trace not be created.
+    func run() throws -> RecordingSummary {
+        let library = try InstalledFiles.preload()
+        var result = ht_collect_result()
+        let outcome = withRequest(library: library) { ht_record($0, &result) }
+        try Self.check(outcome, result, output: output, program: arguments.first ?? executable)
+        return RecordingSummary(result: result, output: output, isText: text)
+    }
+
+    /// Collects for a process that preloaded the library on its own.
+    static func collect(regionDescriptor: Int32, pid: Int32, output: String?, text: Bool) throws {
+        let recorder = Recorder(executable: "", arguments: [], output: output, text: text)
+        var result = ht_collect_result()
+        let outcome = recorder.withRequest(library: "") { request in
+            var request = request.pointee
+            request.region_fd = regionDescriptor
+            request.pid = pid
+            return ht_collect(&request, &result)
+        }
+        try check(outcome, result, output: output, program: "")
+    }
+
+    private func withRequest<R>(library: String, _ body: (UnsafePointer<ht_collect_request>) -> R) -> R {
+        let strings: [String] = [output ?? "", executable, library, allocatorPath, allocator, Heaptrail.version]
+        let texts = strings.map { strdup($0)! }
+        var argv: [UnsafeMutablePointer<CChar>?] = arguments.map { strdup($0) }
+        argv.append(nil)
+        defer {
+            texts.forEach { free($0) }
+            argv.forEach { free($0) }
+        }
+        return argv.withUnsafeMutableBufferPointer { argv in
+            var request = ht_collect_request()
+            request.output = output == nil ? nil : UnsafePointer(texts[0])
+            request.executable = UnsafePointer(texts[1])
+            request.arguments = UnsafePointer(argv.baseAddress!)
+            request.library = UnsafePointer(texts[2])
+            request.allocator_path = UnsafePointer(texts[3])
+            request.allocator_name = UnsafePointer(texts[4])
+            request.version = UnsafePointer(texts[5])
+            request.max_depth = UInt32(maxDepth)
+            request.text = text
+            request.force = force
+            request.no_stacks = noStacks
+            request.drop = drop
+            request.follow = follow
+            request.silent = silencesOutput
+            return body(&request)
+        }
+    }
+
+    private static func check(
+        _ outcome: ht_collect_outcome, _ result: ht_collect_result, output: String?, program: String
+    ) throws {
+        let reason = String(cString: strerror(result.error))
+        switch outcome {
+        case HT_COLLECT_OK:
+            return
+        case HT_COLLECT_NO_PROGRAM:
+            throw Failure(status: result.error == ENOENT ? .noInput : .unavailable, "cannot run \(program): \(reason)")
+        case HT_COLLECT_NO_OUTPUT where result.error == EEXIST:
+            throw Failure(
+                status: .cannotCreate, "\(output ?? "") exists; choose another with -o, or overwrite it with --force")
+        case HT_COLLECT_NO_OUTPUT:
+            throw Failure(status: .cannotCreate, "cannot create \(output ?? ""): \(reason)")
+        case HT_COLLECT_NO_PROCESS:
+            throw Failure(status: .unavailable, "cannot start a process for \(program): \(reason)")
+        default:
+            throw Failure(status: .unavailable, "cannot make the shared memory that recording needs: \(reason)")
+        }
+    }
+}
+
+/// What a recording came to.
+struct RecordingSummary {
+    var result: ht_collect_result
+    var output: String?
+    var isText: Bool
+
+    /// Whether the program exited with status 0.
+    var succeeded: Bool { result.status == 0 }
+
+    /// A few lines on standard error.
+    func print(program: String) {
+        var lines: [String] = []
+        if !result.attached {
+            lines.append("warning: nothing was recorded: \(program) did not load the preload")
+        } else if !isText || output != nil {
+            let size = isText ? "" : ", \(ByteText.short(result.bytes_written))"
+            lines.append(
+                "recorded \(result.allocations) allocations and \(result.frees) frees of \(program) in \(output ?? "standard error")\(size)"
+            )
+        }
+        let lost = result.lost_allocations + result.lost_frees
+        if lost > 0 {
+            lines.append(
+                "warning: \(lost) events were lost (\(result.lost_allocations) allocations, \(result.lost_frees) frees)"
+            )
+        }
+        if result.write_error != 0 {
+            lines.append(
+                "warning: the trace could not be written on: \(String(cString: strerror(Int32(result.write_error)))); it ends there"
+            )
+        } else if result.off_reason != 0 {
+            lines.append("warning: recording turned itself off before the program ended (reason \(result.off_reason))")
+        }
+        if result.exec_pending {
+            lines.append("warning: the program then executed another one that could not be recorded")
+        }
+        if result.unfollowed > 0 {
+            lines.append(
+                "\(result.unfollowed) child process\(result.unfollowed == 1 ? " was" : "es were") not recorded; --follow records children, too"
+            )
+        }
+        if result.followed > 0 {
+            lines.append(
+                "\(result.followed) child process\(result.followed == 1 ? "" : "es") recorded in \(output ?? "").PID")
+        }
+        if result.attached, !isText, let output, output != "-" { lines.append("next: heaptrail report \(output)") }
+        FileHandle.standardError.write(Data(lines.map { "heaptrail: \($0)\n" }.joined().utf8))
+    }
+
+    /// Ends this process the way the program ended: its exit status, or its signal.
+    func exitAsProgram() -> Never {
+        let signalNumber = result.status & 0x7f
+        if signalNumber == 0 { Foundation.exit((result.status >> 8) & 0xff) }
+        var none = rlimit(rlim_cur: 0, rlim_max: 0)
+        setrlimit(__rlimit_resource_t(4), &none)  // RLIMIT_CORE: the core worth having is the program's own
+        signal(signalNumber, SIG_DFL)
+        kill(getpid(), signalNumber)
+        Foundation.exit(128 + signalNumber)
+    }
+}
+
+/// Sizes for people.
+enum ByteText {
+    /// Three significant digits and a binary unit.
+    static func short(_ bytes: UInt64) -> String {
+        let units = ["B", "KiB", "MiB", "GiB", "TiB"]
+        var value = Double(bytes)
+        var unit = 0
+        while value >= 1024, unit < units.count - 1 {
+            value /= 1024
+            unit += 1
+        }
+        return unit == 0
+            ? "\(bytes) B"
+            : String(format: value < 10 ? "%.2f %@" : value < 100 ? "%.1f %@" : "%.0f %@", value, units[unit])
+    }
+}

@@ -1,0 +1,97 @@
+// `heaptrail report`: who owns the heap, as a table or as JSON.
+internal import ArgumentParser
+internal import HeapAnalysis
+internal import ProfileExport
+
+struct ReportCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "report",
+        abstract: "Shows what a trace holds: owners, causes, call sites, peak, leaks, temporaries.")
+
+    @Argument(help: "The trace, binary or text; - is standard input.")
+    var trace: String
+
+    @Option(
+        help: ArgumentHelp(
+            "Group rows by these, separated by commas: family, owner, type, cause, site, size, thread, module.",
+            valueName: "keys"))
+    var by: GroupingList?
+
+    @Option(help: "The point of view: totals, peak, leaks, temporary, size, thread.")
+    var view = ReportViewArgument(view: .totals)
+
+    @Option(help: ArgumentHelp("Show this many rows at most (text: 20 unless given; JSON: all).", valueName: "n"))
+    var top: Int?
+
+    @Option(help: ArgumentHelp("Only owners of this family, such as Box or String.", valueName: "family"))
+    var family: String?
+
+    @Option(
+        help: ArgumentHelp("Only rows whose owner, site or module contains this, ignoring case.", valueName: "text"))
+    var filter: String?
+
+    @Option(help: ArgumentHelp("The executed program to show, from 1; the last one unless given.", valueName: "n"))
+    var image: Int?
+
+    @Flag(help: "Show for each row the rule that decided and a call stack.")
+    var explain = false
+
+    @Flag(help: "Write JSON, schema heaptrail.report/1.")
+    var json = false
+
+    func validate() throws {
+        if let top, top < 1 { throw ValidationError("--top takes a number from 1") }
+    }
+
+    func run() throws {
+        try Failure.reported { () throws(Failure) in
+            var request = ReportRequest()
+            request.keys = by?.keys
+            request.view = view.view
+            request.top = top
+            request.filter = RowFilter(family: family, text: filter)
+            request.explains = explain
+            let input = try TraceInput(path: trace)
+            var fields = request.fields
+            if request.view == .size { fields.insert(.size) }
+            let profile = try input.analyse(image: image, options: AnalysisOptions(fields: fields))
+            if json {
+                try Terminal.write(ReportDocument(profile: profile, request: request).json())
+            } else {
+                try Terminal.write(
+                    ReportText(profile: profile, request: request, style: Terminal.outputStyle).text())
+            }
+            try input.finish()
+        }
+    }
+}
+
+/// The value of `--by`.
+struct GroupingList: ExpressibleByArgument {
+    var keys: [GroupingKey]
+
+    init?(argument: String) {
+        keys = []
+        for word in argument.split(separator: ",", omittingEmptySubsequences: false) {
+            guard let key = GroupingKey(rawValue: word.lowercased()) else { return nil }
+            keys.append(key)
+        }
+    }
+
+    static var allValueStrings: [String] { GroupingKey.allCases.map(\.rawValue) }
+}
+
+/// The value of `--view`.
+struct ReportViewArgument: ExpressibleByArgument {
+    var view: ReportView
+
+    init(view: ReportView) { self.view = view }
+
+    init?(argument: String) {
+        guard let view = ReportView(rawValue: argument.lowercased()) else { return nil }
+        self.view = view
+    }
+
+    var defaultValueDescription: String { view.rawValue }
+    static var allValueStrings: [String] { ReportView.allCases.map(\.rawValue) }
+}

@@ -1,0 +1,115 @@
+// The trace a command reads: opening it, analysing one of its images, and saying on standard error what is wrong with it.
+internal import HeapAnalysis
+internal import Symbolication
+internal import SystemPackage
+internal import TraceReader
+
+struct TraceInput {
+    let path: String
+    let trace: Trace
+
+    /// Opens the trace at `path`; `-` is standard input.
+    init(path: String) throws(Failure) {
+        self.path = path
+        RecorderLock.wait(for: path)
+        do {
+            trace = path == "-" ? try Trace.open(bytes: Self.standardInput()) : try Trace.open(path: path)
+        } catch let error as TraceError {
+            throw Self.failure(path: path, error)
+        } catch {
+            throw Failure(status: .noInput, "cannot read \(path): \(error)")
+        }
+    }
+
+    private static func standardInput() throws -> [UInt8] {
+        var bytes: [UInt8] = []
+        let chunk = 1 << 16
+        while true {
+            let part = try [UInt8](unsafeUninitializedCapacity: chunk) { buffer, count in
+                count = try FileDescriptor.standardInput.read(into: UnsafeMutableRawBufferPointer(buffer))
+            }
+            if part.isEmpty { return bytes }
+            bytes += part
+        }
+    }
+
+    private static func failure(path: String, _ error: TraceError) -> Failure {
+        let advice = "record one: heaptrail record -o FILE -- PROGRAM"
+        if case .unreadable = error { return Failure(status: .noInput, "\(error); \(advice)") }
+        return Failure(status: .data, "\(path): \(error); \(advice)")
+    }
+
+    /// Analyses an image; the last one when nil.
+    func analyse(image: Int?, options: AnalysisOptions) throws(Failure) -> HeapProfile {
+        let symbolicator = Symbolicator()
+        let analysed = HeapProfile(analysing: trace, image: image, options: options, symbolicator: symbolicator)
+        guard let profile = analysed else {
+            let numbers = trace.images.map { String($0.number) }.joined(separator: ", ")
+            throw Failure(
+                status: .usage, "\(path) has no image \(image ?? 0), only \(numbers); type: heaptrail report \(path)")
+        }
+        warn(profile, askedForImage: image != nil)
+        let changed = symbolicator.missingModules.filter { $0.value == "build id differs" }.keys.sorted()
+        if let first = changed.first {
+            let others = changed.count > 1 ? " and \(changed.count - 1) more" : ""
+            Terminal.tell("\(first)\(others) changed since the recording: no symbols for it")
+        }
+        return profile
+    }
+
+    /// Ends a command whose output is written: a trace that is corrupt somewhere is bad data in spite of what could be read.
+    func finish() throws(Failure) {
+        if let corruption = trace.corruption {
+            throw Failure(
+                status: .data,
+                "\(path): \(corruption); the figures are of what came before. Record it again: heaptrail record --force -o \(path) -- PROGRAM"
+            )
+        }
+    }
+
+    private func warn(_ profile: HeapProfile, askedForImage: Bool) {
+        let facts = profile.trace.facts
+        for warning in facts.warnings { Terminal.tell("warning: " + warning) }
+        if facts.imageCount > 1, !askedForImage {
+            let others = zip(trace.images, facts.imageNames).filter { $0.0.number != facts.image }
+            var shows = others.prefix(3).map { "--image \($0.0.number) shows \($0.1)" }
+            if others.count > 3 { shows.append("and so on") }
+            Terminal.tell(
+                "this is image \(facts.image) of \(facts.imageCount): \(facts.program); "
+                    + shows.joined(separator: ", "))
+        }
+        if let offset = trace.cutOffset {
+            Terminal.tell("\(path) was cut at byte \(offset): the figures are of what came before")
+        }
+        if trace.losses.events > 0 {
+            let losses = trace.losses
+            Terminal.tell(
+                "\(losses.allocations) allocations and \(losses.frees) frees were lost while recording (\(reason(losses.reason))); record with --when-full wait"
+            )
+        }
+        if profile.trace.unmatchedFrees > 0 {
+            Terminal.tell(
+                "\(profile.trace.unmatchedFrees) frees were of blocks that no allocation in the trace made")
+        }
+        if profile.trace.missingFrees > 0 {
+            Terminal.tell(
+                "\(profile.trace.missingFrees) blocks were allocated over although their free is not in the trace; they count as freed"
+            )
+        }
+        if trace.foreignLines > 0 {
+            let lines = trace.foreignLines == 1 ? "1 line holds" : "\(trace.foreignLines) lines hold"
+            Terminal.tell(lines + " no event; skipped")
+        }
+    }
+
+    private func reason(_ reason: TraceLosses.Reason) -> String {
+        switch reason {
+        case .none: "reason not recorded"
+        case .ringFull: "a ring was full"
+        case .noRing: "a thread had no ring"
+        case .nested: "signal handlers nested too deep"
+        case .collectorGone: "the collector died or was silent"
+        case .writeFailed: "the trace could not be written"
+        }
+    }
+}

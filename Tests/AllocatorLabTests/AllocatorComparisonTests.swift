@@ -1,0 +1,121 @@
+// The order of the runs and the verdict on them, with a made-up program.
+
+import AllocatorLab
+import Testing
+
+/// A program whose runs are scripted by allocator.
+private final class ScriptedRunner: ProgramRunning {
+    var log: [String] = []
+    var outcomes: [String: [RunOutcome]] = [:]
+    var outputs: [String: [String]] = [:]
+
+    private func next<Value>(_ queue: inout [String: [Value]], _ name: String, _ usual: Value) -> Value {
+        guard let values = queue[name], let value = values.first else { return usual }
+        if values.count > 1 { queue[name]?.removeFirst() }
+        return value
+    }
+
+    func measure(on allocator: Allocator) throws -> RunMeasurement {
+        log.append(allocator.name)
+        return RunMeasurement(
+            outcome: next(&outcomes, allocator.name, .exited(0)), wallNanoseconds: 1000, cpuNanoseconds: 1000,
+            peakResidentBytes: 4096, minorFaults: 1)
+    }
+
+    func fingerprint(on allocator: Allocator) throws -> (outcome: RunOutcome, output: OutputFingerprint) {
+        log.append("(\(allocator.name))")
+        var fingerprint = OutputFingerprint()
+        fingerprint.append(next(&outputs, allocator.name, "same").utf8)
+        return (next(&outcomes, allocator.name, .exited(0)), fingerprint)
+    }
+}
+
+@Suite struct AllocatorComparisonTests {
+    private let allocators = ["a", "b"].map { Allocator(name: $0, libraryPath: nil) }
+
+    private func compare(_ runner: ScriptedRunner, runs: Int = 2) throws -> Comparison {
+        try AllocatorComparison(allocators: allocators, runs: runs, runner: runner)()
+    }
+
+    @Test func `one round warms up, then the allocators take turns`() throws {
+        let runner = ScriptedRunner()
+        let comparison = try compare(runner, runs: 3)
+        #expect(runner.log == ["(a)", "(b)", "a", "b", "a", "b", "a", "b"])
+        #expect(comparison.rows.map(\.allocator) == ["a", "b"])
+        #expect(comparison.remarks.isEmpty)
+        #expect(!comparison.hasFailures)
+    }
+
+    @Test func `a crash under one allocator is told and leaves the other rows alone`() throws {
+        let runner = ScriptedRunner()
+        runner.outcomes["b"] = [.signaled(11)]
+        let comparison = try compare(runner)
+        #expect(comparison.rows[0].wallSeconds != nil)
+        #expect(comparison.rows[1].wallSeconds == nil)
+        #expect(
+            comparison.remarks.map(\.description) == [
+                "b: 3 of 3 runs were ended by signal 11, left out of the figures"
+            ])
+        #expect(comparison.hasFailures)
+    }
+
+    @Test func `a crash under the first allocator does not make the others failures`() throws {
+        let runner = ScriptedRunner()
+        runner.outcomes["a"] = [.signaled(6)]
+        let comparison = try compare(runner)
+        #expect(comparison.rows[0].wallSeconds == nil)
+        #expect(comparison.rows[1].wallSeconds != nil)
+        #expect(
+            comparison.remarks.map(\.description) == [
+                "a: 3 of 3 runs were ended by signal 6, left out of the figures"
+            ])
+        #expect(comparison.hasFailures)
+    }
+
+    @Test func `a single run that ends otherwise is left out of the figures`() throws {
+        let runner = ScriptedRunner()
+        runner.outcomes["b"] = [.exited(0), .exited(0), .exited(5), .exited(0)]
+        let comparison = try compare(runner, runs: 3)
+        #expect(
+            comparison.remarks.map(\.description) == ["b: 1 of 4 runs exited with status 5, left out of the figures"])
+        #expect(comparison.rows[1].wallSeconds != nil)
+    }
+
+    @Test func `a program that fails everywhere is compared and said to fail`() throws {
+        let runner = ScriptedRunner()
+        runner.outcomes = ["a": [.exited(2)], "b": [.exited(2)]]
+        let comparison = try compare(runner)
+        #expect(comparison.remarks.map(\.description) == ["the program exits with status 2"])
+        #expect(comparison.rows.allSatisfy { $0.wallSeconds != nil })
+        #expect(comparison.hasFailures)
+    }
+
+    @Test func `other output under another allocator is a failure`() throws {
+        let runner = ScriptedRunner()
+        runner.outputs["b"] = ["other"]
+        let comparison = try compare(runner)
+        #expect(comparison.remarks.map(\.description) == ["b: standard output differs from that on a"])
+        #expect(comparison.hasFailures)
+    }
+
+    @Test func `output that changes from run to run is remarked on and is no failure`() throws {
+        let runner = ScriptedRunner()
+        runner.outputs = ["a": ["1", "2", "3"], "b": ["4"]]
+        let comparison = try compare(runner)
+        #expect(
+            comparison.remarks.map(\.description) == [
+                "standard output differs from run to run on a itself, so it was not compared"
+            ])
+        #expect(!comparison.hasFailures)
+    }
+
+    @Test func `progress counts every run`() throws {
+        var seen: [Int] = []
+        _ = try AllocatorComparison(allocators: allocators, runs: 1, runner: ScriptedRunner())(progress: {
+            done, total in
+            #expect(total == 4)
+            seen.append(done)
+        })
+        #expect(seen == [0, 1, 2, 3])
+    }
+}
