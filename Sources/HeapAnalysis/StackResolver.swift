@@ -1,4 +1,5 @@
-// Stacks to frames and attributions, after the pass: every distinct (module, offset) is symbolicated once, every distinct stack attributed once.
+// Stacks to frames and attributions, after the pass: every distinct (module, offset) is symbolicated once, every distinct frame classified once,
+// every distinct stack attributed once. What stacks share is kept by number, so that a stack costs a few look-ups a frame.
 internal import Symbolication
 
 struct StackResolver<Source: ProfileSource> {
@@ -7,14 +8,24 @@ struct StackResolver<Source: ProfileSource> {
         var offset: UInt64
     }
 
+    /// What every frame asks of its module: its bias, and whether it allocates on behalf of its callers.
+    private struct Placement {
+        var bias: UInt64
+        var isRuntime: Bool
+    }
+
     private let source: Source
     private let symbolicator: any FrameSymbolicator
     private let attributor: Attributor
     /// Every distinct frame, in the order of first use.
     private(set) var frames: [SymbolicatedFrame] = []
+    private var classified: [AttributableFrame] = []
     private var frameNumbers: [SymbolicatedFrame: Int32] = [:]
-    private var places: [Place: [Int32]] = [:]
+    /// Frames of each place, as a part of `expansions`: an address has one frame more for each call that was inlined there.
+    private var places: [Place: Range<Int>] = [:]
+    private var expansions: [Int32] = []
     private var modules: [Int: LoadedModule] = [:]
+    private var placements: [Int: Placement] = [:]
 
     private static var noModule: Int { -1 }
 
@@ -31,28 +42,43 @@ struct StackResolver<Source: ProfileSource> {
                 frames: [], attribution: attributor.attribute(stack: [], tag: nil), module: "", isTruncated: false)
         }
         var numbers: [Int32] = []
+        numbers.reserveCapacity(stack.addresses.count + stack.addresses.count / 2)
+        var innermost: Int?
+        var allocating: Int?
         for address in stack.addresses {
             // A return address may be the first byte of the next function; the calling instruction ends just before it.
-            numbers.append(contentsOf: frames(at: address &- 1, time: stack.firstUse))
+            let row = source.moduleRow(for: address &- 1, at: stack.firstUse) ?? Self.noModule
+            numbers.append(contentsOf: expansions[expansion(of: address &- 1, row: row)])
+            if row != Self.noModule, allocating == nil {
+                if innermost == nil { innermost = row }
+                if placements[row]?.isRuntime == false { allocating = row }
+            }
         }
-        let symbolicated = numbers.map { frames[Int($0)] }
+        let walked = numbers.lazy.map { [classified] in classified[Int($0)] }
         return ProfileStack(
-            frames: numbers, attribution: attributor.attribute(stack: symbolicated, tag: stack.tag),
-            module: Self.allocatingModule(symbolicated), isTruncated: stack.isTruncated)
+            frames: numbers, attribution: attributor.attribute(walking: walked, tag: stack.tag),
+            module: (allocating ?? innermost).flatMap { modules[$0]?.description.path } ?? "",
+            isTruncated: stack.isTruncated)
     }
 
-    private mutating func frames(at address: UInt64, time: UInt64) -> [Int32] {
-        let row = source.moduleRow(for: address, at: time) ?? Self.noModule
+    private mutating func expansion(of address: UInt64, row: Int) -> Range<Int> {
         var place = Place(module: row, offset: address)
-        if row != Self.noModule {
-            let module = modules[row] ?? source.module(row: row)
-            modules[row] = module
-            place.offset = address &- module.bias
-        }
+        if row != Self.noModule { place.offset = address &- placement(ofModule: row).bias }
         if let known = places[place] { return known }
-        let numbers = symbolicate(place).map { number(of: $0) }
-        places[place] = numbers
-        return numbers
+        let start = expansions.count
+        for frame in symbolicate(place) { expansions.append(number(of: frame)) }
+        places[place] = start..<expansions.count
+        return start..<expansions.count
+    }
+
+    private mutating func placement(ofModule row: Int) -> Placement {
+        if let known = placements[row] { return known }
+        let module = source.module(row: row)
+        let placement = Placement(
+            bias: module.bias, isRuntime: RuntimeModule.isRuntime(path: module.description.path))
+        modules[row] = module
+        placements[row] = placement
+        return placement
     }
 
     private func symbolicate(_ place: Place) -> [SymbolicatedFrame] {
@@ -66,13 +92,9 @@ struct StackResolver<Source: ProfileSource> {
         if let known = frameNumbers[frame] { return known }
         let number = Int32(truncatingIfNeeded: frames.count)
         frames.append(frame)
+        classified.append(AttributableFrame(frame, by: attributor))
         frameNumbers[frame] = number
         return number
-    }
-
-    private static func allocatingModule(_ frames: [SymbolicatedFrame]) -> String {
-        let known = frames.lazy.map(\.modulePath).filter { !$0.isEmpty }
-        return known.first { !RuntimeModule.isRuntime(path: $0) } ?? known.first ?? ""
     }
 }
 

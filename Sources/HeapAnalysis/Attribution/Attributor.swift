@@ -27,9 +27,18 @@ public struct Attributor: Sendable {
     /// - Returns: The attribution; its rule is `none` when there is neither a stack nor a tag.
     /// - Complexity: O(frames up to the site), each a table look-up.
     public func attribute(stack: [SymbolicatedFrame], tag: TagEvidence?) -> Attribution {
+        attribute(walking: stack.lazy.map { AttributableFrame($0, by: self) }, tag: tag)
+    }
+
+    /// What the frame is. O(1) for a function seen before.
+    func classify(_ frame: SymbolicatedFrame) -> ClassifiedFrame { classifier.classify(frame) }
+
+    /// Decides as ``attribute(stack:tag:)`` does, of frames whose classification the caller keeps.
+    func attribute(walking frames: some Sequence<AttributableFrame>, tag: TagEvidence?) -> Attribution {
         var walk = StackWalk()
-        for frame in stack where !walk.isFinished {
-            walk.visit(frame, classifier.classify(frame))
+        for frame in frames {
+            walk.visit(frame.frame, frame.kind)
+            if walk.isFinished { break }
         }
         let site = walk.site
         if let tag {
@@ -45,6 +54,17 @@ public struct Attributor: Sendable {
         return Attribution(
             owner: Owner(family: claim.family, type: claim.type, language: claim.language), cause: claim.cause,
             site: site, rule: claim.rule)
+    }
+}
+
+/// A frame and what it is, shared by every stack that it is on.
+final class AttributableFrame {
+    let frame: SymbolicatedFrame
+    let kind: ClassifiedFrame
+
+    init(_ frame: SymbolicatedFrame, by attributor: Attributor) {
+        self.frame = frame
+        kind = attributor.classify(frame)
     }
 }
 
