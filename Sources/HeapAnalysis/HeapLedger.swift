@@ -40,8 +40,6 @@ struct HeapLedger: ~Copyable {
     private(set) var peakNumber = 0
     private(set) var reallocations = 0
     private(set) var temporary = 0
-    private(set) var unmatchedFrees = 0
-    private(set) var inheritedFrees = 0
     private(set) var firstTime: UInt64?
     private(set) var lastTime: UInt64 = 0
 
@@ -103,10 +101,14 @@ struct HeapLedger: ~Copyable {
         if isReallocation { reallocations &+= amount }
 
         let block = LiveBlock(address: address, size: size, time: time, cell: number, weight: weight)
-        if let slot = blocks.insert(block) {
-            closeReused(slot: slot, by: block, thread: thread)
-        } else if !repair.isIdle {
-            repair.allocated(address, by: thread)
+        // A block whose FREE was read already never lives in the table; what does live at its address stays.
+        let earlyFree = repair.isIdle ? nil : repair.takeEarly(address, for: thread)
+        if earlyFree == nil {
+            if let slot = blocks.insert(block) {
+                closeReused(slot: slot, by: block, thread: thread)
+            } else if !repair.isIdle {
+                repair.allocated(address, by: thread)
+            }
         }
 
         let cell = cells.cells + Int(number)
@@ -122,6 +124,10 @@ struct HeapLedger: ~Copyable {
             cell.pointee.withoutSlack &+= amount
         }
 
+        if let earlyFree {
+            closeFreedEarly(block, by: earlyFree)
+            return
+        }
         liveBytes &+= weighed
         if liveBytes > peakBytes {
             peakBytes = liveBytes
@@ -145,7 +151,7 @@ struct HeapLedger: ~Copyable {
             return
         }
         guard let slot = found else {
-            freeUnknown(state: state)
+            freeUnknown(address, state: state)
             return
         }
         let block = blocks[slot]
@@ -200,10 +206,26 @@ struct HeapLedger: ~Copyable {
         if isTemporary { countTemporary(cell: owed.cell, amount: amount) }
     }
 
+    /// Closes a block whose FREE was read before its ALLOC. It was never live, so no peak sees it.
     @inline(never)
-    private mutating func freeUnknown(state: UnsafeMutablePointer<ThreadCounts>) {
+    private mutating func closeFreedEarly(_ block: LiveBlock, by free: OrderRepair.EarlyFree) {
+        let amount = units(block.weight)
+        liveBytes &+= Int(truncatingIfNeeded: min(block.size, Self.largestSize)) &* amount
+        close(block, at: block.time, amount: amount)
+        // The FREE was counted as one block when it was read; a sample stands for `amount`.
+        frees &+= amount &- unitsPerBlock
+        threads.states[threads.index(of: free.thread)].frees &+= amount &- unitsPerBlock
+    }
+
+    @inline(never)
+    private mutating func freeUnknown(_ address: UInt64, state: UnsafeMutablePointer<ThreadCounts>) {
         state.pointee.frees &+= unitsPerBlock
         frees &+= unitsPerBlock
-        if options.isForkedChild { inheritedFrees &+= 1 } else { unmatchedFrees &+= 1 }
+        repair.keep(OrderRepair.EarlyFree(thread: state.pointee.serial, event: events), at: address)
     }
+
+    /// FREEs of addresses at which no block was known; final after ``finish()``.
+    var unmatchedFrees: Int { options.isForkedChild ? 0 : repair.unmatched }
+    /// FREEs, in a forked child, of blocks that its parent allocated; final after ``finish()``.
+    var inheritedFrees: Int { options.isForkedChild ? repair.unmatched : 0 }
 }

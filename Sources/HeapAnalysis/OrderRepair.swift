@@ -1,9 +1,13 @@
-// Order repair by address. Two threads' clocks may be skewed or coarse, so an ALLOC can be read before the FREE that made its address free.
-// The allocator cannot have handed out a live address: the older block is dead, its FREE is merely late. It is closed at once and its FREE is
-// *owed*. An owed FREE that does not come within a window of events is reported as missing; nothing is dropped silently.
+// Order repair by address. Two threads' stamps may be skewed, coarse, or taken early (a processor runs its counter's read ahead of a load that it
+// waits for), so the events of one address can be read in an order in which they cannot have happened. Two cases, each bounded by a window of events:
 //
-// Which block a FREE of such an address means follows from program order: a thread that allocated the live block and then frees the address
-// frees that block; any other thread settles the oldest debt first.
+// - An ALLOC of a live address. The allocator cannot have handed it out: the older block is dead, its FREE is merely late. The block is
+//   closed at once and its FREE is *owed*; one that does not come is reported as missing.
+// - A FREE of an address at which nothing lives, and then the ALLOC by another thread that it must have followed. The FREE is kept as *early* and
+//   closes the block as soon as it appears; one whose block does not come is reported as unmatched.
+//
+// Program order decides what is ambiguous: a thread's own events are never out of order, so a thread that allocated the live block and then frees
+// its address frees that block, and a FREE is never early for an ALLOC of its own thread. Nothing is dropped silently.
 internal import DequeModule
 
 struct OrderRepair {
@@ -16,22 +20,34 @@ struct OrderRepair {
         var event: UInt64
     }
 
-    private struct Address {
-        /// The thread that allocated the block that now lives there.
-        var liveThread: UInt32
-        var owed: Deque<OwedFree>
+    /// A FREE of an address at which no block was known.
+    struct EarlyFree {
+        /// The thread that freed.
+        var thread: UInt32
+        /// Number of the event.
+        var event: UInt64
     }
 
-    /// Events to wait for an owed FREE.
+    private struct Owing {
+        /// The thread that allocated the block that now lives there.
+        var liveThread: UInt32
+        var frees: Deque<OwedFree>
+    }
+
+    /// Events to wait for what is owed, and to keep what is early.
     let window: UInt64
-    private var addresses: [UInt64: Address] = [:]
+    private var owing: [UInt64: Owing] = [:]
+    private var early: [UInt64: Deque<EarlyFree>] = [:]
+    /// Every debt and early FREE in the order of their events, settled ones included until the window has passed them.
     private var order: Deque<(address: UInt64, event: UInt64)> = []
     /// FREEs that never came.
     private(set) var missing = 0
+    /// FREEs whose block never came.
+    private(set) var unmatched = 0
 
     init(window: UInt64) { self.window = window }
 
-    /// Whether no FREE is owed: the hot path asks nothing else.
+    /// Whether nothing is pending: the hot path asks nothing else.
     @inline(__always)
     var isIdle: Bool { order.isEmpty }
 
@@ -41,26 +57,44 @@ struct OrderRepair {
             missing += 1
             return
         }
-        addresses[address, default: Address(liveThread: thread, owed: [])].owed.append(owed)
-        addresses[address]?.liveThread = thread
+        owing[address, default: Owing(liveThread: thread, frees: [])].frees.append(owed)
+        owing[address]?.liveThread = thread
         order.append((address, owed.event))
     }
 
-    /// Notes that `thread` allocated an address that was not live.
-    mutating func allocated(_ address: UInt64, by thread: UInt32) {
-        addresses[address]?.liveThread = thread
+    /// Notes a FREE of an address at which no block is known.
+    mutating func keep(_ free: EarlyFree, at address: UInt64) {
+        if window == 0 {
+            unmatched += 1
+            return
+        }
+        early[address, default: []].append(free)
+        order.append((address, free.event))
     }
 
-    /// Takes the debt that a FREE by `thread` settles, or nil when the FREE means the live block.
+    /// Notes that `thread` allocated an address that was not live.
+    mutating func allocated(_ address: UInt64, by thread: UInt32) { owing[address]?.liveThread = thread }
+
+    /// Takes the early FREE that means a block that `thread` allocates, if there is one.
+    mutating func takeEarly(_ address: UInt64, for thread: UInt32) -> EarlyFree? {
+        guard var frees = early[address], let index = frees.firstIndex(where: { $0.thread != thread }) else {
+            return nil
+        }
+        let free = frees.remove(at: index)
+        early[address] = frees.isEmpty ? nil : frees
+        return free
+    }
+
+    /// Takes the debt that a FREE by `thread` settles, or nil when the FREE means the live block or none.
     mutating func settle(_ address: UInt64, by thread: UInt32, isLive: Bool) -> OwedFree? {
-        guard var entry = addresses[address] else { return nil }
+        guard var entry = owing[address] else { return nil }
         if isLive, entry.liveThread == thread { return nil }
-        let owed = entry.owed.removeFirst()
-        if entry.owed.isEmpty { addresses[address] = nil } else { addresses[address] = entry }
+        let owed = entry.frees.removeFirst()
+        owing[address] = entry.frees.isEmpty ? nil : entry
         return owed
     }
 
-    /// Gives up the FREEs that were owed for longer than the window at event number `event`.
+    /// Gives up what has been pending for longer than the window at event number `event`.
     mutating func expire(at event: UInt64) {
         while let oldest = order.first, oldest.event &+ window < event {
             order.removeFirst()
@@ -68,15 +102,21 @@ struct OrderRepair {
         }
     }
 
-    /// Gives up every FREE that is still owed.
+    /// Gives up everything that is still pending.
     mutating func finish() {
         while let oldest = order.popFirst() { giveUp(oldest.address, event: oldest.event) }
     }
 
     private mutating func giveUp(_ address: UInt64, event: UInt64) {
-        guard var entry = addresses[address], let first = entry.owed.first, first.event <= event else { return }
-        entry.owed.removeFirst()
-        missing += 1
-        if entry.owed.isEmpty { addresses[address] = nil } else { addresses[address] = entry }
+        if var entry = owing[address], entry.frees.first?.event == event {
+            entry.frees.removeFirst()
+            missing += 1
+            owing[address] = entry.frees.isEmpty ? nil : entry
+        }
+        if var frees = early[address], let index = frees.firstIndex(where: { $0.event == event }) {
+            frees.remove(at: index)
+            unmatched += 1
+            early[address] = frees.isEmpty ? nil : frees
+        }
     }
 }

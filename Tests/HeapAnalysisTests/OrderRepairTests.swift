@@ -97,6 +97,97 @@ import Testing
         }
     }
 
+    @Test func aFreeReadBeforeTheAllocationOfItsBlockClosesIt() {
+        withLedger([
+            .free(0x10, thread: 2, at: 4), .allocate(0x10, size: 100, stack: 1, thread: 1, at: 5),
+            .allocate(0x20, size: 10, stack: 2, thread: 1, at: 6),
+        ]) { ledger in
+            #expect(ledger.unmatchedFrees == 0)
+            #expect(ledger.repair.missing == 0)
+            #expect(ledger.liveBytes == 10)
+            #expect(ledger.peakBytes == 10)
+            #expect(ledger.figures(stack: 1).frees == 1)
+            #expect(ledger.figures(stack: 1).liveBlocks == 0)
+        }
+    }
+
+    @Test func anEarlyFreeIsNeverOfABlockOfItsOwnThread() {
+        withLedger([
+            .free(0x10, thread: 1, at: 4), .allocate(0x10, size: 100, stack: 1, thread: 1, at: 5),
+        ]) { ledger in
+            #expect(ledger.unmatchedFrees == 1)
+            #expect(ledger.liveBytes == 100)
+        }
+    }
+
+    @Test func aBlockFreedEarlyLeavesTheOneThatWasAllocatedAfterIt() {
+        withLedger([
+            .free(0x10, thread: 2, at: 4),  // of thread 1's block, which is read last
+            .allocate(0x10, size: 7, stack: 2, thread: 2, at: 5),
+            .allocate(0x10, size: 100, stack: 1, thread: 1, at: 6),
+            .free(0x10, thread: 3, at: 9),
+        ]) { ledger in
+            #expect(ledger.unmatchedFrees == 0)
+            #expect(ledger.repair.missing == 0)
+            #expect(ledger.liveBytes == 0)
+            #expect(ledger.peakBytes == 7)
+            #expect(ledger.figures(stack: 1).frees == 1)
+            #expect(ledger.figures(stack: 2).frees == 1)
+        }
+    }
+
+    @Test func aFreeIsEarlyOnlyWithinTheWindow() {
+        var options = LedgerOptions()
+        options.repairWindow = 2
+        let filler = (0..<4).map { ScriptedEvent.allocate(0x100 + $0 * 16, size: 1, stack: 9, at: 3 + $0) }
+        withLedger(
+            [.free(0x10, thread: 2, at: 1)] + filler
+                + [.allocate(0x10, size: 100, stack: 1, thread: 1, at: 20)], options: options
+        ) { ledger in
+            #expect(ledger.unmatchedFrees == 1)
+            #expect(ledger.figures(stack: 1).liveBlocks == 1)
+        }
+    }
+
+    @Test func theWeightOfAFreeThatCameEarlyIsItsBlocks() {
+        var options = LedgerOptions()
+        options.isSampled = true
+        withLedger(
+            [.free(0x10, thread: 2, at: 1), .allocate(0x10, size: 8, stack: 1, thread: 1, at: 2, weight: 3)],
+            options: options
+        ) { #expect($0.frees == 3 * $0.unitsPerBlock) }
+    }
+
+    @Test func blocksHandedBetweenThreadsComeOutRightWhateverTheSkew() {
+        // Each address passes from its allocator to another thread that frees it; then the stamps are shaken by up to three events
+        // between threads, never within one.
+        var numbers = NumberSequence(seed: 23)
+        var stamped: [(stamp: UInt64, order: UInt64, event: ScriptedEvent)] = []
+        var lastStamp = [UInt64](repeating: 0, count: 5)
+        var time: UInt64 = 100
+        func push(_ thread: UInt32, _ make: (UInt64) -> ScriptedEvent) {
+            time += 10
+            let stamp = max(time - numbers.next(31), lastStamp[Int(thread)] + 1)
+            lastStamp[Int(thread)] = stamp
+            stamped.append((stamp, time, make(stamp)))
+        }
+        for _ in 0..<5000 {
+            let address = 0x100 + numbers.next(8) * 16
+            let maker = UInt32(numbers.next(4)) + 1
+            let taker = UInt32(numbers.next(4)) + 1
+            push(maker) { .allocate(address, size: 16, stack: maker, thread: maker, at: $0) }
+            push(taker) { .free(address, thread: taker, at: $0) }
+        }
+        let events = stamped.sorted { ($0.stamp, $0.order) < ($1.stamp, $1.order) }.map(\.event)
+        withLedger(events) { ledger in
+            #expect(ledger.allocations == 5000)
+            #expect(ledger.frees == 5000)
+            #expect(ledger.unmatchedFrees == 0)
+            #expect(ledger.repair.missing == 0)
+            #expect(ledger.liveBytes == 0)
+        }
+    }
+
     @Test func randomInversionsLeaveTheTotalsOfTheTrueOrder() {
         var numbers = NumberSequence(seed: 7)
         var events: [ScriptedEvent] = []
