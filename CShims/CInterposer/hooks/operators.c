@@ -10,13 +10,23 @@
 #define EXPORT __attribute__((visibility("default")))
 #define FRAME __builtin_frame_address(0)
 
-static inline void begin_new(void) { ht_self.last_allocation = NULL; }
+// Returns what an operator new that this one interrupts (in a signal handler) had seen first.
+static inline const void *begin_new(void) {
+    const void *outer = ht_self.first_allocation;
+    ht_self.first_allocation = ht_self.last_allocation = NULL;
+    return outer;
+}
 
-static inline void *end_new(void *block, size_t size, size_t alignment, const void *frame, const void *real) {
-    if (block != NULL && ht_recording() && ht_self.last_allocation != block) {
+static inline void end_new(void *block, size_t size, size_t alignment, const void *frame, const void *real) {
+    if (block != NULL && ht_recording() && ht_self.last_allocation != block && ht_self.first_allocation != block) {
         ht_record_allocation(block, size, ht_alignment_code(alignment), frame, real);
     }
-    return block;
+}
+
+// To an operator new around this one (new[] calls new) or interrupted by it, the block is one that was seen.
+static inline void leave_new(const void *outer, const void *block) {
+    ht_self.first_allocation = outer != NULL ? outer : block;
+    ht_self.last_allocation = block;
 }
 
 // Returns what end_delete puts back: the runtime's sized operator delete calls the plain one for the same block, and a signal handler may delete another block
@@ -45,10 +55,12 @@ static void *plain(size_t size, size_t alignment) {
 #define HOOK_NEW(name, parameters, arguments, size, alignment)                                             \
     EXPORT void *name parameters;                                                                          \
     EXPORT void *name parameters {                                                                         \
-        if (!FIND(name)) return end_new(plain(size, alignment), size, alignment, FRAME, NULL);             \
-        begin_new();                                                                                       \
-        void *block = ht_real.name arguments;                                                              \
-        return end_new(block, size, alignment, FRAME, (const void *)(uintptr_t)ht_real.name);              \
+        bool found = FIND(name);                                                                           \
+        const void *outer = begin_new();                                                                   \
+        void *block = found ? ht_real.name arguments : plain(size, alignment);                             \
+        end_new(block, size, alignment, FRAME, found ? (const void *)(uintptr_t)ht_real.name : NULL);      \
+        leave_new(outer, block);                                                                           \
+        return block;                                                                                      \
     }
 
 #define HOOK_DELETE(name, parameters, arguments)      \
