@@ -50,6 +50,9 @@ static int run_collector(void *context) {
         if (alone.output[0] != '-') dup2(null, 1);
         if (null > 2) close(null);
     }
+    // No descriptor of the program's may live on in the collector: the other end of a pipe would never see it closed.
+    if (s->region_fd > 3) ht_syscall(SYS_close_range, 3, s->region_fd - 1, 0, 0, 0, 0);
+    ht_syscall(SYS_close_range, s->region_fd > 2 ? s->region_fd + 1 : 3, ~0u, 0, 0, 0, 0);
     sigset_t none;
     sigemptyset(&none);
     sigprocmask(SIG_SETMASK, &none, NULL);
