@@ -97,7 +97,17 @@ let package = Package(
         tests("ProfileExportTests", ["ProfileExport", "HeapAnalysis", "Symbolication", "TraceReader", "TestSupport"]),
         tests("AllocatorLabTests", ["AllocatorLab", "TestSupport"]),
         tests("SmartPointersTests", ["SmartPointers", "HeaptrailTags", "TestSupport"]),
-        tests("CInterposerTests", ["CInterposer", "CCollector", "CTraceFormat", "TestSupport"]),
+        // The C core's headers hold atomics, which Swift cannot see: what its tests call is this target's plain data.
+        .target(
+            name: "CInterposerTestSupport", dependencies: ["CInterposer", "CCollector", "CTraceFormat"],
+            path: "Tests/CInterposerTestSupport",
+            cSettings: cSettings + [
+                .headerSearchPath("../../CShims/CInterposer"), .headerSearchPath("../../CShims/CCollector"),
+                .headerSearchPath("."), .unsafeFlags(["-fno-omit-frame-pointer"]),
+            ]),
+        tests(
+            "CInterposerTests",
+            ["CInterposerTestSupport", "CInterposer", "CCollector", "CTraceFormat", "TraceReader", "TestSupport"]),
         tests("IntegrationTests", ["TestSupport"]),
     ],
     swiftLanguageModes: [.v6],

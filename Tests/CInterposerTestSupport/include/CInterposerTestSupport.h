@@ -1,0 +1,203 @@
+// What the tests of the C core call: plain data and functions, because the core's own headers hold atomics that Swift cannot see. No function of malloc's
+// family is replaced here; events are handed to the recorder by hand. The recorder's state is one per process, so at most one session exists at a time, and
+// everything that records runs on threads of its own, made and joined inside the call.
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+// MARK: session.c: a region, a recording that is on, and a drain
+
+typedef struct ht_test_session ht_test_session;
+
+typedef struct ht_test_options {
+    uint32_t options;        // ht_region_option
+    uint32_t max_depth;      // 0: the largest
+    uint32_t segment_limit;  // 0: all
+    const char *output;      // path of the trace or text that is written
+    bool text;
+} ht_test_options;
+
+typedef struct ht_test_state {
+    uint32_t state, off_reason;
+    uint64_t lost_allocations, lost_frees, lost_bytes;
+    uint32_t lost_reason;
+    uint32_t live_homes, used_segments, room_waiters;
+    uint64_t drained_allocations, drained_frees;
+    int write_error;
+} ht_test_state;
+
+// NULL when memory or the output could not be had.
+ht_test_session *ht_test_session_start(ht_test_options options);
+// Starts the thread that drains.
+void ht_test_session_drain(ht_test_session *session);
+ht_test_state ht_test_session_state(ht_test_session *session);
+// Reclaims the homes of threads that have ended.
+void ht_test_session_reap(ht_test_session *session);
+// Waits until a producer sleeps for room.
+void ht_test_session_await_waiter(ht_test_session *session);
+// Makes `alive` what it is after its owner died: a thread, or a process, took it and ended.
+bool ht_test_session_kill_collector(ht_test_session *session, bool process);
+// Turns recording off, stops the drain, writes the end and gives everything back. `status` as in FORMAT.md's END.
+ht_test_state ht_test_session_finish(ht_test_session *session, uint32_t how, uint32_t status);
+
+// MARK: produce.c: events
+
+enum ht_test_operation_kind {
+    HT_TEST_ALLOCATE = 0,
+    HT_TEST_FREE = 1,
+    HT_TEST_REALLOCATE = 2,
+    HT_TEST_PUSH_TAG = 3,  // `label` is the type of a tag of family Class, cause construct
+    HT_TEST_POP_TAG = 4,
+    HT_TEST_COUNT = 5,     // `size` more on the counter named `label`
+};
+
+typedef struct ht_test_operation {
+    uint32_t kind;
+    uint32_t alignment;
+    uint64_t address, old, size;
+    int64_t at;         // FREE, REALLOCATE (its first stamp): ticks after the script's start
+    const char *label;
+} ht_test_operation;
+
+// Runs the operations on a new thread and waits for its end. Returns the ticks at its start.
+uint64_t ht_test_run(const ht_test_operation *operations, size_t count);
+
+// `threads` threads at once, each allocating (and, every other event, freeing what it allocated before) `events` times. Address and size tell thread and number:
+// see ht_test_address.
+typedef struct ht_test_production ht_test_production;
+ht_test_production *ht_test_produce(uint32_t threads, uint32_t events, bool frees);
+bool ht_test_production_ended(ht_test_production *production);
+void ht_test_production_join(ht_test_production *production);
+// The address of block `number` of the `thread`th producer, from 0.
+uint64_t ht_test_address(uint32_t thread, uint32_t number);
+
+// MARK: region.c: the shared region's free lists
+
+typedef struct ht_test_lists {
+    uint32_t segments_taken;   // distinct ones, until none was left
+    uint32_t homes_taken;
+    uint32_t taken_again;      // after all were given back
+    uint32_t doubly_owned;     // taken by a thread while another had it
+    uint32_t lost;             // not to be had after the threads gave everything back
+} ht_test_lists;
+
+ht_test_lists ht_test_exhaust(uint32_t segment_limit);
+// Threads that take and give `rounds` times, holding up to `held` at once.
+ht_test_lists ht_test_contend(uint32_t threads, uint32_t rounds, uint32_t held, uint32_t segment_limit);
+// Segments to be had beside `live_homes` homes under a backlog.
+uint32_t ht_test_backlog(uint32_t live_homes, uint32_t backlog);
+
+// MARK: table.c: the table of stacks
+
+typedef struct ht_test_table ht_test_table;
+ht_test_table *ht_test_table_make(uint32_t first_lines);
+void ht_test_table_free(ht_test_table *table);
+void ht_test_table_reset(ht_test_table *table);
+uint32_t ht_test_table_find(ht_test_table *table, uint64_t hash);
+bool ht_test_table_insert(ht_test_table *table, uint64_t hash, uint32_t id);
+uint32_t ht_test_table_levels(ht_test_table *table);
+// Whether the newest level alone knows the hash.
+bool ht_test_table_newest_holds(ht_test_table *table, uint64_t hash);
+
+typedef struct ht_test_table_counts {
+    uint64_t found, missing, wrong;
+} ht_test_table_counts;
+uint64_t ht_test_hash(uint64_t number);
+// Each thread finds, else inserts, the keys 1 to `keys` (id = key), in an order of its own; then one thread looks all up.
+ht_test_table_counts ht_test_table_contend(ht_test_table *table, uint32_t threads, uint32_t keys);
+
+// MARK: rules.c: from unwind tables to rules
+
+typedef struct ht_test_rule {
+    uint32_t kind;
+    int64_t offset;
+    uint64_t saved;
+} ht_test_rule;
+ht_test_rule ht_test_rule_make(uint32_t kind, int32_t offset_words, uint32_t saved_words);
+
+typedef struct ht_test_module {
+    char path[1024];
+    uint64_t bias;
+    uint64_t start, end;      // its mapping
+    uint64_t eh_frame_hdr;
+    uint64_t eh_frame_hdr_bytes;
+} ht_test_module;
+// The module of this process whose path ends in `name` ("" for the executable).
+bool ht_test_find_module(const char *name, ht_test_module *module);
+ht_test_rule ht_test_module_rule(const ht_test_module *module, uint64_t address);
+
+typedef struct ht_test_comparison {
+    uint64_t frames, rows;
+    uint64_t equal;
+    uint64_t beyond;     // rows the walker cannot express, for which it says so
+    uint64_t differing;
+    char first_difference[512];
+} ht_test_comparison;
+// Compares the rules of a loaded module at the first and last address of each row with `readelf --debug-dump=frames-interp`'s text.
+ht_test_comparison ht_test_compare(const ht_test_module *module, const char *text, size_t count);
+
+// Copies a module's unwind tables, damages them in `changes` places and asks for rules, `rounds` times over. Returns the rules that were asked for.
+uint64_t ht_test_damage(const ht_test_module *module, uint32_t rounds, uint32_t changes, uint64_t seed);
+
+// MARK: walk.c: walking stacks
+
+enum ht_test_walk_kind {
+    HT_TEST_WALK_PLAIN = 0,
+    HT_TEST_WALK_WITHOUT_FRAME_POINTERS = 1,  // the frames between hold garbage in rbp
+    HT_TEST_WALK_SIGNAL = 2,
+    HT_TEST_WALK_SIGNAL_STACK = 3,            // the handler runs on an alternate stack
+    HT_TEST_WALK_REALIGNED = 4,
+    HT_TEST_WALK_LIBRARY = 5,                 // through qsort's comparison
+};
+
+enum { HT_TEST_FRAMES = 1024 };
+
+typedef struct ht_test_walk {
+    uint32_t count, flags;
+    uint64_t hash;
+    uint64_t frames[HT_TEST_FRAMES];
+    uint32_t reference_count;
+    uint64_t reference[HT_TEST_FRAMES];  // of _Unwind_Backtrace; a frame that a signal interrupted as its address + 1
+} ht_test_walk;
+
+// Walks from `depth` calls deep on a new thread, with the stack's bounds known or not.
+void ht_test_walk_stack(uint32_t kind, uint32_t depth, uint32_t limit, bool bounded, ht_test_walk *walk);
+// The same from `threads` threads at once, `rounds` times each. Returns the walks that differed from the reference.
+uint64_t ht_test_walk_threads(uint32_t threads, uint32_t rounds, uint32_t depth);
+// Records an allocation at `address` below calls chosen by the bits of `path`, and says what the stack was. On a new thread.
+typedef struct ht_test_path {
+    uint64_t path;
+    uint32_t depth;
+    uint64_t address;
+    const char *tag;  // NULL for none
+} ht_test_path;
+void ht_test_record_paths(const ht_test_path *paths, size_t count, ht_test_walk *walks);
+
+// MARK: environment.c
+
+// `text` holds entries, each followed by NUL; the result is written the same way to `out` (as large as `text`). Returns its bytes.
+size_t ht_test_environment_clean(const char *text, size_t count, const char *allocator, char *out);
+typedef struct ht_test_filled {
+    size_t pointers_measured, bytes_measured;
+    size_t pointers_used, bytes_used;  // of ours
+    bool overrun;                      // something was written outside
+    size_t count;                      // of out
+} ht_test_filled;
+ht_test_filled ht_test_environment_fill(const char *text, size_t count, const char *library, const char *allocator, bool child, char *out, size_t capacity);
+
+// MARK: writers.c
+
+typedef struct ht_test_written {
+    int error;
+    uint64_t written;
+} ht_test_written;
+// A header and `chunks` skippable chunks of `bytes` each, number i filled with i, through a buffer of `capacity`.
+ht_test_written ht_test_write_chunks(int fd, size_t capacity, uint32_t chunks, uint32_t bytes);
+// The same through a pipe that is read slowly: it takes a few bytes at a time, never blocks the writer when `nonblocking`, and else interrupts it by signals.
+// What came out is put in `out`; returns its bytes.
+size_t ht_test_write_through_pipe(size_t capacity, uint32_t chunks, uint32_t bytes, bool nonblocking, uint8_t *out, size_t out_capacity, ht_test_written *written);
+// CRC-32C without the hardware's instruction.
+uint32_t ht_test_crc32c_portable(uint32_t seed, const void *bytes, size_t count);

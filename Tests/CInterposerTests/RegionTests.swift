@@ -1,0 +1,40 @@
+// The free lists of the shared region.
+
+import CInterposerTestSupport
+import Testing
+
+extension RecorderCore {
+    @Suite("The shared region's free lists") struct RegionTests {
+        @Test("hand out every segment and every home once, and again after they came back")
+        func exhaustion() {
+            let lists = ht_test_exhaust(200)
+            #expect(lists.segments_taken == 200)
+            #expect(lists.taken_again == 200)
+            #expect(lists.homes_taken == 4096)
+            #expect(lists.doubly_owned == 0)
+        }
+
+        @Test("hold no more segments than fit the region")
+        func wholeRegion() {
+            let lists = ht_test_exhaust(0)
+            #expect(lists.segments_taken == lists.taken_again)
+            #expect(lists.segments_taken > 3000)
+            #expect(lists.doubly_owned == 0)
+        }
+
+        @Test("never give one segment to two threads, nor lose one", arguments: [2, 4, 8])
+        func contention(threads: Int) {
+            // Few segments beside many takers: heads are popped, pushed back and popped again all the time.
+            let segments: UInt32 = UInt32(threads) + 3
+            let lists = ht_test_contend(UInt32(threads), 20_000, 5, segments)
+            #expect(lists.doubly_owned == 0)
+            #expect(lists.lost == 0)
+            #expect(lists.segments_taken == segments)
+        }
+
+        @Test("brake at one segment a stream and the backlog", arguments: [(0, 8), (3, 8), (100, 64)])
+        func backlog(homes: Int, backlog: Int) {
+            #expect(ht_test_backlog(UInt32(homes), UInt32(backlog)) == UInt32(homes + backlog))
+        }
+    }
+}
