@@ -120,6 +120,31 @@ struct AttributionRuleTests {
                 == "std::map<int, app::P>")
     }
 
+    @Test("a thread's closure, inlined without debug information, is not taken for the runtime's")
+    func inlinedThreadClosure() {
+        let stack = [
+            "std::sys::backtrace::__rust_begin_short_backtrace::<tool::run::{closure#0}, ()>",
+            "<std::thread::Builder>::spawn_unchecked_::<tool::run::{closure#0}, ()>::{closure#1}",
+        ].map { frame($0, .rust, link: "_R") }
+        #expect(attributor.attribute(stack: stack, tag: nil).owner.family == "Unattributed")
+        let spawn = [
+            frame("<alloc::sync::Arc<tool::Packet>>::new", .rust, link: "_R"),
+            frame("std::thread::spawn::<tool::run::{closure#0}, ()>", .rust, link: "_R"),
+            frame("tool::run", .rust, link: "_R"),
+        ]
+        #expect(attributor.attribute(stack: spawn, tag: nil).owner.family == "Runtime")
+    }
+
+    @Test("an allocator call of Rust is raw memory with debug information and unattributed without it")
+    func rustAllocator() {
+        let user = frame("tool::arena", .rust, link: "_R", file: "/app/src/a.rs")
+        let explicit = attributor.attribute(stack: [rust("alloc::alloc::alloc"), user], tag: nil)
+        #expect(explicit.owner == Owner(family: "Data", type: "alloc in tool::arena", language: "rust"))
+        let opaque = attributor.attribute(stack: [frame("tool::arena", .rust, link: "_R")], tag: nil)
+        #expect(opaque.owner == Owner(family: "Unattributed", type: "alloc in tool::arena", language: "rust"))
+        #expect(opaque.site?.function == "tool::arena")
+    }
+
     @Test("a C library is named by its own function past its allocation wrappers")
     func wrappers() {
         let stack = [

@@ -96,6 +96,7 @@ struct Claim: Sendable, Hashable {
     /// This claim after taking over: an inner claim that knows the arguments of the same type lends them.
     func takingOver(_ inner: Claim) -> Claim {
         var result = self
+        if !inner.isWeak { result.certainFallback = nil }
         if cause == .unknown, !inner.isWeak {
             // A rule without a cause of its own names the type better and leaves the rest to the inner evidence.
             result.cause = inner.cause
