@@ -141,7 +141,8 @@ enum BuiltInRules {
         rust.box.uninit | alloc::boxed::@(box_new|box_new_uninit|box_uninit)* | Box | Box<_> | construct
         rust.box.exchange | alloc::alloc::exchange_malloc | Box | Box<_> | construct
 
-        # The allocator's own functions.
+        # The allocator's own functions; a program's own global allocator is plumbing wherever it is written.
+        rust.global_alloc | <* as core::alloc::global::GlobalAlloc>::* | skip | anywhere
         rust.alloc | alloc::alloc::@(alloc|alloc_zeroed|realloc) | Data | alloc in {caller} | construct | weak
         rust.global | @(|<)alloc::alloc::Global* | Unattributed | alloc in {caller} | unknown | weak
         rust.system | @(|<)std::alloc::* | Unattributed | alloc in {caller} | unknown | weak
