@@ -120,6 +120,47 @@ struct AttributionRuleTests {
                 == "std::map<int, app::P>")
     }
 
+    @Test("a thread's closure, inlined without debug information, is not taken for the runtime's")
+    func inlinedThreadClosure() {
+        let stack = [
+            "std::sys::backtrace::__rust_begin_short_backtrace::<tool::run::{closure#0}, ()>",
+            "<std::thread::Builder>::spawn_unchecked_::<tool::run::{closure#0}, ()>::{closure#1}",
+        ].map { frame($0, .rust, link: "_R") }
+        #expect(attributor.attribute(stack: stack, tag: nil).owner.family == "Unattributed")
+        let spawn = [
+            frame("<alloc::sync::Arc<tool::Packet>>::new", .rust, link: "_R"),
+            frame("std::thread::spawn::<tool::run::{closure#0}, ()>", .rust, link: "_R"),
+            frame("tool::run", .rust, link: "_R"),
+        ]
+        #expect(attributor.attribute(stack: spawn, tag: nil).owner.family == "Runtime")
+    }
+
+    @Test("a program's own global allocator is plumbing, be it the user's or a dependency's")
+    func globalAllocator() {
+        for file in ["/app/src/counting.rs", "/root/.cargo/registry/src/x/tikv-jemallocator/src/lib.rs"] {
+            let stack = [
+                frame(
+                    "<app::Counting as core::alloc::global::GlobalAlloc>::alloc", .rust, link: "_R", file: file),
+                frame("__rustc::__rust_alloc", .rust, link: "_R"),
+                rust("<alloc::boxed::Box<app::Matrix>>::new"),
+                frame("app::run", .rust, link: "_R", file: "/app/src/a.rs"),
+            ]
+            let result = attributor.attribute(stack: stack, tag: nil)
+            #expect(result.owner.type == "Box<app::Matrix>")
+            #expect(result.site?.function == "app::run")
+        }
+    }
+
+    @Test("an allocator call of Rust is raw memory with debug information and unattributed without it")
+    func rustAllocator() {
+        let user = frame("tool::arena", .rust, link: "_R", file: "/app/src/a.rs")
+        let explicit = attributor.attribute(stack: [rust("alloc::alloc::alloc"), user], tag: nil)
+        #expect(explicit.owner == Owner(family: "Data", type: "alloc in tool::arena", language: "rust"))
+        let opaque = attributor.attribute(stack: [frame("tool::arena", .rust, link: "_R")], tag: nil)
+        #expect(opaque.owner == Owner(family: "Unattributed", type: "alloc in tool::arena", language: "rust"))
+        #expect(opaque.site?.function == "tool::arena")
+    }
+
     @Test("a C library is named by its own function past its allocation wrappers")
     func wrappers() {
         let stack = [
@@ -188,6 +229,24 @@ struct AttributionRuleTests {
         let result = Attributor(executablePath: "/app/tool", rules: rules).attribute(stack: stack, tag: nil)
         #expect(result.owner == Owner(family: "Data", type: "mylib::Arena<int>", language: "c++"))
         #expect(result.rule == "my.arena")
+    }
+
+    @Test("declared rules come before the built-in ones and may name the user's own containers")
+    func declaredRules() throws {
+        let rules = try RuleSet.builtIn(
+            precededBy: """
+                [c++]
+                app.arena | app::Arena<{T}>::* | Data | app::Arena<{T}> | growth
+                app.strings | std::string::* | String | Text | construct
+                """)
+        let attributor = Attributor(executablePath: "/app/tool", rules: rules)
+        let new = frame("operator new", .cxx, link: "_Znwm", module: "/usr/lib/libstdc++.so.6")
+        let arena = frame("app::Arena<int>::grow", .cxx, link: "_Z", file: "/app/src/arena.h")
+        let result = attributor.attribute(stack: [new, arena], tag: nil)
+        #expect(result.owner.type == "app::Arena<int>")
+        #expect(result.site?.function == "app::Arena<int>::grow")
+        let string = frame("std::string::append", .cxx, link: "_Z", file: "/usr/include/c++/12/string")
+        #expect(attributor.attribute(stack: [new, string, arena], tag: nil).owner.type == "Text")
     }
 
     @Test(

@@ -12,8 +12,8 @@ enum BuiltInRules {
         rust.thread | std::thread::* | Runtime | thread | runtime | over all
         rust.thread.sys | std::sys::@(thread|pal::unix::thread|pal::unix::stack_overflow|thread_local|sync)* | Runtime | thread | runtime | over all
         rust.start | std::rt::* | Runtime | start-up | runtime | over all
-        rust.panic | std::panicking::* | Runtime | panic | runtime | over all
-        rust.backtrace | @(std::sys::backtrace|std::backtrace|gimli::|addr2line::|<std::backtrace|<gimli::|<addr2line::)* | Runtime | backtrace | runtime | over all
+        rust.panic | @(|<)std::panicking::@(begin_panic|default_hook|rust_panic|panic_|set_hook|take_hook|update_hook|payload)* | Runtime | panic | runtime | over all
+        rust.backtrace | @(std::sys::backtrace::@(BacktraceLock|lock|_print|print|output)|std::backtrace|gimli::|addr2line::|<std::backtrace|<gimli::|<addr2line::)* | Runtime | backtrace | runtime | over all
         rust.stdio | std::io::stdio::@(stdin|stdout|stderr|cleanup|set_output_capture|try_set_output_capture) | Runtime | standard streams | runtime | over all
 
         # Cow: borrowed until it has to be owned.
@@ -69,10 +69,10 @@ enum BuiltInRules {
         rust.btree.node | alloc::collections::btree::node::@(LeafNode|InternalNode)<{K},{V}>::* | Dictionary | BTreeMap<{K}, {V}> | construct | over Box<LeafNode; over Box<InternalNode; else tree in {caller}
         rust.btree.clone | <alloc::collections::btree::map::BTreeMap<{K},{V}> as core::clone::Clone>::clone* | Dictionary | BTreeMap<{K}, {V}> | clone | over Box<LeafNode; over Box<InternalNode; else tree in {caller}
         rust.btree.map | alloc::collections::btree::map::@(BTreeMap|entry::VacantEntry|entry::Entry)<{K},{V}>::* | Dictionary | BTreeMap<{K}, {V}> | construct | over Box<LeafNode; over Box<InternalNode; else tree in {caller}
-        rust.btree.map.from | <alloc::collections::btree::map::BTreeMap<{K},{V}> as *>::* | Dictionary | BTreeMap<{K}, {V}> | construct | over Box<LeafNode; over Box<InternalNode; else tree in {caller}
+        rust.btree.map.from | <alloc::collections::btree::map::BTreeMap<{K},{V}> as *>::* | Dictionary | BTreeMap<{K}, {V}> | construct | over Box<LeafNode; over Box<InternalNode; else tree in {caller}; sourceless collection in {caller}
         rust.btree.set.clone | <alloc::collections::btree::set::BTreeSet<{T}> as core::clone::Clone>::clone* | Set | BTreeSet<{T}> | clone | over BTreeMap<{T}, SetValZST>; over BTreeMap<_
         rust.btree.set | alloc::collections::btree::set::@(BTreeSet|entry::VacantEntry|entry::Entry)<{T}>::* | Set | BTreeSet<{T}> | construct | over BTreeMap<{T}, SetValZST>; over BTreeMap<_
-        rust.btree.set.from | <alloc::collections::btree::set::BTreeSet<{T}> as *>::* | Set | BTreeSet<{T}> | construct | over BTreeMap<{T}, SetValZST>; over BTreeMap<_
+        rust.btree.set.from | <alloc::collections::btree::set::BTreeSet<{T}> as *>::* | Set | BTreeSet<{T}> | construct | over BTreeMap<{T}, SetValZST>; over BTreeMap<_; sourceless collection in {caller}
 
         # Hash tables.
         rust.hash.plumbing | hashbrown::raw::@(alloc::|RawIter|Bucket)* | skip
@@ -82,26 +82,26 @@ enum BuiltInRules {
         rust.hash.table.spec | <hashbrown::raw::RawTable<{T}> as *>::* | Dictionary | HashMap<{T:tuple}> | construct | else hash table in {caller}
         rust.hashset.clone | <@(std::collections::hash::set|hashbrown::set)::HashSet<{T}> as core::clone::Clone>::* | Set | HashSet<{T}> | clone | over HashMap<{T}, ()>; over HashMap<_
         rust.hashset.new | @(std::collections::hash::set|hashbrown::set)::HashSet<{T}>::with_capacity* | Set | HashSet<{T}> | construct | over HashMap<{T}, ()>; over HashMap<_
-        rust.hashset.collect | <@(std::collections::hash::set|hashbrown::set)::HashSet<{T}> as core::@(iter::traits::collect::FromIterator|convert::From)* | Set | HashSet<{T}> | construct | over HashMap<{T}, ()>; over HashMap<_
+        rust.hashset.collect | <@(std::collections::hash::set|hashbrown::set)::HashSet<{T}> as core::@(iter::traits::collect::FromIterator|convert::From)* | Set | HashSet<{T}> | construct | over HashMap<{T}, ()>; over HashMap<_; sourceless collection in {caller}
         rust.hashset.grow | @(std::collections::hash::set|hashbrown::set)::HashSet<{T}>::* | Set | HashSet<{T}> | growth | over HashMap<{T}, ()>; over HashMap<_
-        rust.hashset.extend | <@(std::collections::hash::set|hashbrown::set)::HashSet<{T}> as *>::* | Set | HashSet<{T}> | growth | over HashMap<{T}, ()>; over HashMap<_
+        rust.hashset.extend | <@(std::collections::hash::set|hashbrown::set)::HashSet<{T}> as *>::* | Set | HashSet<{T}> | growth | over HashMap<{T}, ()>; over HashMap<_; sourceless collection in {caller}
         rust.hashmap.clone | <std::collections::hash::map::HashMap<{K},{V}> as core::clone::Clone>::* | Dictionary | HashMap<{K}, {V}> | clone
         rust.hashmap.new | std::collections::hash::map::HashMap<{K},{V}>::with_capacity* | Dictionary | HashMap<{K}, {V}> | construct
-        rust.hashmap.collect | <std::collections::hash::map::HashMap<{K},{V}> as core::@(iter::traits::collect::FromIterator|convert::From)* | Dictionary | HashMap<{K}, {V}> | construct
+        rust.hashmap.collect | <std::collections::hash::map::HashMap<{K},{V}> as core::@(iter::traits::collect::FromIterator|convert::From)* | Dictionary | HashMap<{K}, {V}> | construct | sourceless collection in {caller}
         rust.hashmap.grow | std::collections::hash::map::HashMap<{K},{V}>::* | Dictionary | HashMap<{K}, {V}> | growth
-        rust.hashmap.extend | <std::collections::hash::map::HashMap<{K},{V}> as *>::* | Dictionary | HashMap<{K}, {V}> | growth
+        rust.hashmap.extend | <std::collections::hash::map::HashMap<{K},{V}> as *>::* | Dictionary | HashMap<{K}, {V}> | growth | sourceless collection in {caller}
         rust.hashmap.clone.hashbrown | <hashbrown::map::HashMap<{K},{V}> as core::clone::Clone>::* | Dictionary | HashMap<{K}, {V}> | clone | else hash table in {caller}
         rust.hashmap.new.hashbrown | hashbrown::map::HashMap<{K},{V}>::with_capacity* | Dictionary | HashMap<{K}, {V}> | construct | else hash table in {caller}
-        rust.hashmap.collect.hashbrown | <hashbrown::map::HashMap<{K},{V}> as core::@(iter::traits::collect::FromIterator|convert::From)* | Dictionary | HashMap<{K}, {V}> | construct | else hash table in {caller}
+        rust.hashmap.collect.hashbrown | <hashbrown::map::HashMap<{K},{V}> as core::@(iter::traits::collect::FromIterator|convert::From)* | Dictionary | HashMap<{K}, {V}> | construct | else hash table in {caller}; sourceless collection in {caller}
         rust.hashmap.grow.hashbrown | hashbrown::map::HashMap<{K},{V}>::* | Dictionary | HashMap<{K}, {V}> | growth | else hash table in {caller}
-        rust.hashmap.extend.hashbrown | <hashbrown::map::HashMap<{K},{V}> as *>::* | Dictionary | HashMap<{K}, {V}> | growth | else hash table in {caller}
+        rust.hashmap.extend.hashbrown | <hashbrown::map::HashMap<{K},{V}> as *>::* | Dictionary | HashMap<{K}, {V}> | growth | else hash table in {caller}; sourceless collection in {caller}
         rust.hashmap.entry | @(std::collections::hash::map|hashbrown::map|hashbrown::rustc_entry)::@(Entry|VacantEntry|RustcEntry|RustcVacantEntry)<{K},{V}>::* | Dictionary | HashMap<{K}, {V}> | growth
 
         # Sequences over a vector's storage.
         rust.deque.clone | <alloc::collections::vec_deque::VecDeque<{T}> as core::clone::Clone>::* | Array | VecDeque<{T}> | clone | over Vec<{T}>; over Vec<_>
         rust.deque.new | alloc::collections::vec_deque::VecDeque<{T}>::@(with_capacity|from)* | Array | VecDeque<{T}> | construct | over Vec<{T}>; over Vec<_>
         rust.deque.grow | alloc::collections::vec_deque::VecDeque<{T}>::* | Array | VecDeque<{T}> | growth | over Vec<{T}>; over Vec<_>
-        rust.deque.from | <alloc::collections::vec_deque::VecDeque<{T}> as *>::* | Array | VecDeque<{T}> | construct | over Vec<{T}>; over Vec<_>
+        rust.deque.from | <alloc::collections::vec_deque::VecDeque<{T}> as *>::* | Array | VecDeque<{T}> | construct | over Vec<{T}>; over Vec<_>; sourceless collection in {caller}
         rust.heap.grow | alloc::collections::binary_heap::BinaryHeap<{T}>::@(push|reserve|append)* | Array | BinaryHeap<{T}> | growth | over Vec<{T}>; over Vec<_>
         rust.heap | @(|<)alloc::collections::binary_heap::BinaryHeap<{T}>* | Array | BinaryHeap<{T}> | construct | over Vec<{T}>; over Vec<_>
         rust.list | @(|<)alloc::collections::linked_list::LinkedList<{T}>* | Array | LinkedList<{T}> | construct | over Box<Node<; over Box<_>
@@ -110,6 +110,7 @@ enum BuiltInRules {
         rust.vec.clone | <alloc::vec::Vec<{T}> as core::clone::Clone>::* | Array | Vec<{T}> | clone | over Vec<_>
         rust.slice.to_owned | <[{T}] as alloc::borrow::ToOwned>::* | Array | Vec<{T}> | clone | over Vec<_>
         rust.vec.literal | alloc::vec::Vec<{T}>::@(from_array|into_vec)* | Array | Vec<{T}> | construct | over Box<[
+        rust.vec.extend.desugared | alloc::vec::Vec<{T}>::@(extend_desugared|extend_trusted|extend_with|splice)* | Array | Vec<{T}> | growth | over Vec<_>; sourceless collection in {caller}
         rust.vec.grow | alloc::vec::Vec<{T}>::@(push|insert|reserve|try_reserve|resize|extend|append|splice)* | Array | Vec<{T}> | growth | over Vec<_>
         rust.vec.shrink | alloc::vec::Vec<{T}>::@(shrink|into_boxed_slice|into_flattened)* | Array | Vec<{T}> | conversion | over Vec<_>; over Box<[
         rust.vec.new | alloc::vec::Vec<{T}>::* | Array | Vec<{T}> | construct | over Vec<_>
@@ -140,7 +141,8 @@ enum BuiltInRules {
         rust.box.uninit | alloc::boxed::@(box_new|box_new_uninit|box_uninit)* | Box | Box<_> | construct
         rust.box.exchange | alloc::alloc::exchange_malloc | Box | Box<_> | construct
 
-        # The allocator's own functions.
+        # The allocator's own functions; a program's own global allocator is plumbing wherever it is written.
+        rust.global_alloc | <* as core::alloc::global::GlobalAlloc>::* | skip | anywhere
         rust.alloc | alloc::alloc::@(alloc|alloc_zeroed|realloc) | Data | alloc in {caller} | construct | weak
         rust.global | @(|<)alloc::alloc::Global* | Unattributed | alloc in {caller} | unknown | weak
         rust.system | @(|<)std::alloc::* | Unattributed | alloc in {caller} | unknown | weak

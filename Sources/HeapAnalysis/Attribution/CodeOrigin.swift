@@ -42,7 +42,10 @@ enum CodeOrigin: Sendable {
             }
             return
         }
-        if Self.isStandardByName(frame, spelling: spelling, name: name) {
+        if spelling == .rust, Self.callsOfClosures.contains(where: name.hasPrefix) {
+            // Without debug information these hold the user's closures, inlined.
+            self = .dependency
+        } else if Self.isStandardByName(frame, spelling: spelling, name: name) {
             self = .standardLibrary
         } else if spelling == .swift, isExecutable {
             self = .user
@@ -88,7 +91,8 @@ enum CodeOrigin: Sendable {
         "/vcpkg_installed/", "/vcpkg/", "/site-packages/", "/_deps/", "/go/pkg/mod/",
     ]
     private static let startup: Set<String> = [
-        "_start", "__libc_start_main", "__libc_start_call_main", "__libc_csu_init", "_dl_relocate_static_pie",
+        "_start", "__rust_try", "__libc_start_main", "__libc_start_call_main", "__libc_csu_init",
+        "_dl_relocate_static_pie",
     ]
     private static let systemFolders = ["/lib/", "/lib64/", "/usr/lib/", "/usr/lib64/", "/usr/libexec/", "/opt/swift/"]
 
@@ -117,6 +121,10 @@ enum CodeOrigin: Sendable {
         }
     }
 
+    private static let callsOfClosures = [
+        "std::sys::backtrace::__rust_begin_short_backtrace", "std::sys_common::backtrace::__rust_begin_short_backtrace",
+        "std::panicking::try", "std::panicking::catch_unwind", "std::panic::catch_unwind",
+    ]
     private static let rustCrates = [
         "core::", "alloc::", "std::", "hashbrown::", "__rustc", "__rust", "__rdl", "__rg_", "gimli::", "addr2line::",
         "miniz_oxide::", "rustc_demangle::", "compiler_builtins::", "panic_unwind::", "panic_abort::", "std_detect::",

@@ -66,12 +66,10 @@ final class FrameClassifier: Sendable {
         let spelling = Spelling(of: frame)
         let name = spelling.canonical(frame.function, arguments: frame.templateArguments)
         var origin = CodeOrigin(of: frame, spelling: spelling, name: name, executablePath: executablePath)
-        var match: (rule: RuleSet.Rule, captures: [String: String])?
-        if origin != .user {
-            match = rules.firstMatch(
-                name, spelling: spelling, isCopyConstructor: Self.isCopyConstructor(frame.linkageName))
-            if match != nil, origin == .executable { origin = .standardLibrary }
-        }
+        var match = rules.firstMatch(
+            name, spelling: spelling, isCopyConstructor: Self.isCopyConstructor(frame.linkageName),
+            isUserCode: origin == .user)
+        if let match, origin == .executable || match.rule.isSkip { origin = .standardLibrary }
         let innermost =
             origin == .user
             ? nil : rules.firstMatch(name, spelling: spelling, isCopyConstructor: false, isInnermost: true)

@@ -13,6 +13,7 @@
 //   object      claims only what the runtime's allocator of objects claimed before, not a bare malloc
 //   refine      claims only what another rule, not a weak one, claimed before
 //   innermost   matches only the direct caller of malloc, whatever else matches that frame
+//   anywhere    matches frames of user code too
 //   copy        matches only C++ copy constructors
 //   else TEXT   where an argument of the type stays unknown, the owner is unattributed and shown as TEXT
 //   sourceless TEXT   the same where the frame has no debug information: what was inlined into it is then not known
@@ -54,6 +55,7 @@ public struct RuleSet: Sendable {
         var isBorrowing = false
         var needs = Need.nothing
         var innermostOnly = false
+        var isDeclared = false
         var copyConstructorOnly = false
         var language: String?
     }
@@ -76,6 +78,17 @@ public struct RuleSet: Sendable {
         }
         return set
     }()
+
+    /// The built-in rules after those of a text, which come first and, alone of all, also match frames of user code.
+    /// - Throws: `ParseError` with the first line that cannot be read.
+    public static func builtIn(precededBy text: String) throws(ParseError) -> RuleSet {
+        var set = try RuleSet(parsing: text)
+        for index in set.rules.indices { set.rules[index].isDeclared = true }
+        for table in [BuiltInRules.rust, BuiltInRules.cxx, BuiltInRules.swift, BuiltInRules.c] {
+            try set.append(parsing: table)
+        }
+        return set
+    }
 
     /// Makes an empty table.
     public init() {}
@@ -112,6 +125,7 @@ public struct RuleSet: Sendable {
         var rule = Rule(name: fields[0])
         if fields[2] == "skip" {
             rule.isSkip = true
+            if fields.count > 3 { try rule.apply(fields[3], line: number) }
         } else {
             guard fields.count >= 5, let cause = Cause(rawValue: fields[4]) else {
                 throw ParseError(line: number, reason: "no family, type and cause")
@@ -141,7 +155,7 @@ public struct RuleSet: Sendable {
 
     /// The first rule that matches a canonical name, with its captures. O(rules that share the name's beginning).
     func firstMatch(
-        _ name: String, spelling: Spelling, isCopyConstructor: Bool, isInnermost: Bool = false
+        _ name: String, spelling: Spelling, isCopyConstructor: Bool, isInnermost: Bool = false, isUserCode: Bool = false
     ) -> (rule: Rule, captures: [String: String])? {
         let bytes = Array(name.utf8)
         let near = Self.key(bytes).flatMap { indexed[spelling]?[$0] } ?? []
@@ -150,6 +164,7 @@ public struct RuleSet: Sendable {
         for list in [near, far] {
             for entry in list where entry.rule < best?.rule ?? .max {
                 if rules[entry.rule].innermostOnly != isInnermost { continue }
+                if isUserCode, !rules[entry.rule].isDeclared { continue }
                 if rules[entry.rule].copyConstructorOnly, !isCopyConstructor { continue }
                 guard let captures = entry.pattern.match(bytes) else { continue }
                 best = (entry.rule, captures)
@@ -170,6 +185,8 @@ extension RuleSet.Rule {
             needs = .object
         } else if option == "refine" {
             needs = .storage
+        } else if option == "anywhere" {
+            isDeclared = true
         } else if option == "innermost" {
             innermostOnly = true
         } else if option == "borrowed" {

@@ -1,0 +1,86 @@
+// One frame's claim to own what it allocates, and when a claim further out takes over.
+
+/// A frame's claim to own what it allocates.
+struct Claim: Sendable, Hashable {
+    var family: String
+    var type: String
+    var language: String
+    var cause: Cause
+    var rule: String
+    var over: [String] = []
+    var overAll = false
+    var isWeak = false
+    var isBorrowing = false
+    var needs = RuleSet.Need.nothing
+    /// What is shown of an unattributed owner where an argument of the type stays unknown.
+    var fallback: String?
+    /// The same, whatever is known of the type.
+    var certainFallback: String?
+
+    /// Whether this claim, of a frame further out, takes over from an inner one.
+    func takesOver(_ inner: Claim) -> Bool {
+        if overAll || inner.isWeak && needs != .storage { return true }
+        if isWeak { return false }
+        if type == inner.type || over.contains(where: inner.type.hasPrefix) { return true }
+        return family == inner.family && (Self.isBare(type, of: inner.type) || Self.isBare(inner.type, of: type))
+    }
+
+    /// This claim after taking over: an inner claim that knows the arguments of the same type lends them.
+    func takingOver(_ inner: Claim) -> Claim {
+        var result = self
+        if !inner.isWeak { result.certainFallback = nil }
+        if cause == .unknown, !inner.isWeak {
+            // A rule without a cause of its own names the type better and leaves the rest to the inner evidence.
+            result.cause = inner.cause
+            result.rule = inner.rule
+        }
+        if isBorrowing, let borrowed = Self.borrowedForms[inner.type] ?? Self.borrowedSlice(of: inner.type) {
+            result.type = "Cow<\(borrowed)>"
+        } else if Self.isBare(type, of: inner.type) {
+            result.type = inner.type
+        }
+        return result
+    }
+
+    /// This claim with what it is when the type is not known well enough.
+    var degraded: Claim {
+        guard let text = certainFallback ?? (TypeResolver.hasUnknownArgument(type) ? fallback : nil) else {
+            return self
+        }
+        var result = self
+        result.family = "Unattributed"
+        result.type = text
+        return result
+    }
+
+    /// Rust's sets are maps to nothing; where the set's own functions left no frame, the map's argument tells.
+    var asSet: Claim {
+        for (map, nothing, set) in [("HashMap<", ", ()>", "HashSet<"), ("BTreeMap<", ", SetValZST>", "BTreeSet<")]
+        where type.hasPrefix(map) && type.hasSuffix(nothing) && language == "rust" {
+            var result = self
+            result.family = "Set"
+            result.type = set + type.dropFirst(map.count).dropLast(nothing.count) + ">"
+            return result
+        }
+        return self
+    }
+
+    /// What a Cow borrows for each type it owns; debug information does not describe unsized types.
+    private static let borrowedForms = [
+        "String": "str", "PathBuf": "Path", "OsString": "OsStr", "CString": "CStr",
+    ]
+
+    private static func borrowedSlice(of type: String) -> String? {
+        guard type.hasPrefix("Vec<"), type.hasSuffix(">") else { return nil }
+        return "[\(type.dropFirst(4).dropLast())]"
+    }
+
+    /// Whether `general` is `specific` without its arguments, or with unknown ones: `Array` and `Vec<_>`.
+    private static func isBare(_ general: String, of specific: String) -> Bool {
+        guard general != specific, let open = specific.firstIndex(of: "<") else { return false }
+        let head = specific[..<open]
+        guard general.hasPrefix(head) else { return false }
+        let rest = general.dropFirst(head.count)
+        return rest.isEmpty || rest.allSatisfy { "<_, >".contains($0) }
+    }
+}

@@ -1,0 +1,125 @@
+// The walk outwards along one stack: which claim stands, where the run of library frames ends, where the site is.
+
+internal import Symbolication
+
+/// The state of one walk outwards along a stack.
+struct StackWalk {
+    private var owner: Claim?
+    private var runEnded = false
+    private var isContested = false
+    private var firstUnknown: ClassifiedFrame?
+    private var firstOutside: ClassifiedFrame?
+    private var direct: ClassifiedFrame?
+    private var directRunOpen = true
+    private var endsInLoader = false
+    private var hasEvidence = false
+    private var candidateSite: Site?
+    private(set) var isFinished = false
+    private var foundSite: Site?
+
+    /// The innermost frame of user code.
+    var site: Site? { foundSite ?? candidateSite }
+
+    /// Takes the next frame outwards.
+    mutating func visit(_ frame: SymbolicatedFrame, _ kind: ClassifiedFrame) {
+        if !runEnded { takeEvidence(kind) }
+        switch kind.origin {
+        case .user where !kind.isGenerated:
+            let line = kind.sourceFile == nil || frame.line == 0 ? nil : frame.line
+            foundSite = Site(function: kind.display, file: kind.sourceFile, line: line)
+            isFinished = true
+        case .executable where candidateSite == nil && !kind.isRuleMatched:
+            candidateSite = Site(function: kind.display)
+        default: break
+        }
+    }
+
+    private mutating func takeEvidence(_ kind: ClassifiedFrame) {
+        let isInnermost = !hasEvidence && kind.library != "libheaptrail"
+        if isInnermost { hasEvidence = true }
+        if isInnermost, let claim = kind.innermostClaim {
+            owner = claim
+            isContested = true
+            return
+        }
+        if let claim = kind.claim {
+            guard let inner = owner else {
+                if direct == nil && claim.needs == .nothing || claim.overAll {
+                    owner = claim
+                } else if direct == nil, firstUnknown == nil {
+                    firstUnknown = kind
+                }
+                return
+            }
+            if claim.takesOver(inner), !isContested || claim.overAll {
+                owner = claim.takingOver(inner)
+            } else if inner.isWeak {
+                if firstUnknown == nil { firstUnknown = kind }
+            } else {
+                isContested = true
+            }
+            return
+        }
+        if kind.isRuleMatched { return }
+        if firstUnknown == nil, !kind.isUnnamed { firstUnknown = kind }
+        if firstOutside == nil, !kind.isUnnamed, kind.origin != .standardLibrary { firstOutside = kind }
+        if kind.origin == .standardLibrary {
+            // A standard library's function that no rule knows is part of the run, but no name of its own.
+            if owner == nil, kind.spelling == .c { extendDirect(kind) }
+            return
+        }
+        if owner == nil || owner?.isWeak == true { extendDirect(kind) }
+        if kind.origin != .system, !(direct?.needsOutwardName(kind) ?? false) { runEnded = true }
+    }
+
+    /// The caller of the allocator where no rule applies, one level up past wrappers and through libc's insides.
+    private mutating func extendDirect(_ kind: ClassifiedFrame) {
+        guard let current = direct else {
+            direct = kind
+            return
+        }
+        guard directRunOpen else { return }
+        if current.library == kind.library, current.needsOutwardName(kind) {
+            if !kind.isUnnamed { direct = kind }
+        } else if current.origin == .system, kind.origin == .system {
+            if !kind.isUnnamed { direct = kind }
+        } else {
+            endsInLoader = kind.display == "call_init" || kind.display == "_dl_init"
+            directRunOpen = false
+        }
+    }
+
+    /// What the evidence amounts to.
+    func claim() -> Claim? {
+        if let owner {
+            let caller = firstUnknown ?? direct
+            var result = owner.degraded
+            guard result.type.contains("{caller}") || result.type.contains("{object}") else { return result.asSet }
+            if let className = caller?.initializedClass, owner.type.contains("{object}") {
+                result.family = "Class"
+                result.type = className
+                result.cause = .construct
+                result.rule = "swift.class.init"
+                return result
+            }
+            let name = caller?.display ?? "unknown"
+            if result.type == "{object}" { result.type = "object in \(name)" }
+            if result.type.hasSuffix("{caller}") {
+                let outside = (firstOutside ?? firstUnknown ?? direct)?.display ?? "unknown"
+                result.type = result.type.dropLast("{caller}".count) + outside
+            }
+            return result
+        }
+        guard let direct else { return nil }
+        if direct.spelling == .rust || direct.spelling == .swift, direct.sourceFile == nil {
+            // Without debug information nothing tells a box or a vector, inlined here, from a call of malloc.
+            return Claim(
+                family: "Unattributed", type: "alloc in \(direct.display)", language: direct.language, cause: .unknown,
+                rule: "caller.opaque")
+        }
+        let function = direct.isUnnamed ? (endsInLoader ? "initializer" : "unknown") : direct.display
+        return Claim(
+            family: "C", type: "\(direct.library): \(function)", language: direct.language, cause: .unknown,
+            rule: "c.caller")
+    }
+}
