@@ -116,7 +116,13 @@ private func spawn(
     defer { (argumentPointers + variables).forEach { free($0) } }
 
     var pid: pid_t = 0
-    let error = posix_spawn(&pid, path, &actions, &attributes, &argumentPointers, &variables)
+    var error = posix_spawn(&pid, path, &actions, &attributes, &argumentPointers, &variables)
+    // A program that was just written is busy while a child which another test forked meanwhile holds the descriptor that
+    // wrote it; that lasts until the child's exec.
+    for _ in 0..<1000 where error == ETXTBSY {
+        usleep(2000)
+        error = posix_spawn(&pid, path, &actions, &attributes, &argumentPointers, &variables)
+    }
     guard error == 0 else { throw TestSupportError("\(path): \(String(cString: strerror(error)))") }
     return pid
 }
