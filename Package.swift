@@ -91,7 +91,9 @@ let package = Package(
             swiftSettings: swiftSettings),
         tests("TraceReaderTests", ["TraceReader", "CTraceFormat", "TestSupport"], exclude: ["Golden"]),
         tests("SymbolicationTests", ["Symbolication", "TestSupport"], exclude: ["Fixtures"]),
-        tests("HeapAnalysisTests", ["HeapAnalysis", "Symbolication", "TraceReader", "TestSupport"]),
+        tests(
+            "HeapAnalysisTests", ["HeapAnalysis", "Symbolication", "TraceReader", "TestSupport"],
+            exclude: ["AttributionCorpus"]),
         tests("ProfileExportTests", ["ProfileExport", "HeapAnalysis", "Symbolication", "TraceReader", "TestSupport"]),
         tests("AllocatorLabTests", ["AllocatorLab", "TestSupport"]),
         tests("SmartPointersTests", ["SmartPointers", "HeaptrailTags", "TestSupport"]),

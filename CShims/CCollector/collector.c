@@ -1,5 +1,6 @@
 // The collector's loop: drain, grant regions to followed children, notice ends, sleep. One thread; it holds each region's `alive` mutex, so the kernel tells the traced
 // processes should this one die.
+#include "launch.h"
 #include "process.h"
 #include "system.h"
 
@@ -27,12 +28,6 @@ typedef struct collector {
     uint32_t granted;
     uint64_t reaped_at_ns, flushed_at_ns, busy_at_ns;
 } collector;
-
-static volatile sig_atomic_t child_to_signal;
-
-static void pass_on(int number) {
-    if (child_to_signal > 0) kill((pid_t)child_to_signal, number);
-}
 
 static bool add_process(collector *c, ht_process *process) {
     if (c->count == c->room) {
@@ -96,7 +91,7 @@ static void tend_children(collector *c) {
                 continue;
             }
             ht_process_watch(process, pid);
-            if (!ht_process_create_output(process, c->request, pid) || !ht_process_open_output(process, c->request)) {
+            if (!ht_process_create_output(process, c->request, true) || !ht_process_open_output(process, c->request)) {
                 atomic_store_explicit(&process->region->state, HT_STATE_OFF, memory_order_release);
                 atomic_fetch_add_explicit(&c->processes[0]->region->unfollowed, 1, memory_order_relaxed);
                 remove_process(c, i, HT_END_TURNED_OFF, HT_LOSS_WRITE_FAILED);
@@ -211,78 +206,6 @@ static bool stranger_ended(collector *c, uint32_t *how, uint32_t *status) {
     return ht_process_ended(c->processes[0]);
 }
 
-static char **make_environment(const ht_collect_request *request, uint32_t pid, uint32_t fd) {
-    size_t count = 0;
-    while (environ[count] != NULL) count++;
-    char **made = calloc(count + 4, sizeof *made);
-    const char *inherited = getenv("LD_PRELOAD");
-    char *preload = NULL, *region = NULL;
-    int lengths = asprintf(&preload, "LD_PRELOAD=%s%s%s%s%s", request->library, request->allocator_path[0] != 0 ? ":" : "", request->allocator_path,
-                           inherited != NULL && *inherited != 0 ? ":" : "", inherited == NULL ? "" : inherited);
-    if (made == NULL || lengths < 0 || asprintf(&region, "HEAPTRAIL_REGION=/proc/%u/fd/%u", pid, fd) < 0) return NULL;
-    size_t used = 0;
-    for (size_t i = 0; i < count; i++) {
-        if (strncmp(environ[i], "LD_PRELOAD=", 11) != 0 && strncmp(environ[i], "HEAPTRAIL_", 10) != 0) made[used++] = environ[i];
-    }
-    made[used++] = preload;
-    made[used++] = region;
-    return made;
-}
-
-// Starts the program. Returns its pid; 0 when exec failed (errno says why), -1 when fork did.
-static pid_t start_program(const ht_collect_request *request, char **environment) {
-    int report[2];
-    if (pipe2(report, O_CLOEXEC) != 0) return -1;
-    struct sigaction ignore = {.sa_handler = SIG_IGN}, forward = {.sa_handler = pass_on, .sa_flags = SA_RESTART};
-    struct sigaction saved[4];
-    static const int numbers[4] = {SIGINT, SIGQUIT, SIGTERM, SIGHUP};
-    for (int i = 0; i < 4; i++) {
-        sigaction(numbers[i], NULL, &saved[i]);
-        if (saved[i].sa_handler != SIG_IGN) sigaction(numbers[i], i < 2 ? &ignore : &forward, NULL);
-    }
-    pid_t pid = fork();
-    if (pid == 0) {
-        for (int i = 0; i < 4; i++) sigaction(numbers[i], &saved[i], NULL);
-        if (request->silent) dup2(open("/dev/null", O_WRONLY | O_CLOEXEC), 1);
-        execve(request->executable, request->arguments, environment);
-        int error = errno;
-        if (error == ENOEXEC) {  // a script without an interpreter line: the shell runs it, as execvp has it
-            size_t count = 0;
-            while (request->arguments[count] != NULL) count++;
-            char **shell = calloc(count + 2, sizeof *shell);
-            if (shell != NULL) {
-                shell[0] = (char *)(uintptr_t) "/bin/sh";
-                shell[1] = (char *)(uintptr_t)request->executable;
-                for (size_t i = 1; i < count; i++) shell[i + 1] = request->arguments[i];
-                execve("/bin/sh", shell, environment);
-            }
-        }
-        ssize_t ignored = write(report[1], &error, sizeof error);
-        (void)ignored;
-        _exit(127);
-    }
-    int saved_error = errno;
-    close(report[1]);
-    int error = 0;
-    ssize_t count = 0;
-    if (pid > 0) {
-        child_to_signal = pid;
-        do count = read(report[0], &error, sizeof error);
-        while (count < 0 && errno == EINTR);
-    }
-    close(report[0]);
-    if (pid < 0) {
-        errno = saved_error;
-        return -1;
-    }
-    if (count == sizeof error) {
-        waitpid(pid, NULL, 0);
-        errno = error;
-        return 0;
-    }
-    return pid;
-}
-
 enum ht_collect_outcome ht_record(const ht_collect_request *request, ht_collect_result *result) {
     memset(result, 0, sizeof *result);
     collector c = {.request = request, .result = result};
@@ -292,26 +215,35 @@ enum ht_collect_outcome ht_record(const ht_collect_request *request, ht_collect_
         free(program);
         return HT_COLLECT_NO_REGION;
     }
-    if (!ht_process_create_output(program, request, 0)) {
+    // The program waits, forked but not yet executed, until its trace exists: the default name carries its pid.
+    ht_launch launch;
+    if (!ht_launch_prepare(&launch, request, (uint32_t)program->region_fd)) {
         result->error = errno;
+        return HT_COLLECT_NO_PROCESS;
+    }
+    ht_collect_request own = *request;
+    own.pid = result->pid = launch.pid;
+    c.request = &own;
+    program->pid = launch.pid;
+    if (!ht_process_create_output(program, &own, false)) {
+        result->error = errno;
+        ht_launch_abandon(&launch);
         return HT_COLLECT_NO_OUTPUT;
     }
-    char **environment = make_environment(request, (uint32_t)getpid(), (uint32_t)program->region_fd);
-    pid_t pid = environment == NULL ? -1 : start_program(request, environment);
-    if (pid <= 0) {
-        result->error = errno;
-        ht_process_discard_output(program, request);
-        return pid == 0 ? HT_COLLECT_NO_PROGRAM : HT_COLLECT_NO_PROCESS;
+    result->error = ht_launch_go(&launch);
+    if (result->error != 0) {
+        ht_process_discard_output(program);
+        return HT_COLLECT_NO_PROGRAM;
     }
-    ht_process_watch(program, pid);
-    if (!ht_process_open_output(program, request)) {
+    ht_process_watch(program, launch.pid);
+    if (!ht_process_open_output(program, &own)) {
         // The program runs already: it goes on, unrecorded.
         atomic_store_explicit(&program->region->state, HT_STATE_OFF, memory_order_release);
         atomic_store_explicit(&program->region->off_reason, HT_LOSS_WRITE_FAILED, memory_order_relaxed);
     }
     uint32_t how = HT_END_UNKNOWN, status = 0;
     run(&c, child_ended, &how, &status);
-    child_to_signal = 0;
+    ht_launch_done();
     finish(&c, how, status);
     return HT_COLLECT_OK;
 }
@@ -339,7 +271,7 @@ enum ht_collect_outcome ht_collect(const ht_collect_request *request, ht_collect
     region->root_fd = (uint32_t)request->region_fd;
     region->collector_pid = (uint32_t)getpid();
     bool watched = ht_process_watch(program, request->pid);
-    if (!ht_process_create_output(program, request, 0) || !ht_process_open_output(program, request)) {
+    if (!ht_process_create_output(program, request, false) || !ht_process_open_output(program, request)) {
         result->error = errno;
         atomic_store_explicit(&region->state, HT_STATE_OFF, memory_order_release);
         return HT_COLLECT_NO_OUTPUT;

@@ -14,7 +14,7 @@
 #include <sys/xattr.h>
 #include <unistd.h>
 
-enum { BUFFER_BYTES = 1 << 20, PATH_BYTES = 4096 + 16 };
+enum { BUFFER_BYTES = 1 << 20 };
 
 bool ht_process_map_region(ht_process *process, int fd) {
     void *mapped = mmap(NULL, HT_REGION_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE, fd, 0);
@@ -91,16 +91,21 @@ static void put_opening(ht_process *process, const ht_collect_request *request) 
     process->drain.clock_at_ns = ht_monotonic_ns();
 }
 
-bool ht_process_create_output(ht_process *process, const ht_collect_request *request, pid_t suffix_pid) {
+bool ht_process_create_output(ht_process *process, const ht_collect_request *request, bool child) {
+    char *path = process->output_path;
+    size_t room = sizeof process->output_path;
     process->output_fd = 2;
-    if (request->output == NULL) return true;
-    if (strcmp(request->output, "-") == 0) {
+    if (request->output_base != NULL) snprintf(path, room, "%s.%d.trace", request->output_base, (int)request->pid);
+    else if (request->output != NULL) snprintf(path, room, "%s", request->output);
+    else return true;
+    if (strcmp(path, "-") == 0) {
         process->output_fd = 1;
         return true;
     }
-    char path[PATH_BYTES];
-    if (suffix_pid > 0) snprintf(path, sizeof path, "%s.%d", request->output, (int)suffix_pid);
-    else snprintf(path, sizeof path, "%s", request->output);
+    if (child) {
+        size_t used = strlen(path);
+        snprintf(path + used, room - used, ".%d", (int)process->pid);
+    }
     process->output_fd = create_file(path, request->force, &process->created);
     if (process->output_fd < 0) return false;
     // Readers wait for this lock, so that a report right after the program sees the whole trace.
@@ -109,9 +114,9 @@ bool ht_process_create_output(ht_process *process, const ht_collect_request *req
     return true;
 }
 
-void ht_process_discard_output(ht_process *process, const ht_collect_request *request) {
+void ht_process_discard_output(ht_process *process) {
     if (process->output_fd > 2) close(process->output_fd);
-    if (process->created) unlink(request->output);
+    if (process->created) unlink(process->output_path);
     process->output_fd = -1;
 }
 

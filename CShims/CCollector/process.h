@@ -14,6 +14,7 @@ typedef struct ht_process {
     bool opened;             // its output has its opening: draining may begin
     bool created;            // its output did not exist before
     int output_fd;
+    char output_path[4096 + 32];
     uint64_t granted_at_ns;
     ht_drain drain;
     ht_trace_writer writer;
@@ -24,13 +25,13 @@ typedef struct ht_process {
 bool ht_process_make_region(ht_process *process, const ht_collect_request *request);
 // Maps a region somebody else made.
 bool ht_process_map_region(ht_process *process, int fd);
-// Creates the output (`suffix_pid` > 0: OUTPUT.PID). An existing file is EEXIST unless forced, and then left as it is until the opening is written.
+// Creates the output (the request's own for the program, OUTPUT.PID for a `child`); process->pid is known. An existing file is EEXIST unless forced, and then left as it is until the opening is written.
 // False with errno set.
-bool ht_process_create_output(ht_process *process, const ht_collect_request *request, pid_t suffix_pid);
+bool ht_process_create_output(ht_process *process, const ht_collect_request *request, bool child);
 // Writes the trace's opening; the process's pid is known by now. False with errno set.
 bool ht_process_open_output(ht_process *process, const ht_collect_request *request);
 // Undoes ht_process_create_output where nothing was recorded.
-void ht_process_discard_output(ht_process *process, const ht_collect_request *request);
+void ht_process_discard_output(ht_process *process);
 // Writes the end and closes everything.
 void ht_process_close(ht_process *process, uint32_t how, uint32_t status);
 // Whether the process has ended, as far as its pidfd tells.

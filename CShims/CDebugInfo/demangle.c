@@ -16,6 +16,7 @@ enum { MAX_SYMBOL_BYTES = 8192 };
 typedef struct {
     ht_text text;
     jmp_buf overflow;
+    bool is_complete;
 } printer;
 
 static void print(const char *bytes, size_t count, void *context)
@@ -44,11 +45,12 @@ static char *demangle(const char *name, demangle_function *function, int options
     printer *out = calloc(1, sizeof *out);
     if (out == NULL)
         return NULL;
-    char *result = NULL;
-    if (setjmp(out->overflow) == 0 && function(name, options, print, out) != 0 && out->text.count > 0) {
-        result = out->text.bytes;
+    // What changes between setjmp and longjmp lives in `out`, not in locals.
+    if (setjmp(out->overflow) == 0 && function(name, options, print, out) != 0 && !out->text.failed)
+        out->is_complete = true;
+    char *result = out->is_complete && out->text.count > 0 ? out->text.bytes : NULL;
+    if (result != NULL)
         out->text.bytes = NULL;
-    }
     ht_text_free(&out->text);
     free(out);
     return result;

@@ -19,6 +19,7 @@ enum {
     HT_MAX_ORIGIN_CHAIN = 16,       // abstract_origin / specification references followed
     HT_MAX_RANGES_PER_DIE = 65536,  // address ranges read of one DIE
     HT_MAX_NAME_BYTES = 65536,      // longest name composed or demangled
+    HT_MAX_SYMBOL_BYTES = 32768,    // symbols with longer names are left out
     HT_MAX_TEMPLATE_ARGUMENTS = 32,
     HT_MAX_SCOPES = 64,
 };
@@ -97,6 +98,12 @@ typedef struct {
     int32_t function;
 } ht_slot;
 
+/// A string section; empty or ending in a NUL.
+typedef struct {
+    const char *bytes;
+    size_t size;
+} ht_strings;
+
 /// An open ELF file.
 typedef struct {
     int descriptor;
@@ -107,8 +114,7 @@ struct ht_debug_module {
     ht_file main;
     ht_file debug;  // elf NULL when there is no separate file
 
-    Elf *symbol_elf;
-    size_t symbol_strings;  // section index of the names
+    ht_strings symbol_strings;
     ht_symbol *symbols;
     size_t symbol_count;
     uint64_t text_low;  // span of executable sections

@@ -16,8 +16,10 @@ enum { MAX_TYPE_DEPTH = 16 };
 const char *ht_die_string(Dwarf_Attribute *attribute)
 {
     const char *string = dwarf_formstring(attribute);
-    if (string == NULL || dwarf_whatform(attribute) != DW_FORM_string)
-        return string;
+    if (string == NULL)
+        return NULL;
+    if (dwarf_whatform(attribute) != DW_FORM_string)
+        return strnlen(string, HT_MAX_NAME_BYTES) == HT_MAX_NAME_BYTES ? NULL : string;
     // libdw checks the end of strings in .debug_str, but not of those that stand among the attributes.
     size_t size;
     Dwarf *dwarf = dwarf_cu_getdwarf(attribute->cu);

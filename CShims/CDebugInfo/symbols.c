@@ -11,6 +11,24 @@
 
 enum { MAX_BACKWARD_STEPS = 64 };
 
+// The names of a table. Checked once: the last byte is a NUL, so that every offset below `size` starts a string.
+static ht_strings read_strings(Elf *elf, size_t section_index)
+{
+    Elf_Scn *section = elf_getscn(elf, section_index);
+    Elf_Data *data = section == NULL ? NULL : elf_getdata(section, NULL);
+    if (data == NULL || data->d_buf == NULL)
+        return (ht_strings){0};
+    ht_strings strings = {.bytes = data->d_buf, .size = data->d_size};
+    while (strings.size > 0 && strings.bytes[strings.size - 1] != '\0')
+        strings.size--;
+    return strings;
+}
+
+static const char *string_at(const ht_strings *strings, uint32_t offset)
+{
+    return offset < strings->size ? strings->bytes + offset : NULL;
+}
+
 typedef struct {
     ht_symbol *items;
     size_t count;
@@ -77,14 +95,14 @@ static bool is_better_name(const char *candidate, const char *current)
 }
 
 // Collects the functions of one table; executable sections only.
-static void collect(Elf *elf, Elf_Scn *section, const GElf_Shdr *header, symbol_list *list)
+static void collect(
+    Elf *elf, Elf_Scn *section, const GElf_Shdr *header, const ht_strings *strings, symbol_list *list)
 {
     Elf_Data *data = elf_getdata(section, NULL);
     if (data == NULL || header->sh_entsize == 0)
         return;
     size_t entry = gelf_fsize(elf, ELF_T_SYM, 1, EV_CURRENT);
     size_t count = entry == 0 ? 0 : data->d_size / entry;
-    size_t strings = header->sh_link;
 
     size_t section_count = 0;
     if (elf_getshdrnum(elf, &section_count) != 0)
@@ -97,8 +115,8 @@ static void collect(Elf *elf, Elf_Scn *section, const GElf_Shdr *header, symbol_
         Elf_Scn *home_section = elf_getscn(elf, symbol.st_shndx);
         if (home_section == NULL || gelf_getshdr(home_section, &home) == NULL || (home.sh_flags & SHF_EXECINSTR) == 0)
             continue;
-        const char *name = elf_strptr(elf, strings, symbol.st_name);
-        if (name == NULL || is_mapping_symbol(name))
+        const char *name = string_at(strings, symbol.st_name);
+        if (name == NULL || is_mapping_symbol(name) || strnlen(name, HT_MAX_SYMBOL_BYTES) == HT_MAX_SYMBOL_BYTES)
             continue;
         uint64_t section_end = home.sh_addr + home.sh_size;
         if (symbol.st_value < home.sh_addr || symbol.st_value >= section_end)
@@ -125,14 +143,14 @@ static void collect(Elf *elf, Elf_Scn *section, const GElf_Shdr *header, symbol_
 }
 
 // Keeps one symbol an address, and ends unsized symbols where the next one starts.
-static size_t settle(Elf *elf, size_t strings, ht_symbol *items, size_t count)
+static size_t settle(const ht_strings *strings, ht_symbol *items, size_t count)
 {
     size_t kept = 0;
     for (size_t i = 0; i < count;) {
         size_t best = i, next = i + 1;
-        const char *best_name = elf_strptr(elf, strings, items[i].name);
+        const char *best_name = string_at(strings, items[i].name);
         for (; next < count && items[next].address == items[i].address; next++) {
-            const char *name = elf_strptr(elf, strings, items[next].name);
+            const char *name = string_at(strings, items[next].name);
             if (items[next].rank == items[best].rank && name != NULL && best_name != NULL
                 && is_better_name(name, best_name)) {
                 best = next;
@@ -179,18 +197,18 @@ void ht_symbols_load(ht_debug_module *module)
         if (section == NULL)
             continue;
         symbol_list list = {0};
-        collect(candidates[i], section, &header, &list);
+        ht_strings strings = read_strings(candidates[i], header.sh_link);
+        collect(candidates[i], section, &header, &strings, &list);
         if (list.count == 0) {
             free(list.items);
             continue;
         }
         qsort(list.items, list.count, sizeof *list.items, compare_symbols);
-        list.count = settle(candidates[i], header.sh_link, list.items, list.count);
+        list.count = settle(&strings, list.items, list.count);
         ht_symbol *fitted = realloc(list.items, list.count * sizeof *list.items);
         module->symbols = fitted == NULL ? list.items : fitted;
         module->symbol_count = list.count;
-        module->symbol_elf = candidates[i];
-        module->symbol_strings = header.sh_link;
+        module->symbol_strings = strings;
         return;
     }
 }
@@ -209,7 +227,7 @@ const char *ht_symbols_find(const ht_debug_module *module, uint64_t address)
     for (size_t steps = 0; low > 0 && steps < MAX_BACKWARD_STEPS; low--, steps++) {
         const ht_symbol *symbol = &module->symbols[low - 1];
         if (symbol->end > address)
-            return elf_strptr(module->symbol_elf, module->symbol_strings, symbol->name);
+            return string_at(&module->symbol_strings, symbol->name);
     }
     return NULL;
 }

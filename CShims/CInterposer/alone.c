@@ -53,8 +53,9 @@ static int run_collector(void *context) {
     sigset_t none;
     sigemptyset(&none);
     sigprocmask(SIG_SETMASK, &none, NULL);
-    execve(s->collector, (char *const *)(uintptr_t)s->arguments, s->environment);
-    s->failed = errno;
+    // The call itself: our own execve hook is not ready yet where the first hook is reached before our constructor, and would fail
+    // without an errno, so that neither the collector nor the thread in its place would start.
+    s->failed = (int)-ht_syscall(SYS_execve, (long)s->collector, (long)s->arguments, (long)s->environment, 0, 0, 0);
     _exit(127);
 }
 

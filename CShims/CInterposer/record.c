@@ -63,6 +63,11 @@ static inline uint64_t size_word(size_t size, uint32_t stack, uint32_t code) {
 
 static uint64_t wide_alignment(uint32_t code) { return code == 0 ? 0 : code <= 15 ? code + 3u : code - 15u; }
 
+static inline void note_allocation(ht_thread *self, const void *block) {
+    self->last_allocation = block;
+    if (__builtin_expect(self->first_allocation == NULL, 0)) self->first_allocation = block;
+}
+
 void ht_record_allocation(const void *block, size_t size, uint32_t code, const void *frame, const void *via) {
     uint64_t now = ht_now();
     ht_thread *self = &ht_self;
@@ -98,7 +103,7 @@ void ht_record_allocation(const void *block, size_t size, uint32_t code, const v
         lose(ht_region_shared, 1, 0, size, HT_LOSS_NONE);
     }
     writer->droppable = false;
-    self->last_allocation = block;
+    note_allocation(self, block);
     ht_leave(self);
 }
 
@@ -165,6 +170,6 @@ void ht_record_reallocation(const void *old, uint64_t before, const void *block,
         }
         ht_writer_publish(writer);
     }
-    self->last_allocation = block;
+    note_allocation(self, block);
     ht_leave(self);
 }

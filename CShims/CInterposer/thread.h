@@ -33,7 +33,8 @@ typedef struct ht_thread {
     uint32_t depth;              // guards entered: index of the lane to use
     uint32_t tag;                // owner tag on top, 0 none
     uintptr_t stack_top;         // addresses below it and above sp belong to this thread's stack; 0 when not known
-    const void *last_allocation; // pointer of the last ALLOC recorded: what operator new's hook compares with
+    const void *last_allocation; // pointer of the last ALLOC recorded, and of the first since it was last set to NULL: what operator new's hook
+    const void *first_allocation; // compares with. Two, for a signal handler may allocate before or after the malloc beneath
     const void *deleting;        // pointer that operator delete recorded already: the free beneath it is the same event
     ht_writer lane[HT_LANES];
     // Cold.

@@ -90,7 +90,8 @@ struct HeapLedger: ~Copyable {
             for: CellKey(
                 stack: stack, thread: options.byThread ? thread : 0, size: options.bySize ? size : 0, type: type))
 
-        let state = threads.states + threads.index(of: thread)
+        let index = threads.index(of: thread)  // first: it may move the states
+        let state = threads.states + index
         state.pointee.allocations &+= amount
         state.pointee.bytes &+= weighed
         state.pointee.lastAllocation = address
@@ -139,7 +140,8 @@ struct HeapLedger: ~Copyable {
     @inline(__always)
     mutating func free(address: UInt64, thread: UInt32, time: UInt64) {
         count(time)
-        let state = threads.states + threads.index(of: thread)
+        let index = threads.index(of: thread)  // first: it may move the states
+        let state = threads.states + index
         let isTemporary = state.pointee.lastAllocation == address
         state.pointee.lastAllocation = ThreadCounts.noAllocation
 

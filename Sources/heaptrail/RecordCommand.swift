@@ -58,7 +58,8 @@ struct RecordCommand: ParsableCommand {
         let program = try ProgramFile.find(name)
         try program.requireRecordable()
         let recorder = Recorder(
-            executable: program.path, arguments: arguments, output: outputPath(of: name), force: force,
+            executable: program.path, arguments: arguments, output: output, outputBase: defaultOutput(of: name),
+            force: force,
             allocator: allocator,
             allocatorPath: try AllocatorChoice.path(of: allocator), noStacks: noStacks, maxDepth: maxDepth,
             follow: follow,
@@ -68,11 +69,10 @@ struct RecordCommand: ParsableCommand {
         summary.exitAsProgram()
     }
 
-    private func outputPath(of name: String) -> String? {
-        if let output { return output }
-        if format == .text { return nil }
-        let base = name.split(separator: "/").last.map(String.init) ?? name
-        return "heaptrail.\(base).\(getpid()).trace"
+    /// Where the trace goes when no output is named: `heaptrail.PROGRAM.PID.trace` here; nil for text, which goes to standard error.
+    private func defaultOutput(of name: String) -> String? {
+        if output != nil || format == .text { return nil }
+        return "heaptrail." + (name.split(separator: "/").last.map(String.init) ?? name)
     }
 }
 

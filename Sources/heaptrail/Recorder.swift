@@ -7,6 +7,8 @@ struct Recorder {
     var executable: String
     var arguments: [String]
     var output: String?
+    /// Without `output`: the trace is `outputBase.PID.trace`.
+    var outputBase: String?
     var force = false
     var allocator = "glibc"
     var allocatorPath = ""
@@ -24,8 +26,9 @@ struct Recorder {
         let library = try InstalledFiles.preload()
         var result = ht_collect_result()
         let outcome = withRequest(library: library) { ht_record($0, &result) }
-        try Self.check(outcome, result, output: output, program: arguments.first ?? executable)
-        return RecordingSummary(result: result, output: output, isText: text)
+        let written = output ?? outputBase.map { "\($0).\(result.pid).trace" }
+        try Self.check(outcome, result, output: written, program: arguments.first ?? executable)
+        return RecordingSummary(result: result, output: written, isText: text)
     }
 
     /// Collects for a process that preloaded the library on its own.
@@ -42,7 +45,9 @@ struct Recorder {
     }
 
     private func withRequest<R>(library: String, _ body: (UnsafePointer<ht_collect_request>) -> R) -> R {
-        let strings: [String] = [output ?? "", executable, library, allocatorPath, allocator, Heaptrail.version]
+        let strings: [String] = [
+            output ?? outputBase ?? "", executable, library, allocatorPath, allocator, Heaptrail.version,
+        ]
         let texts = strings.map { strdup($0)! }
         var argv: [UnsafeMutablePointer<CChar>?] = arguments.map { strdup($0) }
         argv.append(nil)
@@ -52,7 +57,11 @@ struct Recorder {
         }
         return argv.withUnsafeMutableBufferPointer { argv in
             var request = ht_collect_request()
-            request.output = output == nil ? nil : UnsafePointer(texts[0])
+            if output != nil {
+                request.output = UnsafePointer(texts[0])
+            } else if outputBase != nil {
+                request.output_base = UnsafePointer(texts[0])
+            }
             request.executable = UnsafePointer(texts[1])
             request.arguments = UnsafePointer(argv.baseAddress!)
             request.library = UnsafePointer(texts[2])

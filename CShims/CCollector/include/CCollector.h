@@ -16,6 +16,7 @@ enum ht_collect_outcome {
 
 typedef struct ht_collect_request {
     const char *output;              // path of the trace; NULL: text to standard error
+    const char *output_base;         // record, when not NULL: the trace is OUTPUT_BASE.PID.trace instead
     const char *executable;          // resolved path of the program (record alone)
     char *const *arguments;          // argv of the program, NULL-terminated
     const char *library;             // path of libheaptrail.so
@@ -36,6 +37,7 @@ typedef struct ht_collect_request {
 typedef struct ht_collect_result {
     int error;                // error number behind an outcome
     int status;               // the program's wait status (record alone)
+    pid_t pid;                // the program's (record alone)
     bool attached;            // the program loaded the preload
     uint64_t allocations;     // of the program itself
     uint64_t frees;

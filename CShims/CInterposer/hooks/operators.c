@@ -10,23 +10,36 @@
 #define EXPORT __attribute__((visibility("default")))
 #define FRAME __builtin_frame_address(0)
 
-static inline void begin_new(void) { ht_self.last_allocation = NULL; }
+// Returns what an operator new that this one interrupts (in a signal handler) had seen first.
+static inline const void *begin_new(void) {
+    const void *outer = ht_self.first_allocation;
+    ht_self.first_allocation = ht_self.last_allocation = NULL;
+    return outer;
+}
 
-static inline void *end_new(void *block, size_t size, size_t alignment, const void *frame, const void *real) {
-    if (block != NULL && ht_recording() && ht_self.last_allocation != block) {
+static inline void end_new(void *block, size_t size, size_t alignment, const void *frame, const void *real) {
+    if (block != NULL && ht_recording() && ht_self.last_allocation != block && ht_self.first_allocation != block) {
         ht_record_allocation(block, size, ht_alignment_code(alignment), frame, real);
     }
-    return block;
 }
 
-static inline void begin_delete(void *block) {
-    // One form may call another (the sized delete calls the plain one): the outermost records.
-    if (block == NULL || !ht_recording() || ht_self.deleting == block) return;
+// To an operator new around this one (new[] calls new) or interrupted by it, the block is one that was seen.
+static inline void leave_new(const void *outer, const void *block) {
+    ht_self.first_allocation = outer != NULL ? outer : block;
+    ht_self.last_allocation = block;
+}
+
+// Returns what end_delete puts back: the runtime's sized operator delete calls the plain one for the same block, and a signal handler may delete another block
+// before ours reaches free.
+static inline const void *begin_delete(void *block) {
+    const void *outer = ht_self.deleting;
+    if (block == NULL || block == outer || !ht_recording()) return outer;
     ht_record_free(block, ht_now());
     ht_self.deleting = block;
+    return outer;
 }
 
-static inline void end_delete(void) { ht_self.deleting = NULL; }
+static inline void end_delete(const void *outer, const void *block) { ht_self.deleting = outer == block ? NULL : outer; }
 
 // A program that loaded its C++ runtime after the start: the function is looked for then. Without one at all (a runtime of the program's own in a private
 // scope) malloc and free serve, as every runtime's operators do.
@@ -42,20 +55,22 @@ static void *plain(size_t size, size_t alignment) {
 #define HOOK_NEW(name, parameters, arguments, size, alignment)                                             \
     EXPORT void *name parameters;                                                                          \
     EXPORT void *name parameters {                                                                         \
-        if (!FIND(name)) return end_new(plain(size, alignment), size, alignment, FRAME, NULL);             \
-        begin_new();                                                                                       \
-        void *block = ht_real.name arguments;                                                              \
-        return end_new(block, size, alignment, FRAME, (const void *)(uintptr_t)ht_real.name);              \
+        bool found = FIND(name);                                                                           \
+        const void *outer = begin_new();                                                                   \
+        void *block = found ? ht_real.name arguments : plain(size, alignment);                             \
+        end_new(block, size, alignment, FRAME, found ? (const void *)(uintptr_t)ht_real.name : NULL);      \
+        leave_new(outer, block);                                                                           \
+        return block;                                                                                      \
     }
 
 #define HOOK_DELETE(name, parameters, arguments)      \
     EXPORT void name parameters;                      \
     EXPORT void name parameters {                     \
         if (ht_boot_owns(block)) return;              \
-        begin_delete(block);                          \
+        const void *outer = begin_delete(block);      \
         if (FIND(name)) ht_real.name arguments;       \
         else if (ht_real.free != NULL) ht_real.free(block); \
-        end_delete();                                 \
+        end_delete(outer, block);                     \
     }
 
 HOOK_NEW(_Znwm, (size_t size), (size), size, 0)

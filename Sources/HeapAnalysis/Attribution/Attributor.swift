@@ -158,6 +158,7 @@ struct StackWalk {
     private var runEnded = false
     private var isContested = false
     private var firstUnknown: ClassifiedFrame?
+    private var firstOutside: ClassifiedFrame?
     private var direct: ClassifiedFrame?
     private var directRunOpen = true
     private var endsInLoader = false
@@ -211,6 +212,7 @@ struct StackWalk {
         }
         if kind.isRuleMatched { return }
         if firstUnknown == nil, !kind.isUnnamed { firstUnknown = kind }
+        if firstOutside == nil, !kind.isUnnamed, kind.origin != .standardLibrary { firstOutside = kind }
         if kind.origin == .standardLibrary {
             // A standard library's function that no rule knows is part of the run, but no name of its own.
             if owner == nil, kind.spelling == .c { extendDirect(kind) }
@@ -252,7 +254,7 @@ struct StackWalk {
             }
             let name = caller?.display ?? "unknown"
             result.type = result.type.replacing("{object}", with: "object in \(name)")
-                .replacing("{caller}", with: name)
+                .replacing("{caller}", with: (firstOutside ?? firstUnknown ?? direct)?.display ?? "unknown")
             return result
         }
         guard let direct else { return nil }

@@ -5,13 +5,15 @@ extension BuiltInRules {
     static let cxx = """
         [c++]
         c++.new | operator new* | Class | new in {caller} | construct | weak
+        c++.new.class | *::operator new* | skip
+        c++.new.llvm | llvm::allocate_buffer | skip
         c++.allocator | @(std::__new_allocator|std::allocator|__gnu_cxx::new_allocator|std::allocator_traits|__gnu_cxx::__alloc_traits)<* | skip
         c++.allocate | std::@(__allocate|__libcpp_allocate|__libcpp_operator_new|__allocate_guarded|__do_call|__invoke)* | skip
 
         # Threads, futures, locales.
         c++.thread | std::thread::* | Runtime | std::thread | runtime | over all
         c++.future | std::@(__future_base::|async<|async|__async|__basic_future|promise<|packaged_task<)* | Runtime | std::future | runtime | over all
-        c++.locale | std::@(locale|ios_base|__cxx11::locale)::* | Runtime | std::locale | runtime | over all
+        c++.locale | std::@(locale|ios_base)::* | Runtime | std::locale | runtime | over all
         c++.exception | std::@(make_exception_ptr|exception_ptr)* | Runtime | exception | runtime | over all
 
         # Text.

@@ -88,6 +88,7 @@ extension BuiltInRules {
         swift.task | @(swift_task_|swift_taskGroup_|swift_asyncLet_|swift_continuation_|swift_defaultActor_|swift_job_|_swift_task_)* | Task | task | construct | language swift
         swift.dispatch | @(_dispatch_|dispatch_|_os_object_)* | Runtime | dispatch | runtime | language c
         swift.metadata | @(swift_get|_swift_get|__swift_instantiate|swift_conformsToProtocol|swift_dynamicCast|_swift_|swift_register|swift_addNewDSOImage|swift_once|swift_init|swift_stdlib_|tryCast|instantiateWitnessTable|_gatherGenericParameters|_findContextDescriptor|_registerProtocol|_registerType|getCache|swift_lookUp|swift_allocateGeneric|swift_allocateMetadata|swift_reflectionMirror|swift_retain|swift_release|swift_slowAlloc_)* | Runtime | metadata | runtime | language swift
+        python.plumbing | @(gc_alloc|_PyObject_New|_PyObject_GC_|_PyObject_Malloc|PyType_GenericAlloc|PyType_GenericNew|_PyType_Alloc|PyObject_New)* | skip
         cf.plumbing | @(_CFRuntimeCreateInstance|CFAllocatorAllocate|__CFSafelyReallocate|__CFAllocator)* | skip
         """
 }

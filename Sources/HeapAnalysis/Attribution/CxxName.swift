@@ -13,8 +13,11 @@ enum CxxName {
     /// The form rules are matched against: also the form of a type in a report.
     static func canonical(_ raw: String) -> String {
         var name = raw
-        for tag in ["[abi:cxx11]", "__cxx11::", "std::__1::", "__gnu_cxx::__cxx11::"] where name.contains(tag) {
-            name = name.replacing(tag, with: tag == "std::__1::" ? "std::" : "")
+        while let tag = name.firstRange(of: "[abi:"), let end = name[tag.upperBound...].firstIndex(of: "]") {
+            name.removeSubrange(tag.lowerBound...end)
+        }
+        for inlineNamespace in ["std::__cxx11::", "std::__1::", "std::__ndk1::"] {
+            name = name.replacing(inlineNamespace, with: "std::")
         }
         if let clone = name.firstRange(of: " [clone") { name = String(name[..<clone.lowerBound]) }
         let text = Array(name.utf8)

@@ -85,7 +85,7 @@ final class FrameClassifier: Sendable {
                 claim(of: $0.rule, captures: $0.captures, frame: frame, spelling: spelling)
             },
             isRuleMatched: match != nil, isGenerated: Self.isGenerated(frame, spelling: spelling), isUnnamed: isUnnamed,
-            isWrapper: spelling == .c && CName.isAllocatorWrapper(name),
+            isWrapper: (spelling == .c || spelling == .cxx) && CName.isAllocatorWrapper(name),
             display: display(frame, spelling: spelling, name: name), library: library,
             sourceFile: CodeOrigin.userSourceFile(of: frame),
             initializedClass: spelling == .swift ? SwiftFrameName.initializedClass(frame.function) : nil)

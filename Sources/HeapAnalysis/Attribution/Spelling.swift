@@ -79,8 +79,11 @@ enum CName {
 
     /// Whether a function only hands a request on to the allocator, such as `xmalloc` or `PyMem_RawRealloc`.
     static func isAllocatorWrapper(_ name: String) -> Bool {
-        let lower = name.lowercased()
-        if ["malloc", "calloc", "realloc", "zalloc"].contains(where: lower.contains) { return true }
+        let lower = (name.split(separator: ":").last ?? "").lowercased()
+        if ["malloc", "calloc", "realloc", "zalloc", "mem_alloc", "memalloc", "xalloc"].contains(where: lower.contains)
+        {
+            return true
+        }
         var stem = lower[...]
         while let last = stem.last, last == "_" || last.isNumber { stem = stem.dropLast() }
         return ["strdup", "strndup", "memdup"].contains(where: stem.hasSuffix)

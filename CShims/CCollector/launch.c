@@ -1,0 +1,128 @@
+// Fork, wait for the word, exec. Runs in the collector process alone. The program inherits everything as it was when the tool started: signal dispositions are
+// changed for the tool only, and put back in the child.
+#include "launch.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+enum { SIGNAL_COUNT = 4 };
+// The terminal sends the first two to the whole group; the others come from kill and go to the tool alone.
+static const int numbers[SIGNAL_COUNT] = {SIGINT, SIGQUIT, SIGTERM, SIGHUP};
+
+static volatile sig_atomic_t child_to_signal;
+
+static void pass_on(int number) {
+    if (child_to_signal > 0) kill((pid_t)child_to_signal, number);
+}
+
+static char **make_environment(const ht_collect_request *request, uint32_t pid, uint32_t fd) {
+    size_t count = 0;
+    while (environ[count] != NULL) count++;
+    char **made = calloc(count + 4, sizeof *made);
+    const char *inherited = getenv("LD_PRELOAD");
+    char *preload = NULL, *region = NULL;
+    int lengths = asprintf(&preload, "LD_PRELOAD=%s%s%s%s%s", request->library, request->allocator_path[0] != 0 ? ":" : "", request->allocator_path,
+                           inherited != NULL && *inherited != 0 ? ":" : "", inherited == NULL ? "" : inherited);
+    if (made == NULL || lengths < 0 || asprintf(&region, "HEAPTRAIL_REGION=/proc/%u/fd/%u", pid, fd) < 0) return NULL;
+    size_t used = 0;
+    for (size_t i = 0; i < count; i++) {
+        if (strncmp(environ[i], "LD_PRELOAD=", 11) != 0 && strncmp(environ[i], "HEAPTRAIL_", 10) != 0) made[used++] = environ[i];
+    }
+    made[used++] = preload;
+    made[used++] = region;
+    return made;
+}
+
+
+// A script without an interpreter line: the shell runs it, as execvp has it.
+static void exec_by_shell(const ht_collect_request *request, char **environment) {
+    size_t count = 0;
+    while (request->arguments[count] != NULL) count++;
+    char **shell = calloc(count + 2, sizeof *shell);
+    if (shell == NULL) return;
+    shell[0] = (char *)(uintptr_t) "/bin/sh";
+    shell[1] = (char *)(uintptr_t)request->executable;
+    for (size_t i = 1; i < count; i++) shell[i + 1] = request->arguments[i];
+    execve("/bin/sh", shell, environment);
+}
+
+static void run_child(const ht_collect_request *request, char **environment, const struct sigaction *saved, int go, int report) {
+    char word;
+    ssize_t count;
+    do count = read(go, &word, 1);
+    while (count < 0 && errno == EINTR);
+    if (count != 1) _exit(127);  // abandoned
+    for (int i = 0; i < SIGNAL_COUNT; i++) sigaction(numbers[i], &saved[i], NULL);
+    if (request->silent) dup2(open("/dev/null", O_WRONLY | O_CLOEXEC), 1);
+    execve(request->executable, request->arguments, environment);
+    int error = errno;
+    if (error == ENOEXEC) exec_by_shell(request, environment);
+    count = write(report, &error, sizeof error);
+    (void)count;
+    _exit(127);
+}
+
+bool ht_launch_prepare(ht_launch *launch, const ht_collect_request *request, uint32_t region_fd) {
+    char **environment = make_environment(request, (uint32_t)getpid(), region_fd);
+    int go[2], report[2];
+    if (environment == NULL || pipe2(go, O_CLOEXEC) != 0) return false;
+    if (pipe2(report, O_CLOEXEC) != 0) {
+        int error = errno;
+        close(go[0]);
+        close(go[1]);
+        errno = error;
+        return false;
+    }
+    struct sigaction ignore = {.sa_handler = SIG_IGN}, forward = {.sa_handler = pass_on, .sa_flags = SA_RESTART};
+    struct sigaction saved[SIGNAL_COUNT];
+    for (int i = 0; i < SIGNAL_COUNT; i++) {
+        sigaction(numbers[i], NULL, &saved[i]);
+        if (saved[i].sa_handler != SIG_IGN) sigaction(numbers[i], i < 2 ? &ignore : &forward, NULL);
+    }
+    pid_t pid = fork();
+    if (pid == 0) {
+        close(go[1]);
+        close(report[0]);
+        run_child(request, environment, saved, go[0], report[1]);
+    }
+    int error = errno;
+    close(go[0]);
+    close(report[1]);
+    *launch = (ht_launch){.pid = pid, .go = go[1], .report = report[0]};
+    if (pid < 0) {
+        close(go[1]);
+        close(report[0]);
+        errno = error;
+        return false;
+    }
+    child_to_signal = pid;
+    return true;
+}
+
+int ht_launch_go(ht_launch *launch) {
+    int error = 0;
+    ssize_t count = write(launch->go, "", 1);
+    close(launch->go);
+    do count = read(launch->report, &error, sizeof error);
+    while (count < 0 && errno == EINTR);
+    close(launch->report);
+    if (count != sizeof error) return 0;
+    waitpid(launch->pid, NULL, 0);
+    child_to_signal = 0;
+    return error;
+}
+
+void ht_launch_abandon(ht_launch *launch) {
+    close(launch->go);
+    close(launch->report);
+    waitpid(launch->pid, NULL, 0);
+    child_to_signal = 0;
+}
+
+void ht_launch_done(void) { child_to_signal = 0; }

@@ -1,0 +1,98 @@
+// Children and images: a child is silent unless --follow gives it a trace of its own; an exec in the same process goes on
+// in the same trace.
+
+import TestSupport
+import Testing
+
+@Suite(.enabled(if: BuildProducts.areBuilt, Machine.notBuilt))
+struct ProcessTests {
+    static let ways = ["fork", "fork-exec", "spawn", "vfork", "system"]
+
+    private func program() throws -> String {
+        try ProgramBuilder.build(testProgram: "processes.c", language: .c, arguments: ["-O0", "-fno-builtin"])
+    }
+
+    /// The parent's own counts, and that it saw its child end as it does natively.
+    private func expectParent(_ recording: Recording, way: String) throws {
+        #expect(recording.result.status == .exited(23))
+        #expect(recording.result.stdout.hasSuffix(way == "fork" ? " 21\n" : " 22\n"))
+        let report = try recording.report(by: "size")
+        #expect(report.events(ofSize: 13001) == Events(100, 0))
+        #expect(report.events(ofSize: 13009) == Events(5, 0))
+        #expect(report.events(ofSize: 13003) == Events(0, 0))
+        #expect(report.events(ofSize: 13007) == Events(0, 0))
+        #expect(report.trace.images == 1)
+        #expect(report.trace.lost == 0)
+        #expect(report.trace.complete)
+    }
+
+    @Test(arguments: ways)
+    func `a child is silent unless it is followed, and its parent is exact`(way: String) throws {
+        let recording = try Recording(program(), [way])
+        try expectParent(recording, way: way)
+        #expect(try recording.followed().isEmpty)
+        #expect(recording.remarks.contains { $0.contains("not recorded") && $0.contains("--follow") })
+    }
+
+    @Test(arguments: ways)
+    func `a followed child has a trace of its own with exact counts`(way: String) throws {
+        let recording = try Recording(program(), [way], options: ["--follow"])
+        try expectParent(recording, way: way)
+        let traces = try recording.followed()
+        let reports = try traces.mapValues { try Recording.report(on: $0, by: "size") }
+        // Under system() there is a shell in between, which may or may not replace itself by the program.
+        let size = way == "fork" ? 13003 : 13007
+        let children = reports.filter { $0.value.events(ofSize: size).allocations > 0 }
+        let child = try #require(children.first, "traces: \(traces.keys)")
+        #expect(children.count == 1)
+        #expect(child.value.events(ofSize: size) == (way == "fork" ? Events(40, 0) : Events(30, 0)))
+        #expect(child.value.trace.pid == Int(child.key))
+        #expect(child.value.trace.complete)
+        #expect(child.value.trace.lost == 0)
+        #expect(child.value.events(ofSize: 13001) == Events(0, 0))
+        #expect(child.value.trace.inheritedFrees == (way == "fork" ? 10 : 0))
+        #expect(child.value.trace.unmatchedFrees == 0)
+        if way != "system" {
+            #expect(traces.count == 1)
+            #expect(recording.result.stdout.hasPrefix("\(child.key) "))
+        }
+    }
+
+    @Test(arguments: [
+        ("env", ["X=1", "{program}"]), ("sh", ["-c", "exec {program}"]), ("bash", ["-c", "exec {program}"]),
+        ("env", ["-i", "{program}"]), ("nice", ["env", "A=b", "{program}"]),
+    ])
+    func `an image that executes another is followed in the same trace, which says so`(
+        wrapper: String, arguments: [String]
+    ) throws {
+        let program = try ProgramBuilder.build(
+            testProgram: "magic-sizes.c", language: .c, arguments: ["-O0", "-fno-builtin"])
+        let recording = try Recording(
+            wrapper, arguments.map { $0 == "exec {program}" ? "exec \(program)" : $0 == "{program}" ? program : $0 })
+        #expect(recording.result.status == .exited(3))
+        #expect(recording.result.stdout == "done\n")
+        let report = try recording.report(by: "size")
+        #expect(report.events(ofSize: 1009) == Events(300, 299))
+        #expect(report.trace.images == (wrapper == "nice" ? 3 : 2))
+        #expect(report.trace.image == report.trace.images)
+        #expect(report.trace.program == program)
+
+        let said = try run(BuildProducts.heaptrail(), ["report", recording.trace])
+        #expect(said.stderr.contains("image \(report.trace.images) of \(report.trace.images)"))
+        let first = try recording.report(by: "size", options: ["--image", "1"])
+        #expect(first.trace.image == 1)
+        #expect(first.events(ofSize: 1009) == Events(0, 0))
+        #expect(first.trace.allocations > 0)
+    }
+
+    @Test func `a script is recorded as its interpreter`() throws {
+        let folder = try TemporaryDirectory()
+        let script = try folder.write("#!/bin/sh\nx=$((6 * 7))\necho \"$x\"\nexit 9\n", to: "script", executable: true)
+        let recording = try Recording(script)
+        #expect(recording.result.status == .exited(9))
+        #expect(recording.result.stdout == "42\n")
+        let report = try recording.report()
+        #expect(report.trace.allocations > 0)
+        #expect(report.trace.complete)
+    }
+}
