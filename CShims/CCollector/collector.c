@@ -265,6 +265,7 @@ enum ht_collect_outcome ht_collect(const ht_collect_request *request, ht_collect
     signal(SIGINT, SIG_IGN);
     signal(SIGQUIT, SIG_IGN);
     signal(SIGHUP, SIG_IGN);
+    signal(SIGPIPE, SIG_IGN);
     pthread_mutex_lock(&region->alive);
     (void)fcntl(request->region_fd, F_SETFD, FD_CLOEXEC);
     region->collector_fd = (uint32_t)request->region_fd;

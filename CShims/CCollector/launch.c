@@ -11,9 +11,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { SIGNAL_COUNT = 4 };
-// The terminal sends the first two to the whole group; the others come from kill and go to the tool alone.
-static const int numbers[SIGNAL_COUNT] = {SIGINT, SIGQUIT, SIGTERM, SIGHUP};
+enum { SIGNAL_COUNT = 5, IGNORED_COUNT = 3 };
+// The first two the terminal sends to the whole group; a broken pipe is an error of write(2) to the collector; the others come from kill and go to the tool alone.
+static const int numbers[SIGNAL_COUNT] = {SIGINT, SIGQUIT, SIGPIPE, SIGTERM, SIGHUP};
 
 static volatile sig_atomic_t child_to_signal;
 
@@ -83,7 +83,7 @@ bool ht_launch_prepare(ht_launch *launch, const ht_collect_request *request, uin
     struct sigaction saved[SIGNAL_COUNT];
     for (int i = 0; i < SIGNAL_COUNT; i++) {
         sigaction(numbers[i], NULL, &saved[i]);
-        if (saved[i].sa_handler != SIG_IGN) sigaction(numbers[i], i < 2 ? &ignore : &forward, NULL);
+        if (saved[i].sa_handler != SIG_IGN) sigaction(numbers[i], i < IGNORED_COUNT ? &ignore : &forward, NULL);
     }
     pid_t pid = fork();
     if (pid == 0) {

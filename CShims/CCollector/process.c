@@ -75,18 +75,22 @@ static void put_opening(ht_process *process, const ht_collect_request *request) 
     struct utsname host;
     if (uname(&host) != 0) memset(&host, 0, sizeof host);
     const char *program = request->arguments != NULL && request->arguments[0] != NULL ? request->arguments[0] : "";
+    // A followed child says itself what it is, in its IMAGE record; the command line is the program's alone, and comes last here.
+    bool is_child = request->pid != 0 && request->pid != process->pid;
     ht_info_entry entries[] = {
         {HT_INFO_HOST, host.nodename, strlen(host.nodename)},
         {HT_INFO_KERNEL, host.release, strlen(host.release)},
-        {HT_INFO_PROGRAM, program, strlen(program)},
-        {HT_INFO_ARGUMENTS, arguments, used},
         {HT_INFO_ALLOCATOR, request->allocator_name, strlen(request->allocator_name)},
         {HT_INFO_ALLOCATOR_PATH, request->allocator_path, strlen(request->allocator_path)},
         {HT_INFO_RECORDER, request->version, strlen(request->version)},
         {HT_INFO_DIRECTORY, directory, strlen(directory)},
+        {HT_INFO_PROGRAM, program, strlen(program)},
+        {HT_INFO_ARGUMENTS, arguments, used},
         {HT_INFO_EXECUTABLE, request->executable == NULL ? "" : request->executable, request->executable == NULL ? 0 : strlen(request->executable)},
     };
-    ht_trace_put_info(&process->writer, 0, entries, sizeof entries / sizeof entries[0]);
+    enum { OF_THE_COMMAND_LINE = 3 };
+    size_t count = sizeof entries / sizeof entries[0];
+    ht_trace_put_info(&process->writer, 0, entries, is_child ? count - OF_THE_COMMAND_LINE : count);
     ht_trace_put_clock(&process->writer);
     process->drain.clock_at_ns = ht_monotonic_ns();
 }

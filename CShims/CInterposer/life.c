@@ -170,6 +170,8 @@ bool ht_life_follow(void) {
     ht_stacks_reset();
     ht_modules_reset();
     ht_rules_flush();
+    // This thread's cursors point into the region just unmapped; empty, they make its next event open a stream of its own.
+    memset(ht_self.lane, 0, sizeof ht_self.lane);
     ht_self.depth = 0;
     ht_self.deleting = NULL;
     attach(own);

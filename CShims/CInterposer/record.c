@@ -22,27 +22,34 @@ static void __attribute__((noinline, cold)) lose(ht_region *region, uint32_t all
     if (reason != HT_LOSS_NONE) atomic_store_explicit(&region->lost_reason, reason, memory_order_relaxed);
 }
 
-static void __attribute__((noinline, cold)) put_usable(ht_thread *self, ht_writer *writer, const void *block, size_t size, uint32_t code) {
+static void __attribute__((noinline, cold)) put_usable(ht_thread *self, ht_writer *writer, size_t usable, size_t size, uint32_t code) {
     if (!ht_writer_reserve(self, writer, 3 + HT_RECORD_WORDS)) return;
     ht_put(writer, ht_extended(HT_EXTENDED_USABLE, 2, code));
     ht_put(writer, size);
-    ht_put(writer, ht_real_usable_size(block));
+    ht_put(writer, usable);
     ht_writer_publish(writer);
 }
 
-static inline void note_usable(ht_thread *self, ht_writer *writer, const void *block, size_t size, uint32_t code) {
+// Whether this size and alignment are new: the caller, who is told so once, asks for the usable size.
+static inline bool is_new_size(size_t size, uint32_t code) {
     if (__builtin_expect(size < SMALL_SIZES && code == 0, 1)) {
         uint8_t bit = (uint8_t)(1u << (size & 7));
-        if (__builtin_expect((atomic_load_explicit(&small_known[size >> 3], memory_order_relaxed) & bit) != 0, 1)) return;
-        if (atomic_fetch_or_explicit(&small_known[size >> 3], bit, memory_order_relaxed) & bit) return;
-    } else {
-        uint64_t hash = (size ^ (uint64_t)code << 58) * 0x9e3779b97f4a7c15ull;
-        hash ^= hash >> 29;
-        hash *= 0xbf58476d1ce4e5b9ull;
-        if (ht_table_find(&sizes_known, hash) != 0) return;
-        ht_table_insert(&sizes_known, hash, 1);
+        if (__builtin_expect((atomic_load_explicit(&small_known[size >> 3], memory_order_relaxed) & bit) != 0, 1)) return false;
+        return (atomic_fetch_or_explicit(&small_known[size >> 3], bit, memory_order_relaxed) & bit) == 0;
     }
-    put_usable(self, writer, block, size, code);
+    uint64_t hash = (size ^ (uint64_t)code << 58) * 0x9e3779b97f4a7c15ull;
+    hash ^= hash >> 29;
+    hash *= 0xbf58476d1ce4e5b9ull;
+    if (ht_table_find(&sizes_known, hash) != 0) return false;
+    ht_table_insert(&sizes_known, hash, 1);
+    return true;
+}
+
+enum { NOT_ASKED = 0 };
+
+// The usable size where it is to be written, NOT_ASKED otherwise. Asked outside the guard: an allocator may set itself up on this call, and allocate (tcmalloc does).
+static inline size_t ask_usable(const void *block, size_t size, uint32_t code) {
+    return __builtin_expect(is_new_size(size, code), 0) ? ht_real_usable_size(block) : NOT_ASKED;
 }
 
 // What does not fit the narrow words: sizes from 4 GiB, alignments above 128 KiB, addresses that are odd or beyond 47 bits.
@@ -70,6 +77,7 @@ static inline void note_allocation(ht_thread *self, const void *block) {
 
 void ht_record_allocation(const void *block, size_t size, uint32_t code, const void *frame, const void *via) {
     uint64_t now = ht_now();
+    size_t usable = ask_usable(block, size, code);
     ht_thread *self = &ht_self;
     ht_writer *writer = ht_enter(self);
     if (writer == NULL) {
@@ -80,7 +88,7 @@ void ht_record_allocation(const void *block, size_t size, uint32_t code, const v
     writer->droppable = (ht_options & HT_OPTION_DROP) != 0;
     if (ht_writer_reserve(self, writer, HT_RECORD_WORDS)) {
         uint32_t stack = ht_stack_id(self, writer, frame, via);
-        note_usable(self, writer, block, size, code);
+        if (__builtin_expect(usable != NOT_ASKED, 0)) put_usable(self, writer, usable, size, code);
         if (ht_writer_reserve(self, writer, HT_RECORD_WORDS)) {
             if (__builtin_expect(fits(block, size, code), 1)) {
                 uint64_t delta = ht_put_delta(writer, now);
@@ -132,6 +140,7 @@ void ht_record_free(const void *block, uint64_t now) {
 
 void ht_record_reallocation(const void *old, uint64_t before, const void *block, size_t size, uint32_t code, const void *frame) {
     uint64_t now = ht_now();
+    size_t usable = ask_usable(block, size, code);
     ht_thread *self = &ht_self;
     ht_writer *writer = ht_enter(self);
     if (writer == NULL) {
@@ -143,7 +152,7 @@ void ht_record_reallocation(const void *old, uint64_t before, const void *block,
     bool room = ht_writer_reserve(self, writer, HT_RECORD_WORDS);
     if (room) {
         stack = ht_stack_id(self, writer, frame, NULL);
-        note_usable(self, writer, block, size, code);
+        if (__builtin_expect(usable != NOT_ASKED, 0)) put_usable(self, writer, usable, size, code);
         room = ht_writer_reserve(self, writer, HT_RECORD_WORDS);
     }
     if (!room) {

@@ -17,8 +17,6 @@ struct Heaptrail: ParsableCommand {
     static let version = "0.1.0"
 
     static func main() {
-        // A pipe that closes early (| head) ends the output, not the tool with a signal's status.
-        signal(SIGPIPE, SIG_IGN)
         do {
             try run(parsed: try parseAsRoot())
         } catch let failure as Failure {

@@ -40,7 +40,8 @@ EXPORT void *malloc(size_t size) {
 }
 
 EXPORT void *calloc(size_t count, size_t size) {
-    if (!ht_ready()) return ht_boot_take(count * size, 16);
+    size_t bytes;
+    if (!ht_ready()) return __builtin_mul_overflow(count, size, &bytes) ? NULL : ht_boot_take(bytes, 16);
     return made(ht_real.calloc(count, size), count * size, 0, FRAME);
 }
 
