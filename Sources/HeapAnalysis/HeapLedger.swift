@@ -102,7 +102,7 @@ struct HeapLedger: ~Copyable {
 
         let block = LiveBlock(address: address, size: size, time: time, cell: number, weight: weight)
         // A block whose FREE was read already never lives in the table; what does live at its address stays.
-        let earlyFree = repair.isIdle ? nil : repair.takeEarly(address, for: thread)
+        let earlyFree = repair.isIdle ? nil : repair.takeEarly(address, for: thread, at: time)
         if earlyFree == nil {
             if let slot = blocks.insert(block) {
                 closeReused(slot: slot, by: block, thread: thread)
@@ -151,7 +151,7 @@ struct HeapLedger: ~Copyable {
             return
         }
         guard let slot = found else {
-            freeUnknown(address, state: state)
+            freeUnknown(address, at: time, state: state)
             return
         }
         let block = blocks[slot]
@@ -218,10 +218,12 @@ struct HeapLedger: ~Copyable {
     }
 
     @inline(never)
-    private mutating func freeUnknown(_ address: UInt64, state: UnsafeMutablePointer<ThreadCounts>) {
+    private mutating func freeUnknown(
+        _ address: UInt64, at time: UInt64, state: UnsafeMutablePointer<ThreadCounts>
+    ) {
         state.pointee.frees &+= unitsPerBlock
         frees &+= unitsPerBlock
-        repair.keep(OrderRepair.EarlyFree(thread: state.pointee.serial, event: events), at: address)
+        repair.keep(OrderRepair.EarlyFree(thread: state.pointee.serial, time: time, event: events), at: address)
     }
 
     /// FREEs of addresses at which no block was known; final after ``finish()``.

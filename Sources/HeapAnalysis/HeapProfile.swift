@@ -42,8 +42,6 @@ public struct HeapProfile: Sendable {
     public var threads: [ThreadSummary]
     /// What the program counted itself, by name.
     public var counters: [CounterTotal]
-    /// Why modules gave no symbols, by path.
-    public var missingModules: [String]
 
     /// Units of one block in `cells`.
     let units: Int

@@ -24,6 +24,8 @@ struct OrderRepair {
     struct EarlyFree {
         /// The thread that freed.
         var thread: UInt32
+        /// Its stamp, in ticks.
+        var time: UInt64
         /// Number of the event.
         var event: UInt64
     }
@@ -33,6 +35,10 @@ struct OrderRepair {
         var liveThread: UInt32
         var frees: Deque<OwedFree>
     }
+
+    /// Ticks by which a FREE may precede its block: a tenth of a millisecond of a processor's counter, a hundred times what was seen. Beyond
+    /// that an unknown block was freed, and its address used again.
+    static let largestSkew: UInt64 = 1 << 18
 
     /// Events to wait for what is owed, and to keep what is early.
     let window: UInt64
@@ -75,11 +81,11 @@ struct OrderRepair {
     /// Notes that `thread` allocated an address that was not live.
     mutating func allocated(_ address: UInt64, by thread: UInt32) { owing[address]?.liveThread = thread }
 
-    /// Takes the early FREE that means a block that `thread` allocates, if there is one.
-    mutating func takeEarly(_ address: UInt64, for thread: UInt32) -> EarlyFree? {
-        guard var frees = early[address], let index = frees.firstIndex(where: { $0.thread != thread }) else {
-            return nil
-        }
+    /// Takes the early FREE that means a block that `thread` allocates at `time`, if there is one.
+    mutating func takeEarly(_ address: UInt64, for thread: UInt32, at time: UInt64) -> EarlyFree? {
+        guard var frees = early[address],
+            let index = frees.firstIndex(where: { $0.thread != thread && time &- $0.time <= Self.largestSkew })
+        else { return nil }
         let free = frees.remove(at: index)
         early[address] = frees.isEmpty ? nil : frees
         return free

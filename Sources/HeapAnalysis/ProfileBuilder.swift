@@ -58,8 +58,14 @@ struct ProfileBuilder<Source: ProfileSource> {
         return HeapProfile(
             trace: Self.summary(of: ledger, facts: facts), frames: resolver.frames, stacks: stacks, cells: cells,
             threads: threads(of: ledger),
-            counters: source.counters.sorted { ($0.name, $0.total) < ($1.name, $1.total) },
-            missingModules: [], units: ledger.unitsPerBlock, lifetimes: lifetimes)
+            counters: counters, units: ledger.unitsPerBlock, lifetimes: lifetimes)
+    }
+
+    /// The counters by name; libraries that count under the same name count together.
+    private var counters: [CounterTotal] {
+        var totals: [String: Int] = [:]
+        for counter in source.counters { totals[counter.name, default: 0] &+= counter.total }
+        return totals.sorted { $0.key < $1.key }.map { CounterTotal(name: $0.key, total: $0.value) }
     }
 
     private static func lifetimes(

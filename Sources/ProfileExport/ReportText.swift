@@ -45,7 +45,9 @@ public struct ReportText: Sendable {
         var how = [facts.allocator.map { FrameText.printable($0) } ?? "allocator not recorded"]
         if let duration = trace.durationNanoseconds { how.append(NumberText.duration(duration)) }
         how.append(plural(trace.threads, "thread"))
-        how.append("recorded by " + facts.mode + (facts.isSampled ? ", sampled" : ""))
+        how.append(
+            (facts.mode == "text" ? "read from text" : "recorded by " + facts.mode)
+                + (facts.isSampled ? ", sampled" : ""))
         var bytes = NumberText.bytes(trace.bytesAllocated) + " allocated, peak " + NumberText.bytes(trace.peakBytes)
         if let after = trace.peakAfterNanoseconds { bytes += " after " + NumberText.duration(after) }
         let temporary = trace.allocations == 0 ? nil : Double(trace.temporary) / Double(trace.allocations)

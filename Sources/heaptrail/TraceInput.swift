@@ -78,6 +78,9 @@ struct TraceInput {
                 "this is image \(facts.image) of \(facts.imageCount): \(facts.program); "
                     + shows.joined(separator: ", "))
         }
+        if profile.trace.events == 0 {
+            Terminal.tell("\(path) holds no events: the program allocated nothing, or the recorder was not in it")
+        }
         if let offset = trace.cutOffset {
             Terminal.tell("\(path) was cut at byte \(offset): the figures are of what came before")
         }

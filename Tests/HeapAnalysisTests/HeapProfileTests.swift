@@ -140,10 +140,14 @@ import Testing
 
     @Test func countersAreListedByNameAndThreadsBySerial() {
         var source = sample()
-        source.counters = [CounterTotal(name: "Cow.owned", total: 1), CounterTotal(name: "Cow.borrowed", total: 3)]
+        source.counters = [
+            CounterTotal(name: "Cow.owned", total: 1), CounterTotal(name: "Cow.borrowed", total: 3),
+            CounterTotal(name: "Cow.owned", total: 4),
+        ]
         source.threadNames = [ThreadName(serial: 2, threadID: 99, name: "worker")]
         let profile = source.profile()
         #expect(profile.counters.map(\.name) == ["Cow.borrowed", "Cow.owned"])
+        #expect(profile.counters.map(\.total) == [3, 5])
         #expect(profile.threads.map(\.serial) == [1, 2])
         #expect(profile.threads[0].name == nil)
         #expect(profile.threads[1].name == "worker")

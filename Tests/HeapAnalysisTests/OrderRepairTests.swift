@@ -149,6 +149,16 @@ import Testing
         }
     }
 
+    @Test func aFreeFarBeforeTheAllocationIsOfAnotherBlock() {
+        withLedger([
+            .free(0x10, thread: 2, at: 1),
+            .allocate(0x10, size: 100, stack: 1, thread: 1, at: 2 + OrderRepair.largestSkew),
+        ]) { ledger in
+            #expect(ledger.unmatchedFrees == 1)
+            #expect(ledger.figures(stack: 1).liveBlocks == 1)
+        }
+    }
+
     @Test func theWeightOfAFreeThatCameEarlyIsItsBlocks() {
         var options = LedgerOptions()
         options.isSampled = true
