@@ -79,7 +79,10 @@ typedef struct ht_home {
     uint64_t recorded_frees;
     uint64_t flushed_at_ns;    // when words of it were last written
     uint64_t pad2[3];
-    // The producer's scratch.
+    // The producer's scratch. A home keeps its walk cache (private memory of the process that runs as `cache_image`) from one thread to the next.
+    uint64_t walk_cache;
+    uint32_t cache_image;
+    uint32_t pad3;
     uint64_t frames[HT_STACK_DEPTH_MAX];
     uint64_t last_frames[HT_STACK_DEPTH_MAX];
 } ht_home;

@@ -4,6 +4,7 @@
 
 #include "definitions.h"
 #include "life.h"
+#include "walk.h"
 
 #include <system.h>
 
@@ -52,6 +53,18 @@ static uint32_t wait_for_segment(ht_region *region, const ht_writer *writer) {
     return 0;
 }
 
+// The home's walk cache, made when this image has none there yet. Homes are few and used again, so the caches are, too.
+static struct ht_walk_cache *walk_cache_of(ht_home *home) {
+    if (ht_options & HT_OPTION_NO_STACKS) return NULL;
+    if (home->walk_cache == 0 || home->cache_image != home->image) {
+        home->walk_cache = (uint64_t)(uintptr_t)ht_map_pages(sizeof(ht_walk_cache));
+        home->cache_image = home->image;
+    }
+    ht_walk_cache *cache = (ht_walk_cache *)(uintptr_t)home->walk_cache;
+    if (cache != NULL) cache->count = 0;
+    return cache;
+}
+
 // Gives the stream a home and its first segment, and writes what a stream opens with.
 static bool open_stream(ht_thread *self, ht_writer *writer, ht_region *region) {
     if (self->epoch != ht_epoch) {
@@ -87,6 +100,7 @@ static bool open_stream(ht_thread *self, ht_writer *writer, ht_region *region) {
     writer->time = ht_now();
     home->time = writer->time;
     writer->home = home;
+    writer->cache = walk_cache_of(home);
     writer->last_stack = 0;
     writer->last_depth = 0;
     writer->segment = ht_region_segment(region, segment - 1);

@@ -3,6 +3,7 @@
 
 #include "definitions.h"
 #include "life.h"
+#include "walk.h"
 
 _Atomic uint64_t ht_rules[1 << HT_RULE_LINE_BITS][HT_RULE_LINE] __attribute__((aligned(64), visibility("hidden")));
 
@@ -36,7 +37,11 @@ ht_rule ht_rule_compile(ht_thread *self, ht_writer *writer, uintptr_t pc) {
     return rule;
 }
 
+_Atomic uint32_t ht_rules_generation;
+
 void ht_rules_flush(void) {
+    // Before the rules go: a walk that began with the old ones is not reused by the next.
+    atomic_fetch_add_explicit(&ht_rules_generation, 1, memory_order_release);
     for (size_t line = 0; line < 1 << HT_RULE_LINE_BITS; line++) {
         for (int i = 0; i < HT_RULE_LINE; i++) {
             if (atomic_load_explicit(&ht_rules[line][i], memory_order_relaxed) != 0) {

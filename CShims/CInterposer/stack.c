@@ -16,10 +16,11 @@ static uint64_t finish(uint64_t hash, uint64_t more) {
     return hash ^ hash >> 31;
 }
 
-static uint32_t __attribute__((noinline, cold)) define(ht_thread *self, ht_writer *writer, const ht_walked *walked, uint64_t hash) {
+static uint32_t __attribute__((noinline, cold)) define(ht_thread *self, ht_writer *writer, const ht_walked *walked, const void *via, uint64_t hash) {
     uint32_t id = atomic_fetch_add_explicit(&last_stack_id, 1, memory_order_relaxed) + 1;
     if (id >> HT_STACK_BITS) return 0;
     ht_home *home = writer->home;
+    if (walked->in_cache) ht_walk_copy(writer->cache, home->frames + (via != NULL));
     uint32_t keep = 0;
     while (writer->last_stack != 0 && keep < walked->count && keep < writer->last_depth
            && home->frames[walked->count - 1 - keep] == home->last_frames[writer->last_depth - 1 - keep]) {
@@ -47,15 +48,15 @@ uint32_t ht_stack_id(ht_thread *self, ht_writer *writer, const void *frame, cons
         uint64_t *frames = writer->home->frames;
         uint32_t extra = 0;
         if (via != NULL) frames[extra++] = (uint64_t)(uintptr_t)via + 1;
-        walked = ht_walk(self, writer, ht_caller_of(frame), frames + extra, ht_max_depth - extra);
+        walked = ht_walk_again(self, writer, ht_caller_of(frame), frames + extra, ht_max_depth - extra);
         walked.count += extra;
-        if (via != NULL) walked.hash = finish(walked.hash, (uintptr_t)via);
+        if (via != NULL) walked.hash = ht_hash_frame(walked.hash, frames[0]);
     } else if (self->tag == 0) {
         return 0;
     }
     uint64_t hash = finish(walked.hash, (uint64_t)self->tag << 32 ^ atomic_load_explicit(&generation, memory_order_relaxed));
     uint32_t id = ht_table_find(&stacks, hash);
-    return __builtin_expect(id != 0, 1) ? id : define(self, writer, &walked, hash);
+    return __builtin_expect(id != 0, 1) ? id : define(self, writer, &walked, via, hash);
 }
 
 void ht_stacks_new_generation(void) { atomic_fetch_add_explicit(&generation, 1, memory_order_relaxed); }

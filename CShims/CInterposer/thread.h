@@ -21,6 +21,7 @@ typedef struct ht_writer {
     uint64_t *end;         // one past the segment's last word
     ht_segment *segment;
     ht_home *home;         // shared: identity and scratch
+    struct ht_walk_cache *cache;  // the lane's previous walk, NULL when there is no memory for it
     uint64_t time;         // ticks of the last event: deltas count from here
     uint32_t last_stack;   // id whose frames are in home->last_frames, 0 none
     uint32_t last_depth;
