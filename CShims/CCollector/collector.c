@@ -229,21 +229,37 @@ static char **make_environment(const ht_collect_request *request, uint32_t pid, 
     return made;
 }
 
+// What this process was started with, which is what the program must find: by the time it is started, the tool's own runtime has changed some (SIGPIPE).
+static struct sigaction inherited_actions[65];
+
+__attribute__((constructor)) static void note_inherited_actions(void) {
+    for (int number = 1; number <= 64; number++) sigaction(number, NULL, &inherited_actions[number]);
+}
+
+static void set_ignored(int number) {
+    struct sigaction ignore = {.sa_handler = SIG_IGN};
+    sigaction(number, &ignore, NULL);
+}
+
+// The collector's own: a closed pipe or a file-size limit on the trace is an error of the write, and an ignored SIGCHLD would lose the program's status.
+static void set_collector_actions(void) {
+    set_ignored(SIGPIPE);
+    set_ignored(SIGXFSZ);
+    signal(SIGCHLD, SIG_DFL);
+}
+
 // Starts the program. Returns its pid; 0 when exec failed (errno says why), -1 when fork did.
 static pid_t start_program(const ht_collect_request *request, char **environment) {
     int report[2];
     if (pipe2(report, O_CLOEXEC) != 0) return -1;
     struct sigaction ignore = {.sa_handler = SIG_IGN}, forward = {.sa_handler = pass_on, .sa_flags = SA_RESTART};
-    struct sigaction saved[4];
     static const int numbers[4] = {SIGINT, SIGQUIT, SIGTERM, SIGHUP};
     for (int i = 0; i < 4; i++) {
-        sigaction(numbers[i], NULL, &saved[i]);
-        if (saved[i].sa_handler != SIG_IGN) sigaction(numbers[i], i < 2 ? &ignore : &forward, NULL);
+        if (inherited_actions[numbers[i]].sa_handler != SIG_IGN) sigaction(numbers[i], i < 2 ? &ignore : &forward, NULL);
     }
     pid_t pid = fork();
     if (pid == 0) {
-        for (int i = 0; i < 4; i++) sigaction(numbers[i], &saved[i], NULL);
-        if (request->silent) dup2(open("/dev/null", O_WRONLY | O_CLOEXEC), 1);
+        for (int number = 1; number <= 64; number++) sigaction(number, &inherited_actions[number], NULL);
         execve(request->executable, request->arguments, environment);
         int error = errno;
         if (error == ENOEXEC) {  // a script without an interpreter line: the shell runs it, as execvp has it
@@ -285,6 +301,7 @@ static pid_t start_program(const ht_collect_request *request, char **environment
 
 enum ht_collect_outcome ht_record(const ht_collect_request *request, ht_collect_result *result) {
     memset(result, 0, sizeof *result);
+    set_collector_actions();
     collector c = {.request = request, .result = result};
     ht_process *program = calloc(1, sizeof *program);
     if (program == NULL || !ht_process_make_region(program, request) || !add_process(&c, program)) {
@@ -318,6 +335,7 @@ enum ht_collect_outcome ht_record(const ht_collect_request *request, ht_collect_
 
 enum ht_collect_outcome ht_collect(const ht_collect_request *request, ht_collect_result *result) {
     memset(result, 0, sizeof *result);
+    set_collector_actions();
     collector c = {.request = request, .result = result};
     ht_process *program = calloc(1, sizeof *program);
     if (program == NULL || !ht_process_map_region(program, request->region_fd) || !add_process(&c, program)) {
