@@ -208,6 +208,7 @@ static bool stranger_ended(collector *c, uint32_t *how, uint32_t *status) {
 
 enum ht_collect_outcome ht_record(const ht_collect_request *request, ht_collect_result *result) {
     memset(result, 0, sizeof *result);
+    ht_launch_set_actions();
     collector c = {.request = request, .result = result};
     ht_process *program = calloc(1, sizeof *program);
     if (program == NULL || !ht_process_make_region(program, request) || !add_process(&c, program)) {
@@ -250,6 +251,7 @@ enum ht_collect_outcome ht_record(const ht_collect_request *request, ht_collect_
 
 enum ht_collect_outcome ht_collect(const ht_collect_request *request, ht_collect_result *result) {
     memset(result, 0, sizeof *result);
+    ht_launch_set_actions();
     collector c = {.request = request, .result = result};
     ht_process *program = calloc(1, sizeof *program);
     if (program == NULL || !ht_process_map_region(program, request->region_fd) || !add_process(&c, program)) {
@@ -272,9 +274,14 @@ enum ht_collect_outcome ht_collect(const ht_collect_request *request, ht_collect
     region->root_fd = (uint32_t)request->region_fd;
     region->collector_pid = (uint32_t)getpid();
     bool watched = ht_process_watch(program, request->pid);
-    if (!ht_process_create_output(program, request, false) || !ht_process_open_output(program, request)) {
-        result->error = errno;
-        atomic_store_explicit(&region->state, HT_STATE_OFF, memory_order_release);
+    bool opened = ht_process_create_output(program, request, false) && ht_process_open_output(program, request);
+    int error = errno;
+    if (!opened) atomic_store_explicit(&region->state, HT_STATE_OFF, memory_order_release);
+    // The program waits for this, before main. Release: what it then reads of the region is as it stands now.
+    atomic_store_explicit(&region->ready, opened ? HT_READY_YES : HT_READY_FAILED, memory_order_release);
+    ht_futex_wake(&region->ready, 1);
+    if (!opened) {
+        result->error = error;
         return HT_COLLECT_NO_OUTPUT;
     }
     uint32_t how = HT_END_UNKNOWN, status = 0;

@@ -50,6 +50,13 @@ enum ht_region_state {
     HT_STATE_OFF = 2,
 };
 
+// Whether the collector has its output: a program that preloads the library itself waits for this before its first event.
+enum ht_region_ready {
+    HT_READY_NOT_YET = 0,
+    HT_READY_YES = 1,
+    HT_READY_FAILED = 2,
+};
+
 enum ht_home_state {
     HT_HOME_FREE = 0,
     HT_HOME_LIVE = 1,
@@ -110,7 +117,9 @@ typedef struct ht_region {
     _Atomic uint32_t forked;   // 1 when the process was forked from a recorded one and did not exec before its first event
     _Atomic uint32_t exec_pending;  // 1 between an exec and the new image's attach
     _Atomic uint32_t unfollowed;    // children that ran and were not recorded
-    uint64_t pad0[8];
+    _Atomic uint32_t ready;    // ht_region_ready: whether the output exists; set once by the collector, woken
+    uint32_t pad00;
+    uint64_t pad0[7];
 
     _Atomic uint32_t bell;
     _Atomic uint32_t collector_sleeping;

@@ -11,9 +11,23 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { SIGNAL_COUNT = 5, IGNORED_COUNT = 3 };
-// The first two the terminal sends to the whole group; a broken pipe is an error of write(2) to the collector; the others come from kill and go to the tool alone.
-static const int numbers[SIGNAL_COUNT] = {SIGINT, SIGQUIT, SIGPIPE, SIGTERM, SIGHUP};
+enum { SIGNAL_COUNT = 4, IGNORED_COUNT = 2, ALL_SIGNALS = 64 };
+// The first two the terminal sends to the whole group; the others come from kill and go to the tool alone.
+static const int numbers[SIGNAL_COUNT] = {SIGINT, SIGQUIT, SIGTERM, SIGHUP};
+
+// What this process was started with, which is what the program must find: by the time it is started, a runtime may have changed some.
+static struct sigaction inherited_actions[ALL_SIGNALS + 1];
+
+__attribute__((constructor)) static void note_inherited_actions(void) {
+    for (int number = 1; number <= ALL_SIGNALS; number++) sigaction(number, NULL, &inherited_actions[number]);
+}
+
+void ht_launch_set_actions(void) {
+    struct sigaction ignore = {.sa_handler = SIG_IGN}, usual = {.sa_handler = SIG_DFL};
+    sigaction(SIGPIPE, &ignore, NULL);
+    sigaction(SIGXFSZ, &ignore, NULL);
+    sigaction(SIGCHLD, &usual, NULL);
+}
 
 static volatile sig_atomic_t child_to_signal;
 
@@ -52,13 +66,13 @@ static void exec_by_shell(const ht_collect_request *request, char **environment)
     execve("/bin/sh", shell, environment);
 }
 
-static void run_child(const ht_collect_request *request, char **environment, const struct sigaction *saved, int go, int report) {
+static void run_child(const ht_collect_request *request, char **environment, int go, int report) {
     char word;
     ssize_t count;
     do count = read(go, &word, 1);
     while (count < 0 && errno == EINTR);
     if (count != 1) _exit(127);  // abandoned
-    for (int i = 0; i < SIGNAL_COUNT; i++) sigaction(numbers[i], &saved[i], NULL);
+    for (int number = 1; number <= ALL_SIGNALS; number++) sigaction(number, &inherited_actions[number], NULL);
     if (request->silent) dup2(open("/dev/null", O_WRONLY | O_CLOEXEC), 1);
     execve(request->executable, request->arguments, environment);
     int error = errno;
@@ -80,16 +94,14 @@ bool ht_launch_prepare(ht_launch *launch, const ht_collect_request *request, uin
         return false;
     }
     struct sigaction ignore = {.sa_handler = SIG_IGN}, forward = {.sa_handler = pass_on, .sa_flags = SA_RESTART};
-    struct sigaction saved[SIGNAL_COUNT];
     for (int i = 0; i < SIGNAL_COUNT; i++) {
-        sigaction(numbers[i], NULL, &saved[i]);
-        if (saved[i].sa_handler != SIG_IGN) sigaction(numbers[i], i < IGNORED_COUNT ? &ignore : &forward, NULL);
+        if (inherited_actions[numbers[i]].sa_handler != SIG_IGN) sigaction(numbers[i], i < IGNORED_COUNT ? &ignore : &forward, NULL);
     }
     pid_t pid = fork();
     if (pid == 0) {
         close(go[1]);
         close(report[0]);
-        run_child(request, environment, saved, go[0], report[1]);
+        run_child(request, environment, go[0], report[1]);
     }
     int error = errno;
     close(go[0]);

@@ -17,3 +17,6 @@ int ht_launch_go(ht_launch *launch);
 void ht_launch_abandon(ht_launch *launch);
 // The program has ended: termination requests are nobody's any more.
 void ht_launch_done(void);
+// The collector's own dispositions: a closed pipe or a file-size limit on the trace is an error of the write, and an ignored SIGCHLD would lose the program's
+// status. Called before the program is started; the program gets what this process was started with.
+void ht_launch_set_actions(void);

@@ -129,6 +129,14 @@ static uint32_t decimal(const char *text) {
     return value;
 }
 
+// Until the trace exists, or the collector has said on standard error why it cannot: a short program would have ended before. Ten seconds at most.
+static void wait_until_ready(ht_region *region) {
+    for (int step = 0; step < 100; step++) {
+        if (atomic_load_explicit(&region->ready, memory_order_acquire) != HT_READY_NOT_YET) return;
+        ht_futex_wait(&region->ready, HT_READY_NOT_YET, 100000000);
+    }
+}
+
 ht_region *ht_alone_start(char **environment) {
     const char *output = ht_environment_get(environment, "HEAPTRAIL_OUTPUT");
     const char *format = ht_environment_get(environment, "HEAPTRAIL_FORMAT");
@@ -170,6 +178,7 @@ ht_region *ht_alone_start(char **environment) {
     bool started = find_collector(collector, sizeof collector) && start_collector(&s);
     ht_syscall(SYS_close, fd, 0, 0, 0, 0, 0);
     alone.wanted = !started;
+    if (started) wait_until_ready(region);
     return region;
 }
 

@@ -5,6 +5,7 @@
 #include "alone.h"
 #include "definitions.h"
 #include "environment.h"
+#include "record.h"
 #include "stack.h"
 
 #include <dlfcn.h>
@@ -22,6 +23,7 @@ ht_region *ht_region_shared;
 uint32_t ht_options;
 uint32_t ht_max_depth = HT_STACK_DEPTH_MAX;
 uint32_t ht_epoch;
+bool ht_thread_block_has_id;
 uintptr_t ht_self_start, ht_self_end;
 
 extern void *__libc_stack_end;
@@ -128,7 +130,18 @@ static void find_self(void) {
     ht_environment_set_library(found.dlfo_link_map->l_name);
 }
 
+// Where glibc has kept it since 2.4 on x86-64 (nptl_db, debuggers' window into libc, relies on it); checked on the first thread before it is believed.
+enum { THREAD_BLOCK_ID = 720 };
+
+static uint32_t id_in_thread_block(void) { return *(const uint32_t *)(const void *)((const char *)__builtin_thread_pointer() + THREAD_BLOCK_ID); }
+
+uint32_t ht_thread_id(const ht_thread *self) {
+    if (self->id != 0) return self->id;
+    return ht_thread_block_has_id ? id_in_thread_block() : (uint32_t)ht_syscall(SYS_gettid, 0, 0, 0, 0, 0, 0);
+}
+
 void ht_life_start(void) {
+    ht_thread_block_has_id = id_in_thread_block() == (uint32_t)ht_syscall(SYS_gettid, 0, 0, 0, 0, 0, 0);
     // The kernel's own layout at the top of the stack: valid before libc has set `environ`.
     uintptr_t *top = __libc_stack_end;
     int argc = (int)top[0];
@@ -170,10 +183,13 @@ bool ht_life_follow(void) {
     ht_stacks_reset();
     ht_modules_reset();
     ht_rules_flush();
-    // This thread's cursors point into the region just unmapped; empty, they make its next event open a stream of its own.
+    ht_sizes_reset();
+    // This thread's cursors point into the region just unmapped; empty, they make its next event open a stream of its own. A child made by a bare clone
+    // has its parent's id in its thread block.
     memset(ht_self.lane, 0, sizeof ht_self.lane);
     ht_self.depth = 0;
     ht_self.deleting = NULL;
+    ht_self.id = (uint32_t)ht_syscall(SYS_gettid, 0, 0, 0, 0, 0, 0);
     attach(own);
     return ht_recording();
 }

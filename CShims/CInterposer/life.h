@@ -7,6 +7,8 @@
 //   FOLLOW (a forked child of a followed program) ── its first event ──► ON, in a trace of its own
 #pragma once
 
+#include "thread.h"
+
 #include <heaptrail_region.h>
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -31,10 +33,13 @@ extern ht_region *ht_region_shared;   // NULL unless attached
 extern uint32_t ht_options;           // ht_region_option, copied at the start
 extern uint32_t ht_max_depth;
 extern uint32_t ht_epoch;             // grows when a followed child starts anew
+extern bool ht_thread_block_has_id;   // libc keeps the thread's id where we look for it
 extern uintptr_t ht_self_start, ht_self_end;  // our own text: frames in it are not the program's
 
 // Maps the shared region from a descriptor, as much of it as the address-space limit allows; NULL when it is not one.
 ht_region *ht_life_map(int fd);
+// The calling thread's id in the system. No system call where libc's thread block says it, and then right in a vfork child, too, which runs on its parent's thread.
+uint32_t ht_thread_id(const ht_thread *self);
 // Runs once, at the first hooked call or in the constructor, whichever is first.
 void ht_life_start(void);
 // In a forked child of a followed program: asks the collector for a trace of its own. Returns whether recording is on now.

@@ -1,5 +1,5 @@
 // The cold half of writing: registering a thread, taking segments, waiting for room. Runs inside hooks, on the program's threads; makes no system call but
-// futex, gettid (once a thread) and, where recording is turned off, none at all.
+// futex (and gettid, once a thread, where libc's thread block is not as expected).
 #include "ring.h"
 
 #include "definitions.h"
@@ -88,7 +88,7 @@ static bool open_stream(ht_thread *self, ht_writer *writer, ht_region *region) {
         return false;
     }
     ht_home *home = ht_region_home(region, index - 1);
-    home->thread = (uint32_t)ht_syscall(SYS_gettid, 0, 0, 0, 0, 0, 0);
+    home->thread = ht_thread_id(self);
     home->serial = self->serial;
     home->lane = (uint16_t)(writer - self->lane);
     home->image = (uint16_t)atomic_load_explicit(&region->image, memory_order_relaxed);
