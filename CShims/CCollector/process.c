@@ -166,7 +166,12 @@ void ht_process_close(ht_process *process, uint32_t how, uint32_t status) {
     process->opened = false;
     if (process->pidfd >= 0) close(process->pidfd);
     process->pidfd = -1;
-    if (process->region != NULL) munmap(process->region, HT_REGION_BYTES);
+    if (process->region != NULL) {
+        // Unlocked first: held robust mutexes are a list through their own memory, and the next region's would be linked to this one's.
+        atomic_store_explicit(&process->region->state, HT_STATE_OFF, memory_order_release);
+        pthread_mutex_unlock(&process->region->alive);
+        munmap(process->region, HT_REGION_BYTES);
+    }
     process->region = NULL;
     if (process->region_fd >= 0) close(process->region_fd);
     process->region_fd = -1;
