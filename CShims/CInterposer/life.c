@@ -5,6 +5,7 @@
 #include "alone.h"
 #include "definitions.h"
 #include "environment.h"
+#include "record.h"
 #include "stack.h"
 
 #include <dlfcn.h>
@@ -168,6 +169,7 @@ bool ht_life_follow(void) {
     }
     unmap(parent);
     ht_stacks_reset();
+    ht_sizes_reset();
     ht_modules_reset();
     ht_rules_flush();
     // This thread's cursors point into the region just unmapped; empty, they make its next event open a stream of its own.

@@ -19,3 +19,5 @@ void ht_record_allocation(const void *block, size_t size, uint32_t alignment_cod
 void ht_record_free(const void *block, uint64_t now);
 // A realloc that succeeded: FREE of `old` at `before`, ALLOC of `block` now, as one record.
 void ht_record_reallocation(const void *old, uint64_t before, const void *block, size_t size, uint32_t alignment_code, const void *frame);
+// For a followed child: every size is new again, for its trace must name their usable sizes itself.
+void ht_sizes_reset(void);
