@@ -181,6 +181,7 @@ bool ht_life_follow(void) {
     }
     unmap(parent);
     ht_stacks_reset();
+    ht_sizes_reset();
     ht_modules_reset();
     ht_rules_flush();
     ht_sizes_reset();

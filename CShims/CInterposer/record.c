@@ -187,3 +187,10 @@ void ht_record_reallocation(const void *old, uint64_t before, const void *block,
     note_allocation(self, block);
     ht_leave(self);
 }
+
+void ht_sizes_reset(void) {
+    for (size_t i = 0; i < sizeof small_known; i++) {
+        if (atomic_load_explicit(&small_known[i], memory_order_relaxed) != 0) atomic_store_explicit(&small_known[i], 0, memory_order_relaxed);
+    }
+    ht_table_reset(&sizes_known);
+}

@@ -3,6 +3,8 @@
 
 #include "definitions.h"
 #include "life.h"
+#include "real.h"
+#include "record.h"
 #include "stack.h"
 
 #include <errno.h>
@@ -28,6 +30,9 @@ ht_region *ht_test_region_make(uint32_t options, uint32_t max_depth, uint32_t se
 
 void ht_test_region_free(ht_region *region) { munmap(region, HT_REGION_BYTES); }
 
+// What the blocks of the tests, which are addresses alone, are said to hold.
+static size_t usable_size(void *block) { return (uintptr_t)block % 1000 + 1; }
+
 static bool is_alive(uint32_t thread, void *context) {
     (void)context;
     return ht_syscall(SYS_tgkill, getpid(), (long)thread, 0, 0, 0, 0) == 0;
@@ -51,7 +56,9 @@ ht_test_session *ht_test_session_start(ht_test_options options) {
         ht_trace_put_header(&session->writer, HT_MODE_THREAD, options.options & HT_OPTION_NO_STACKS ? HT_FILE_NO_STACKS : 0, (uint32_t)getpid(), 0);
         ht_trace_put_clock(&session->writer);
     }
+    ht_real.malloc_usable_size = usable_size;
     ht_stacks_reset();
+    ht_sizes_reset();
     ht_modules_reset();
     ht_rules_flush();
     ht_region_shared = session->region;

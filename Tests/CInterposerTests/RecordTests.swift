@@ -148,13 +148,17 @@ extension RecorderCore {
             #expect(wrong == 0)
         }
 
-        @Test("names each distinct size and alignment once")
-        func usableSizes() throws {
-            let sizes: [UInt64] = [70_001, 70_002, 5 << 30, 70_001]
-            let (trace, _) = try record(sizes.map { .allocate(0x1000, size: $0, alignment: 0) })
-            // Nothing is asked of an allocator here, so every usable size is 0; what counts is that each is there, once.
-            #expect(trace.usableSizes.count == 3)
-            #expect(trace.usableSizes.usableSize(size: 70_002, alignmentCode: 0) == 0)
+        @Test("names the usable size of each distinct size and alignment, anew in every trace", arguments: 1...2)
+        func usableSizes(recording: Int) throws {
+            let sizes: [(UInt64, UInt32)] = [(100, 0), (100, 64), (70_001, 0), (5 << 30, 0), (100, 0), (70_001, 0)]
+            let (trace, _) = try record(
+                sizes.enumerated().map { .allocate(UInt64($0) + 3, size: $1.0, alignment: $1.1) })
+            // The stand-in for malloc_usable_size answers with the address + 1; the first block of a size is the one it is asked about.
+            #expect(trace.usableSizes.count == 4)
+            #expect(trace.usableSizes.usableSize(size: 100, alignmentCode: 0) == 4)
+            #expect(trace.usableSizes.usableSize(size: 100, alignmentCode: 4) == 5)
+            #expect(trace.usableSizes.usableSize(size: 70_001, alignmentCode: 0) == 6)
+            #expect(trace.usableSizes.usableSize(size: 5 << 30, alignmentCode: 0) == 7)
         }
 
         @Test("carries tags and counters by their texts")
