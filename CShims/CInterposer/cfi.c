@@ -26,8 +26,9 @@ typedef struct row {
     uint64_t cfa_register;
     int64_t cfa_offset;
     int64_t rbp_offset;  // from the CFA; 0 not saved
-    int64_t ra_offset;   // from the CFA; 0 undefined
+    int64_t ra_offset;   // from the CFA; 0 undefined: nobody called this frame
     bool rbp_unknown;    // saved somewhere this walker cannot follow
+    bool ra_unknown;     // the same of the return address
 } row;
 
 typedef struct cie {
@@ -158,6 +159,7 @@ static void set_saved(row *state, uint64_t reg, int64_t offset) {
         state->rbp_unknown = false;
     } else if (reg == REG_RA) {
         state->ra_offset = offset;
+        state->ra_unknown = false;
     }
 }
 
@@ -167,12 +169,13 @@ static void set_restored(row *state, uint64_t reg, const row *initial) {
         state->rbp_unknown = initial->rbp_unknown;
     } else if (reg == REG_RA) {
         state->ra_offset = initial->ra_offset;
+        state->ra_unknown = initial->ra_unknown;
     }
 }
 
 static void set_lost(row *state, uint64_t reg) {
     if (reg == REG_RBP) state->rbp_unknown = true;
-    if (reg == REG_RA) state->ra_offset = 0;
+    if (reg == REG_RA) state->ra_unknown = true;
 }
 
 // Runs a call-frame program until its location passes `pc`. False on an instruction this parser does not know.
@@ -196,7 +199,11 @@ static bool run(cursor c, const cie *info, uint64_t location, uint64_t pc, row *
                     case 0x04: advance = take(&c, 4) * info->code_align; break;
                     case 0x05: reg = take_uleb(&c); set_saved(state, reg, (int64_t)take_uleb(&c) * info->data_align); break;
                     case 0x06: set_restored(state, take_uleb(&c), initial); break;
-                    case 0x07: set_lost(state, take_uleb(&c)); break;                    // undefined
+                    case 0x07:                                                           // undefined
+                        reg = take_uleb(&c);
+                        if (reg == REG_RA) state->ra_offset = 0, state->ra_unknown = false;
+                        else set_lost(state, reg);
+                        break;
                     case 0x08:                                                           // same_value
                         reg = take_uleb(&c);
                         if (reg == REG_RBP) state->rbp_offset = 0, state->rbp_unknown = false;
@@ -256,12 +263,15 @@ static bool run(cursor c, const cie *info, uint64_t location, uint64_t pc, row *
 static ht_rule encode(const row *state, const cie *info) {
     ht_rule fallback = ht_rule_make(HT_RULE_FRAME, 2, 2);
     if (info->signal_frame) return ht_rule_make(HT_RULE_SIGNAL, 0, 0);
+    if (state->ra_unknown) return fallback;
     if (state->ra_offset == 0) return ht_rule_make(HT_RULE_END, 0, 0);
     if (state->ra_offset != -8) return fallback;
     if ((state->cfa_offset & 7) != 0 || state->cfa_offset >= 8 << (HT_RULE_OFFSET_BITS - 1) || state->cfa_offset < -(8 << (HT_RULE_OFFSET_BITS - 1))) return fallback;
     int32_t offset = (int32_t)(state->cfa_offset / 8);
     if (state->kind == CFA_RBP_DEREF) return ht_rule_make(HT_RULE_RBP_DEREF, offset, 0);
     if (state->kind != CFA_REGISTER) return fallback;
+    // A frame pointer nobody can find again must not be followed by the frames further out.
+    if (state->rbp_unknown) return fallback;
     uint32_t saved = SAVED_NONE;
     if (state->rbp_offset != 0) {
         int64_t below = -state->rbp_offset / 8;

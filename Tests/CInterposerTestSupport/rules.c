@@ -157,7 +157,7 @@ static void take_line(reader *r, const char *line, size_t count) {
         while (i < count && line[i] == ' ') i++;
         size_t start = i;
         while (i < count && line[i] != ' ') i++;
-        if (i > start) {
+        if (i > start && line[start] != '(') {  // "r9 (r9)" is one cell
             cells[cell_count] = line + start;
             lengths[cell_count++] = i - start;
         }

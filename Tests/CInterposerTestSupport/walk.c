@@ -120,6 +120,10 @@ static void raise_signal(job *work, bool other_stack) {
     }
     struct sigaction action = {.sa_handler = handle, .sa_flags = other_stack ? SA_ONSTACK : 0}, before;
     sigaction(SIGUSR1, &action, &before);
+    sigset_t set;  // a thread made by a dispatch queue's inherits its blocked signals
+    sigemptyset(&set);
+    sigaddset(&set, SIGUSR1);
+    pthread_sigmask(SIG_UNBLOCK, &set, NULL);
     signalled = work;
     raise(SIGUSR1);
     signalled = NULL;

@@ -56,6 +56,10 @@ size_t ht_test_write_through_pipe(size_t capacity, uint32_t chunks, uint32_t byt
     if (nonblocking) fcntl(ends[1], F_SETFL, O_NONBLOCK);
     struct sigaction action = {.sa_handler = ignore}, before;  // no SA_RESTART: a write that waits ends with EINTR
     sigaction(SIGUSR2, &action, &before);
+    sigset_t set, blocked;
+    sigemptyset(&set);
+    sigaddset(&set, SIGUSR2);
+    pthread_sigmask(SIG_UNBLOCK, &set, &blocked);
     pipe_reader reader = {.fd = ends[0], .out = out, .capacity = out_capacity, .writer = pthread_self(), .interrupt = !nonblocking};
     pthread_t thread;
     if (pthread_create(&thread, NULL, read_slowly, &reader) != 0) abort();
@@ -63,6 +67,7 @@ size_t ht_test_write_through_pipe(size_t capacity, uint32_t chunks, uint32_t byt
     close(ends[1]);
     pthread_join(thread, NULL);
     close(ends[0]);
+    pthread_sigmask(SIG_SETMASK, &blocked, NULL);
     sigaction(SIGUSR2, &before, NULL);
     return reader.used;
 }
