@@ -104,7 +104,7 @@ struct CompareTests {
             for figure in [row.wallS, row.cpuS, row.peakRssBytes, row.minorFaults] {
                 #expect(figure.min <= figure.median && figure.median <= figure.max)
             }
-            #expect(row.peakRssBytes.min > 1 << 20)
+            #expect(row.peakRssBytes.min > 1_048_576)
         }
         #expect(document.rows.first?.ratioToFirst.peakRss == 1)
     }
