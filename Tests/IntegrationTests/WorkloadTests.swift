@@ -99,7 +99,10 @@ struct WorkloadTests {
         let preload = directory.file("preload.log")
         let result = try run(
             BuildProducts.heaptrail(),
-            ["record", "--format", "text", "-o", preload, "--", BuildProducts.demo(), "tracing-allocator", "--log", own])
+            [
+                "record", "--format", "text", "-o", preload, "--", BuildProducts.demo(), "tracing-allocator", "--log",
+                own,
+            ])
         #expect(result.isSuccess)
 
         let ownEvents = try directory.read("own.log").split(separator: 10).map { String(decoding: $0, as: UTF8.self) }
