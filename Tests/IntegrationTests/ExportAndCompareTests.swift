@@ -93,7 +93,10 @@ struct CompareTests {
     func `a comparison has a row for each allocator, the first as the measure`() throws {
         let text = try runChecked(
             BuildProducts.heaptrail(),
-            ["compare", "--allocators", "glibc,jemalloc", "--runs", "3", "--json", "--", BuildProducts.demo(), "string"])
+            [
+                "compare", "--allocators", "glibc,jemalloc", "--runs", "3", "--json", "--", BuildProducts.demo(),
+                "string",
+            ])
         let decoder = JSONDecoder()
         decoder.keyDecodingStrategy = .convertFromSnakeCase
         let document = try decoder.decode(Document.self, from: Data(text.utf8))

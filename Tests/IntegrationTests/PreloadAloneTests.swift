@@ -44,7 +44,8 @@ struct PreloadAloneTests {
         let folder = try TemporaryDirectory()
         // Redirected to a file, which the collector may still be writing when the program has ended: `wait` for its end
         // is a read until nothing changes, so the shell's pipe, closed by the last writer, is used.
-        let command = "{ LD_PRELOAD='\(try BuildProducts.preload())' HEAPTRAIL_FORMAT=text '\(try program())' 2>&1 >/dev/null; } | cat"
+        let command =
+            "{ LD_PRELOAD='\(try BuildProducts.preload())' HEAPTRAIL_FORMAT=text '\(try program())' 2>&1 >/dev/null; } | cat"
         let result = try run("bash", ["-c", command], workingDirectory: folder.path)
         let events = result.stdout.split(separator: "\n").compactMap { TextEvent(String($0)) }
         #expect(events.count { $0.kind == "ALLOC" && $0.size == 1009 } == 300)
@@ -77,7 +78,8 @@ struct PreloadAloneTests {
         let counter = try ReferenceCounter()
         let result = try run(
             program(),
-            environment: counter.environment(adding: ["LD_PRELOAD": BuildProducts.preload(), "HEAPTRAIL_OUTPUT": trace]))
+            environment: counter.environment(adding: ["LD_PRELOAD": BuildProducts.preload(), "HEAPTRAIL_OUTPUT": trace])
+        )
         #expect(result.status == .exited(3))
         let facts = try Recording.report(on: trace, by: "size").trace
         let counts = try counter.counts()

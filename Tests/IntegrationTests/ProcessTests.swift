@@ -89,7 +89,7 @@ struct ProcessTests {
         let folder = try TemporaryDirectory()
         let script = try folder.write("#!/bin/sh\nx=$((6 * 7))\necho \"$x\"\nexit 9\n", to: "script", executable: true)
         let recording = try Recording(script)
-        #expect(recording.result.status == .exited(9))
+        #expect(recording.result.status == .exited(9), "\(recording.result.stderr)")
         #expect(recording.result.stdout == "42\n")
         let report = try recording.report()
         #expect(report.trace.allocations > 0)

@@ -19,9 +19,11 @@ struct RealProgramTests {
 
     static let programs = [
         Program(name: "ls", arguments: ["-la", "/usr/bin"]),
-        Program(name: "bash", arguments: ["-c", "for i in $(seq 200); do a[$i]=\"${a[*]:0:5} $i\"; done; echo ${#a[*]}"]),
         Program(
-            name: "python3", arguments: ["-S", "-c", "import json; print(len(json.dumps([{str(i): i} for i in range(9000)])))"],
+            name: "bash", arguments: ["-c", "for i in $(seq 200); do a[$i]=\"${a[*]:0:5} $i\"; done; echo ${#a[*]}"]),
+        Program(
+            name: "python3",
+            arguments: ["-S", "-c", "import json; print(len(json.dumps([{str(i): i} for i in range(9000)])))"],
             variables: ["PYTHONMALLOC": "malloc"]),
         Program(
             name: "sqlite3",
@@ -35,7 +37,9 @@ struct RealProgramTests {
         Program(name: "git", arguments: ["--version"]),
         Program(name: "git", arguments: ["-C", "{folder}", "log", "--stat", "--format=%s"]),
         Program(name: "clang", arguments: ["-c", "-O1", "{folder}/source.c", "-o", "/dev/null"]),
-        Program(name: "perl", arguments: ["-e", "my %h; $h{$_ % 97} .= \"x$_\" for 1..20000; print length join '', values %h;"]),
+        Program(
+            name: "perl",
+            arguments: ["-e", "my %h; $h{$_ % 97} .= \"x$_\" for 1..20000; print length join '', values %h;"]),
         Program(name: "sed", arguments: ["-n", "s/[0-9]/&&/gp"], stdin: largeJSON),
     ]
 
@@ -44,7 +48,9 @@ struct RealProgramTests {
 
     private func makeFolder() throws -> TemporaryDirectory {
         let folder = try TemporaryDirectory()
-        try folder.write("#include <stdio.h>\nint main(void) { for (int i = 0; i < 9; i++) printf(\"%d\\n\", i); }\n", to: "source.c")
+        try folder.write(
+            "#include <stdio.h>\nint main(void) { for (int i = 0; i < 9; i++) printf(\"%d\\n\", i); }\n", to: "source.c"
+        )
         guard Tool.isInstalled("git") else { return folder }
         let identity = ["-c", "user.name=Test", "-c", "user.email=test@example.com", "-c", "commit.gpgsign=false"]
         try runChecked("git", ["-C", folder.path, "init", "-q"])
@@ -62,7 +68,8 @@ struct RealProgramTests {
         // A version manager's shim is a shell script that ends in the program; the program itself is meant here.
         let executable =
             program.name == "python3"
-            ? try runChecked(found, ["-c", "import sys; print(sys.executable)"]).trimmingCharacters(in: .newlines) : found
+            ? try runChecked(found, ["-c", "import sys; print(sys.executable)"]).trimmingCharacters(in: .newlines)
+            : found
         let folder = try makeFolder()
         let arguments = program.arguments.map { $0.replacingOccurrences(of: "{folder}", with: folder.path) }
         let native = try run(

@@ -75,7 +75,8 @@ final class Recording {
 /// What the machine has, for the conditions of tests.
 enum Machine {
     /// The text of a skipped test.
-    static let notBuilt: Comment = "the release products are not built: swift build -c release && scripts/build-interposer"
+    static let notBuilt: Comment =
+        "the release products are not built: swift build -c release && scripts/build-interposer"
 
     /// Whether an allocator's library is installed where the loader looks.
     static func hasAllocator(_ name: String) -> Bool {
@@ -86,4 +87,3 @@ enum Machine {
         }
     }
 }
-
