@@ -24,10 +24,10 @@ enum AdaptiveSetWorkload: Workload {
             set.insert(opaque(number * number))
             guard set.bytesAllocated != bytes else { continue }
             bytes = set.bytesAllocated
-            print("adaptive-set: \(set.count) elements: \(set.isHashTable ? "hash table" : "array") of \(bytes) bytes")
+            say("adaptive-set: \(set.count) elements: \(set.isHashTable ? "hash table" : "array") of \(bytes) bytes")
         }
         var clone = set.clone()
         clone.remove(900)
-        print("adaptive-set: \(set.count) and \(clone.count) elements, 900 in the first: \(set.contains(900))")
+        say("adaptive-set: \(set.count) and \(clone.count) elements, 900 in the first: \(set.contains(900))")
     }
 }

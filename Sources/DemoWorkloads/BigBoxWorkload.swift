@@ -43,11 +43,11 @@ enum BigBoxWorkload: Workload {
     static func run(_ options: Options) throws(WorkloadError) {
         if let stack = options.naiveStack {
             let used = try StackUse.measure(stackBytes: stack.bytes) { boxNaively() }
-            print(used)
+            say("\(used)")
             return
         }
         let used = try StackUse.measure(stackBytes: NaiveStack.small.bytes) { boxInPlace() }
-        print("big-box: in place, on a stack of 1 MiB: used \(mebibytes(used)) MiB of stack")
+        say("big-box: in place, on a stack of 1 MiB: used \(mebibytes(used)) MiB of stack")
         try report(.roomy, "on a stack of 256 MiB")
         try report(.small, "on a stack of 1 MiB")
     }
@@ -57,7 +57,7 @@ enum BigBoxWorkload: Workload {
             // The pixels are the whole value; set as bytes, they never lie anywhere else.
             UnsafeMutableRawPointer(pointer).initializeMemory(as: UInt8.self, repeating: 7, count: Image.bytes)
         })
-        print("big-box: \(MemoryLayout<Image>.size) bytes in place, last pixel \(box.value[Image.bytes - 1])")
+        say("big-box: \(MemoryLayout<Image>.size) bytes in place, last pixel \(box.value[Image.bytes - 1])")
     }
 
     @inline(never)
@@ -67,12 +67,14 @@ enum BigBoxWorkload: Workload {
     }
 
     private static func report(_ stack: NaiveStack, _ place: String) throws(WorkloadError) {
-        let child = try Child.run([CommandLine.arguments[0], name, "--naive", stack.rawValue])
+        let child = try withOwnerTagsSuspended { () throws(WorkloadError) in
+            try Child.run([CommandLine.arguments[0], name, "--naive", stack.rawValue])
+        }
         guard let used = Int(child.output.split(separator: "\n").first ?? "") else {
-            print("big-box: naively, \(place): \(child.ending)")
+            say("big-box: naively, \(place): \(child.ending)")
             return
         }
-        print("big-box: naively, \(place): \(child.ending), used \(mebibytes(used)) MiB of stack")
+        say("big-box: naively, \(place): \(child.ending), used \(mebibytes(used)) MiB of stack")
     }
 
     private static func mebibytes(_ bytes: Int) -> Int { (bytes + (1 << 19)) >> 20 }

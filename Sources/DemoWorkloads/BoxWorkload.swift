@@ -14,6 +14,6 @@ enum BoxWorkload: Workload {
 
     static func run(_ options: Options) {
         let box = Box(Matrix())
-        print("box: a matrix of \(MemoryLayout<Matrix>.size) bytes, sum \(box.value.sum)")
+        say("box: a matrix of \(MemoryLayout<Matrix>.size) bytes, sum \(box.value.sum)")
     }
 }

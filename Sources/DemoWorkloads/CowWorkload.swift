@@ -31,15 +31,16 @@ enum CowWorkload: Workload {
     private static func smartPointer() {
         let text = BorrowedString("somebody else's bytes")
         warmUp {
-            _ = reading(of: text)
+            _ = Self.reading(of: text)
             _ = changed(text)
             _ = Cow(borrowing: text).intoOwned()
         }
-        print(attributed("Cow", "Cow<BorrowedString> (read)", .construct) { reading(of: text) })
+        let reading = attributed("Cow", "Cow<BorrowedString> (read)", .construct) { Self.reading(of: text) }
+        say(reading.description)
         let cow = changed(text)
-        print("cow: changed to '\(cow)', owned: \(cow.isOwned)")
+        say("cow: changed to '\(cow)', owned: \(cow.isOwned)")
         let owned = opaque(Cow(borrowing: text)).intoOwned()
-        print("cow: taken out '\(owned)'")
+        say("cow: taken out '\(owned)'")
     }
 
     /// Reads a borrowed `Cow` in every way there is.
@@ -65,7 +66,7 @@ enum CowWorkload: Workload {
         let original = attributed("Array", "Array<Int>", .construct) { sevens(100) }
         var copy = opaque(original)
         attributed("Array", "Array<Int>", .copyOnWrite) { copy[0] = 1 }
-        print("cow: array \(original[0]) and \(opaque(copy)[0])")
+        say("cow: array \(original[0]) and \(opaque(copy)[0])")
     }
 
     private static func sevens(_ count: Int) -> [Int] { opaque([Int](repeating: 7, count: opaque(count))) }
@@ -76,7 +77,7 @@ enum CowWorkload: Workload {
         let original = attributed("String", "String", .construct) { text.withBorrow { opaque($0.toOwned()) } }
         var copy = opaque(original)
         attributed("String", "String", .copyOnWrite) { copy.append("!") }
-        print("cow: strings of \(original.utf8.count) and \(opaque(copy).utf8.count) bytes")
+        say("cow: strings of \(original.utf8.count) and \(opaque(copy).utf8.count) bytes")
     }
 
     private static func dictionary() {
@@ -88,7 +89,7 @@ enum CowWorkload: Workload {
         let original = attributed("Dictionary", "Dictionary<Int, Int>", .construct) { squares(10) }
         var copy = opaque(original)
         attributed("Dictionary", "Dictionary<Int, Int>", .copyOnWrite) { copy[3] = 0 }
-        print("cow: dictionary \(original[3] ?? -1) and \(opaque(copy)[3] ?? -1)")
+        say("cow: dictionary \(original[3] ?? -1) and \(opaque(copy)[3] ?? -1)")
     }
 
     /// The squares below `count`, in storage with room for 16 from the start.

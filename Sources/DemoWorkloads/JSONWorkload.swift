@@ -22,7 +22,7 @@ enum JSONWorkload: Workload {
         let borrower = attributed("Cow", "Cow<BorrowedString> (plain)", .construct) { opaque(Person(json: plain)) }
         for person in [borrower, Person(json: escaped)] {
             guard let person else { throw WorkloadError(message: "a document of the demo does not parse") }
-            print("json: \(person.name), \(person.age), \(person.name.isBorrowed ? "borrowed" : "owned")")
+            say("json: \(person.name), \(person.age), \(person.name.isBorrowed ? "borrowed" : "owned")")
         }
     }
 }

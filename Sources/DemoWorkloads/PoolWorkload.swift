@@ -53,9 +53,9 @@ enum PoolWorkload: Workload {
         for connection in [first.item, second.item, third.item, fourth.item] { connection.requests += 1 }
         do throws(PoolError) {
             _ = try pool.acquire(timeout: .milliseconds(10))
-            print("pool: a fifth connection, which is one too many")
+            say("pool: a fifth connection, which is one too many")
         } catch {
-            print("pool: with all \(capacity) held, a fifth request \(error)")
+            say("pool: with all \(capacity) held, a fifth request \(error)")
         }
     }
 
@@ -66,6 +66,6 @@ enum PoolWorkload: Workload {
         let fourth = try pool.acquire(timeout: .zero)
         let requests =
             first.item.requests + second.item.requests + third.item.requests + fourth.item.requests
-        print("pool: \(requests) requests over \(pool.itemsMade) connections")
+        say("pool: \(requests) requests over \(pool.itemsMade) connections")
     }
 }

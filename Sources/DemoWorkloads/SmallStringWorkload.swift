@@ -35,13 +35,13 @@ enum SmallStringWorkload: Workload {
         small.append(validUTF8: alphabet[31..<32].bytes)
         var copy = opaque(small)
         copy.append(validUTF8: alphabet[32..<33].bytes)
-        print("small-string: \(small.utf8Count) and \(copy.utf8Count) bytes, equal: \(small == copy)")
+        say("small-string: \(small.utf8Count) and \(copy.utf8Count) bytes, equal: \(small == copy)")
 
         // Made on the heap; grown onto it.
         let compact = opaque(CompactString(validUTF8: alphabet[0..<24].bytes))
         var grown = opaque(CompactString(validUTF8: alphabet[0..<23].bytes))
         grown.append(validUTF8: alphabet[23..<24].bytes)
-        print("small-string: grown and made the same: \(compact == grown)")
+        say("small-string: grown and made the same: \(compact == grown)")
     }
 
     private static func show<Text: InlineString>(
@@ -49,7 +49,7 @@ enum SmallStringWorkload: Workload {
     ) {
         warmUp { _ = filled(Text.self, with: inline.alphabet) }
         let text = attributed("String", inline.owner, .construct) { filled(Text.self, with: inline.alphabet) }
-        print("small-string: \(name) of \(bytes) bytes holds \(text.utf8Count) inline: \(text.isInline)")
+        say("small-string: \(name) of \(bytes) bytes holds \(text.utf8Count) inline: \(text.isInline)")
     }
 
     /// A string filled to its last inline byte, which is appended.

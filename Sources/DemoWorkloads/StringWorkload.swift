@@ -36,8 +36,8 @@ enum StringWorkload: Workload {
         }
         let shared = attributed("String", "String (shared)", .clone) { opaque(text) }
         let clone = attributed("String", "String", .clone) { opaque(cloned(text)) }
-        print("string: \(short.utf8.count) bytes inline; \(text.utf8.count) bytes after three appends")
-        print("string: the clone is equal: \(clone == shared)")
+        say("string: \(short.utf8.count) bytes inline; \(text.utf8.count) bytes after three appends")
+        say("string: the clone is equal: \(clone == shared)")
     }
 
     /// `count` letters in storage of exactly that many bytes; up to 15 take none.

@@ -19,20 +19,27 @@ enum TracingAllocatorWorkload: Workload {
         let nowhere = open("/dev/null", O_WRONLY)
         defer { close(nowhere) }
         do throws(AllocationError) {
-            try withOwnerTagsSuspended { () throws(AllocationError) in _ = try boxed(UInt8(0), loggingTo: nowhere).value
+            try withOwnerTagsSuspended { () throws(AllocationError) in
+                _ = try boxed(UInt8(0), loggingTo: nowhere).value
             }
-            print("tracing-allocator: sum \(try boxed(Matrix(), loggingTo: descriptor).value.sum)")
+            let sum = try boxed(Matrix(), loggingTo: descriptor).value.sum
+            say("tracing-allocator: sum \(sum)")
         } catch {
             throw WorkloadError(message: "\(error)")
         }
+        try withOwnerTagsSuspended { () throws(WorkloadError) in try tell(descriptor) }
+    }
+
+    /// Says what the log holds, but for the addresses, which differ from run to run.
+    private static func tell(_ descriptor: Int32) throws(WorkloadError) {
+        var addresses: Set<Substring> = []
         for line in lines(of: descriptor) {
-            // The address differs from run to run; that both lines name the same one does not.
             let fields = line.split(separator: " ")
             guard fields.count == 4 else { throw WorkloadError(message: "the log has a foreign line: \(line)") }
-            print("tracing-allocator: logged \(fields[0]) \(fields[2]) \(fields[3])")
+            say("tracing-allocator: logged \(fields[0]) \(fields[2]) \(fields[3])")
+            addresses.insert(fields[1])
         }
-        let addresses = Set(lines(of: descriptor).map { $0.split(separator: " ")[1] })
-        print("tracing-allocator: \(addresses.count) address in the log")
+        say("tracing-allocator: \(addresses.count) address in the log")
     }
 
     private static func boxed<Value>(

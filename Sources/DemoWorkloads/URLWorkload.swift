@@ -27,7 +27,7 @@ enum URLWorkload: Workload {
         var pairs = queryPairs(of: url)
         show(pairs)
         pairs[2].key.toMut { key in key[0] = UInt8(ascii: "E") }
-        print("url: changed the last key")
+        say("url: changed the last key")
         show(pairs)
     }
 
@@ -82,7 +82,7 @@ enum URLWorkload: Workload {
     }
 
     private static func show(_ pairs: [(key: Cow<Bytes>, value: Cow<Bytes>)]) {
-        for pair in pairs { print("url: \(text(pair.key)) = \(text(pair.value))") }
+        for pair in pairs { say("url: \(text(pair.key)) = \(text(pair.value))") }
     }
 
     private static func text(_ cow: Cow<Bytes>) -> String {

@@ -63,6 +63,11 @@ func warmUp(_ body: () -> Void) {
     withOwnerTagsSuspended(body)
 }
 
+/// Prints a line of the result. Its text is the telling's own, and not of the step that it tells of: out of the account.
+func say(_ line: @autoclosure () -> String) {
+    withOwnerTagsSuspended { print(line()) }
+}
+
 /// The value, behind a wall that no optimiser looks through: what crosses it must exist, on the heap where its type says so.
 @inline(never)
 @_optimize(none)

@@ -2,6 +2,7 @@
 // Owns the command line: what to run, what to say when it cannot. Results go to standard output, talk to standard error.
 
 import Glibc
+import HeaptrailTags
 
 private let usage = """
     usage: heaptrail-demo NAME ...          run workloads by name, or 'all', in one process
@@ -28,7 +29,7 @@ private func workloads(named name: String) -> [any Workload.Type] {
 
 let options: Options
 do throws(WorkloadError) {
-    options = try Options(CommandLine.arguments.dropFirst())
+    options = try withOwnerTagsSuspended { () throws(WorkloadError) in try Options(CommandLine.arguments.dropFirst()) }
 } catch {
     fail(error.message, status: badUsage)
 }

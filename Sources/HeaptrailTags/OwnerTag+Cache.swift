@@ -50,7 +50,8 @@ extension OwnerTag {
             position = (position + 1) % slotCount
         }
         let tag = OwnerTag(family: family.description, type: spelling(), cause: cause)
-        if slots[position].claim.compareExchange(expected: 0, desired: key, ordering: .relaxed).exchanged {
+        // 0 is no tag: nothing is being recorded just now, and may be later.
+        if tag.id != 0, slots[position].claim.compareExchange(expected: 0, desired: key, ordering: .relaxed).exchanged {
             slots[position].id.store(tag.id, ordering: .relaxed)
             slots[position].key.store(key, ordering: .releasing)
         }

@@ -1,7 +1,7 @@
 // A set that is an array while it is small and a hash table when it has grown. Owns one block at a time, tagged with the
 // cause it was made by; the switch between the two shapes shows in the block's size.
 
-internal import HeaptrailTags
+public import HeaptrailTags
 
 /// A set that starts as an array and becomes a hash table.
 ///
@@ -13,25 +13,32 @@ internal import HeaptrailTags
 /// (`s + 1` bytes a slot), at most three quarters full.
 public struct AdaptiveSet<Element: Hashable>: ~Copyable {
     /// The most elements that are kept as an array: 8.
+    @inlinable
     public static var arrayLimit: Int { 8 }
 
-    private var storage: AdaptiveSetStorage<Element>
+    @usableFromInline var storage: AdaptiveSetStorage<Element>
 
     /// The empty set; it takes no memory.
+    @inlinable
     public init() { storage = .empty }
 
+    @inlinable
     deinit { storage.destroy() }
 
     /// The number of elements.
+    @inlinable
     public var count: Int { storage.count }
 
     /// True where there is no element.
+    @inlinable
     public var isEmpty: Bool { count == 0 }
 
     /// True once the set has become a hash table.
+    @inlinable
     public var isHashTable: Bool { storage.shape == .table }
 
     /// The bytes of the set's block, as asked of the allocator.
+    @inlinable
     public var bytesAllocated: Int { storage.layout.size }
 
     /// True where the set holds `element`.
@@ -39,6 +46,7 @@ public struct AdaptiveSet<Element: Hashable>: ~Copyable {
     /// - Parameter element: What to look for.
     /// - Returns: Whether it is there.
     /// - Complexity: O(1) expected; at most ``arrayLimit`` comparisons while an array.
+    @inlinable
     public func contains(_ element: Element) -> Bool { storage.position(of: element).isFound }
 
     /// Adds an element that is not there yet.
@@ -46,7 +54,7 @@ public struct AdaptiveSet<Element: Hashable>: ~Copyable {
     /// - Parameter element: The element.
     /// - Returns: True where it was added.
     /// - Complexity: O(1) expected, amortised.
-    @discardableResult
+    @discardableResult @inlinable
     public mutating func insert(_ element: Element) -> Bool {
         guard !storage.position(of: element).isFound else { return false }
         if storage.isFull {
@@ -66,7 +74,7 @@ public struct AdaptiveSet<Element: Hashable>: ~Copyable {
     /// - Parameter element: The element.
     /// - Returns: True where it was there.
     /// - Complexity: O(1) expected.
-    @discardableResult
+    @discardableResult @inlinable
     public mutating func remove(_ element: Element) -> Bool {
         let position = storage.position(of: element)
         guard position.isFound else { return false }
@@ -79,6 +87,7 @@ public struct AdaptiveSet<Element: Hashable>: ~Copyable {
     /// - Parameter body: What to do with an element.
     /// - Throws: What `body` throws.
     /// - Complexity: O(slots).
+    @inlinable
     public func forEach<Failure: Error>(_ body: (Element) throws(Failure) -> Void) throws(Failure) {
         for slot in 0..<storage.slots where storage.isTaken(slot) {
             try body(storage.elements[slot])
@@ -89,6 +98,7 @@ public struct AdaptiveSet<Element: Hashable>: ~Copyable {
     ///
     /// - Returns: The copy: one block of the same size, none where the set is empty.
     /// - Complexity: O(slots).
+    @inlinable
     public func clone() -> AdaptiveSet {
         var copy = AdaptiveSet()
         if storage.shape != .empty {
@@ -98,7 +108,8 @@ public struct AdaptiveSet<Element: Hashable>: ~Copyable {
         return copy
     }
 
-    private static func tag(_ cause: AllocationCause) -> OwnerTag {
+    @inlinable
+    static func tag(_ cause: AllocationCause) -> OwnerTag {
         OwnerTag.cached(
             for: ObjectIdentifier(Self.self), family: "Set",
             spelling: { "AdaptiveSet<\(OwnerTag.spelling(of: Element.self))>" }, cause: cause)

@@ -1,28 +1,32 @@
 // The block behind `AdaptiveSet`: an array, or a hash table with linear probing. Owns the layout (elements first, then
 // one byte a slot for a table) and nothing of when to change it. Freed by hand: `AdaptiveSet` is the owner.
 
-internal import HeaptrailTags
+public import HeaptrailTags
 
+@usableFromInline
 struct AdaptiveSetStorage<Element: Hashable> {
+    @usableFromInline
     enum Shape: Equatable {
         case empty
         case array
         case table
     }
 
-    let shape: Shape
+    @usableFromInline let shape: Shape
     /// The places for elements; a power of two in a table.
-    let slots: Int
-    var count = 0
-    let elements: UnsafeMutablePointer<Element>
+    @usableFromInline let slots: Int
+    @usableFromInline var count = 0
+    @usableFromInline let elements: UnsafeMutablePointer<Element>
     /// One byte a slot, 1 where an element is; only in a table.
-    private let taken: UnsafeMutablePointer<UInt8>
+    @usableFromInline let taken: UnsafeMutablePointer<UInt8>
 
+    @inlinable
     static var empty: AdaptiveSetStorage {
         // A block of no bytes: the allocator gives a pointer that is never read.
         make(.empty, 0, nil)
     }
 
+    @inlinable
     static func make(_ shape: Shape, _ slots: Int, _ tag: OwnerTag?) -> AdaptiveSetStorage {
         let layout = layout(shape, slots)
         do throws(AllocationError) {
@@ -34,7 +38,8 @@ struct AdaptiveSetStorage<Element: Hashable> {
         }
     }
 
-    private init(_ shape: Shape, _ slots: Int, _ block: UnsafeMutableRawPointer) {
+    @inlinable
+    init(_ shape: Shape, _ slots: Int, _ block: UnsafeMutableRawPointer) {
         self.shape = shape
         self.slots = slots
         elements = block.bindMemory(to: Element.self, capacity: slots)
@@ -43,19 +48,24 @@ struct AdaptiveSetStorage<Element: Hashable> {
         if shape == .table { taken.initialize(repeating: 0, count: slots) }
     }
 
+    @inlinable
     var layout: AllocationLayout { Self.layout(shape, slots) }
 
-    private static func layout(_ shape: Shape, _ slots: Int) -> AllocationLayout {
+    @inlinable
+    static func layout(_ shape: Shape, _ slots: Int) -> AllocationLayout {
         let marks = shape == .table ? slots : 0
         return AllocationLayout(
             size: MemoryLayout<Element>.stride * slots + marks, alignment: MemoryLayout<Element>.alignment)
     }
 
+    @inlinable
     var isFull: Bool { shape == .table ? 4 * (count + 1) > 3 * slots : count == slots }
 
     /// The shape and slots to move to when full: 4, 8, then a table of 32, doubling.
+    @inlinable
     var nextShape: Shape { slots < AdaptiveSet<Element>.arrayLimit ? .array : .table }
 
+    @inlinable
     var nextSlots: Int {
         switch shape {
         case .empty: AdaptiveSet<Element>.arrayLimit / 2
@@ -64,9 +74,11 @@ struct AdaptiveSetStorage<Element: Hashable> {
         }
     }
 
+    @inlinable
     func isTaken(_ slot: Int) -> Bool { shape == .table ? taken[slot] != 0 : slot < count }
 
     /// Where an element is, or the free slot where it would go.
+    @inlinable
     func position(of element: Element) -> (slot: Int, isFound: Bool) {
         guard shape == .table else {
             for slot in 0..<count where elements[slot] == element { return (slot, true) }
@@ -81,6 +93,7 @@ struct AdaptiveSetStorage<Element: Hashable> {
     }
 
     /// Adds an element that is not there, where there is room.
+    @inlinable
     mutating func insertNew(_ element: Element) {
         let slot = position(of: element).slot
         (elements + slot).initialize(to: element)
@@ -89,6 +102,7 @@ struct AdaptiveSetStorage<Element: Hashable> {
     }
 
     /// Takes the element of a slot out and closes the gap.
+    @inlinable
     mutating func remove(at removed: Int) {
         (elements + removed).deinitialize(count: 1)
         count -= 1
@@ -111,15 +125,18 @@ struct AdaptiveSetStorage<Element: Hashable> {
     }
 
     /// Calls `body` with the address of every element.
+    @inlinable
     func forEachSlot(_ body: (UnsafeMutablePointer<Element>) -> Void) {
         for slot in 0..<slots where isTaken(slot) { body(elements + slot) }
     }
 
     /// Ends the elements that `count` still covers and frees the block.
+    @inlinable
     func destroy() {
         if count > 0 { forEachSlot { $0.deinitialize(count: 1) } }
         SystemAllocator().deallocate(elements, layout)
     }
 
-    private func home(of element: Element) -> Int { element.hashValue & (slots - 1) }
+    @inlinable
+    func home(of element: Element) -> Int { element.hashValue & (slots - 1) }
 }

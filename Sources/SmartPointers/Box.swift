@@ -1,7 +1,7 @@
 // One heap value with one owner. Owns its block's whole life: allocated at init, freed when the box leaves its scope.
 // The block is tagged `Box<Value>`; the value's own parts are made outside the tag and keep their own owners.
 
-internal import HeaptrailTags
+public import HeaptrailTags
 
 /// One value on the heap with one owner, in an allocator of the caller's choice.
 ///
@@ -15,12 +15,12 @@ internal import HeaptrailTags
 /// ```
 public struct AllocatorBox<Value: ~Copyable, Source: Allocator>: ~Copyable {
     /// The block; nil once the value has been moved out.
-    private var pointer: UnsafeMutablePointer<Value>?
+    @usableFromInline var pointer: UnsafeMutablePointer<Value>?
     /// The allocator that the block came from and goes back to.
     public let allocator: Source
     // Always nil. An unoptimised client of Swift 6.3.1 never runs the deinit of a noncopyable struct from another module
     // where a stored property of generic type (`allocator`) leaves that instance without a reference to count.
-    private let keepsDeinit: AnyObject? = nil
+    @usableFromInline let keepsDeinit: AnyObject? = nil
 
     /// Moves a value to the heap.
     ///
@@ -30,6 +30,7 @@ public struct AllocatorBox<Value: ~Copyable, Source: Allocator>: ~Copyable {
     ///   - value: The value.
     ///   - allocator: Where the block comes from.
     /// - Throws: ``AllocationError``; the value is destroyed then.
+    @inlinable
     public init(_ value: consuming Value, in allocator: Source) throws(AllocationError) {
         let pointer = try Self.allocateBlock(in: allocator)
         pointer.initialize(to: value)
@@ -43,6 +44,7 @@ public struct AllocatorBox<Value: ~Copyable, Source: Allocator>: ~Copyable {
     ///   - allocator: Where the block comes from.
     ///   - initialize: Given the uninitialised block; must have initialised it when it returns.
     /// - Throws: ``AllocationError``.
+    @inlinable
     public init(
         in allocator: Source, initializingInPlace initialize: (UnsafeMutablePointer<Value>) -> Void
     ) throws(AllocationError) {
@@ -52,6 +54,7 @@ public struct AllocatorBox<Value: ~Copyable, Source: Allocator>: ~Copyable {
         self.allocator = allocator
     }
 
+    @inlinable
     deinit {
         guard let pointer else { return }
         pointer.deinitialize(count: 1)
@@ -60,13 +63,14 @@ public struct AllocatorBox<Value: ~Copyable, Source: Allocator>: ~Copyable {
 
     /// The value, read and changed in place.
     public var value: Value {
-        _read { yield live.pointee }
-        _modify { yield &live.pointee }
+        @inlinable _read { yield live.pointee }
+        @inlinable _modify { yield &live.pointee }
     }
 
     /// Moves the value out and frees the block.
     ///
     /// - Returns: The value.
+    @inlinable
     public consuming func intoValue() -> Value {
         let block = live
         pointer = nil
@@ -75,12 +79,14 @@ public struct AllocatorBox<Value: ~Copyable, Source: Allocator>: ~Copyable {
         return value
     }
 
-    private var live: UnsafeMutablePointer<Value> {
+    @inlinable
+    var live: UnsafeMutablePointer<Value> {
         guard let pointer else { preconditionFailure("a box whose value was moved out is gone itself") }
         return pointer
     }
 
-    private static func allocateBlock(in allocator: Source) throws(AllocationError) -> UnsafeMutablePointer<Value> {
+    @inlinable
+    static func allocateBlock(in allocator: Source) throws(AllocationError) -> UnsafeMutablePointer<Value> {
         let tag = OwnerTag.cached(
             for: ObjectIdentifier(Self.self), family: "Box", spelling: { "Box<\(OwnerTag.spelling(of: Value.self))>" },
             cause: .construct)
@@ -100,6 +106,7 @@ extension AllocatorBox where Value: ~Copyable, Source == SystemAllocator {
     /// Moves a value to the system's heap; stops the program where there is no memory, as the language itself does.
     ///
     /// - Parameter value: The value.
+    @inlinable
     public init(_ value: consuming Value) {
         do throws(AllocationError) {
             try self.init(value, in: SystemAllocator())
@@ -111,6 +118,7 @@ extension AllocatorBox where Value: ~Copyable, Source == SystemAllocator {
     /// Builds a value in place in the system's heap; stops the program where there is no memory.
     ///
     /// - Parameter initialize: Given the uninitialised block; must have initialised it when it returns.
+    @inlinable
     public init(initializingInPlace initialize: (UnsafeMutablePointer<Value>) -> Void) {
         do throws(AllocationError) {
             try self.init(in: SystemAllocator(), initializingInPlace: initialize)

@@ -1,7 +1,7 @@
 // A value that is borrowed until it has to change. Owns the one decision (borrowed or owned), the tag of the copy, and
 // the two counters that tell how often the copy was avoided.
 
-internal import HeaptrailTags
+public import HeaptrailTags
 
 /// Borrowed content until it is changed, its own copy from then on.
 ///
@@ -11,18 +11,20 @@ internal import HeaptrailTags
 ///
 /// A borrowed `Cow` follows the lifetime rule of its view.
 public struct Cow<Borrowed: ToOwned> {
-    fileprivate enum Content {
+    @usableFromInline
+    enum Content {
         case borrowed(Borrowed)
         case owned(Borrowed.Owned)
         /// Only while `toMut` has the owner out, so that the owner is never shared then.
         case moved
     }
 
-    private var content: Content
+    @usableFromInline var content: Content
 
     /// Borrows: nothing is copied.
     ///
     /// - Parameter view: The content, under its own lifetime rule.
+    @inlinable
     public init(borrowing view: Borrowed) {
         content = .borrowed(view)
         CowCounters.borrowed.add()
@@ -31,6 +33,7 @@ public struct Cow<Borrowed: ToOwned> {
     /// Takes an owner in; the `Cow` then has nothing left to copy.
     ///
     /// - Parameter owner: The content.
+    @inlinable
     public init(owning owner: Borrowed.Owned) {
         content = .owned(owner)
         CowCounters.owned.add()
@@ -41,17 +44,20 @@ public struct Cow<Borrowed: ToOwned> {
     /// For content that cannot be borrowed as it stands: text with escapes, say, that is decoded into a new string.
     ///
     /// - Parameter make: Builds the owner.
+    @inlinable
     public init(owningResultOf make: () -> Borrowed.Owned) {
         content = .owned(withOwnerTag(Self.copyTag, make))
         CowCounters.owned.add()
     }
 
     /// True while nothing has been copied.
+    @inlinable
     public var isBorrowed: Bool {
         if case .borrowed = content { true } else { false }
     }
 
     /// True where the content is the `Cow`'s own.
+    @inlinable
     public var isOwned: Bool { !isBorrowed }
 
     /// Calls `body` with a view of the content, whoever owns it; the view is valid during the call.
@@ -59,6 +65,7 @@ public struct Cow<Borrowed: ToOwned> {
     /// - Parameter body: What reads the view; it must not let the view out.
     /// - Returns: What `body` returns.
     /// - Throws: What `body` throws.
+    @inlinable
     public func withBorrow<Result, Failure: Error>(
         _ body: (Borrowed) throws(Failure) -> Result
     ) throws(Failure) -> Result {
@@ -77,6 +84,7 @@ public struct Cow<Borrowed: ToOwned> {
     /// - Returns: What `body` returns.
     /// - Throws: What `body` throws; the `Cow` is then owned, with whatever `body` had changed.
     /// - Complexity: O(content) the first time, O(1) after that.
+    @inlinable
     public mutating func toMut<Result, Failure: Error>(
         _ body: (inout Borrowed.Owned) throws(Failure) -> Result
     ) throws(Failure) -> Result {
@@ -89,9 +97,11 @@ public struct Cow<Borrowed: ToOwned> {
     ///
     /// - Returns: The owner.
     /// - Complexity: O(content) where it is borrowed, else O(1).
+    @inlinable
     public consuming func intoOwned() -> Borrowed.Owned { takeOwner() }
 
-    private mutating func takeOwner() -> Borrowed.Owned {
+    @inlinable
+    mutating func takeOwner() -> Borrowed.Owned {
         switch content {
         case .borrowed(let view):
             content = .moved
@@ -105,7 +115,8 @@ public struct Cow<Borrowed: ToOwned> {
         }
     }
 
-    private static var copyTag: OwnerTag {
+    @inlinable
+    static var copyTag: OwnerTag {
         OwnerTag.cached(
             for: ObjectIdentifier(Self.self), family: "Cow",
             spelling: { "Cow<\(OwnerTag.spelling(of: Borrowed.self))>" },
@@ -114,13 +125,15 @@ public struct Cow<Borrowed: ToOwned> {
 }
 
 /// The counters of all `Cow` types; a generic type can hold none itself.
-private enum CowCounters {
-    static let borrowed = EventCounter("Cow.borrowed")
-    static let owned = EventCounter("Cow.owned")
+@usableFromInline
+enum CowCounters {
+    @usableFromInline static let borrowed = EventCounter("Cow.borrowed")
+    @usableFromInline static let owned = EventCounter("Cow.owned")
 }
 
 extension Cow: Equatable where Borrowed: Equatable {
     /// True where the content is equal, whoever owns it.
+    @inlinable
     public static func == (left: Cow, right: Cow) -> Bool {
         left.withBorrow { leftView in right.withBorrow { rightView in leftView == rightView } }
     }
@@ -128,6 +141,7 @@ extension Cow: Equatable where Borrowed: Equatable {
 
 extension Cow: Hashable where Borrowed: Hashable {
     /// Hashes the content: a borrowed and an owned `Cow` of the same content hash alike.
+    @inlinable
     public func hash(into hasher: inout Hasher) {
         withBorrow { view in view.hash(into: &hasher) }
     }
@@ -135,6 +149,7 @@ extension Cow: Hashable where Borrowed: Hashable {
 
 extension Cow: CustomStringConvertible where Borrowed: CustomStringConvertible {
     /// The content's description.
+    @inlinable
     public var description: String { withBorrow { $0.description } }
 }
 

@@ -32,7 +32,7 @@ extern "C" {
 #endif
 
 /*
- * The process-wide id (> 0) of an owner tag. Equal strings give the same id; the strings are copied.
+ * The process-wide id (> 0) of an owner tag; 0 while nothing is recorded. Equal strings give the same id; they are copied.
  * `family` and `type` are required; `cause` and `language` may be NULL (unknown). `cause` is one of construct, growth,
  * clone, copyOnWrite, boxing, capture, conversion, runtime, unknown.
  */
