@@ -184,7 +184,6 @@ bool ht_life_follow(void) {
     ht_sizes_reset();
     ht_modules_reset();
     ht_rules_flush();
-    ht_sizes_reset();
     // This thread's cursors point into the region just unmapped; empty, they make its next event open a stream of its own. A child made by a bare clone
     // has its parent's id in its thread block.
     memset(ht_self.lane, 0, sizeof ht_self.lane);

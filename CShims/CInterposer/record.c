@@ -14,11 +14,6 @@ enum { SMALL_SIZES = 64 << 10 };
 static _Atomic uint8_t small_known[SMALL_SIZES / 8];
 static ht_table sizes_known = {.first_lines = 64};
 
-void ht_sizes_reset(void) {
-    memset((void *)small_known, 0, sizeof small_known);
-    ht_table_reset(&sizes_known);
-}
-
 static void __attribute__((noinline, cold)) lose(ht_region *region, uint32_t allocations, uint32_t frees, size_t bytes, uint32_t reason) {
     if (region == NULL || !ht_recording()) return;
     atomic_fetch_add_explicit(&region->lost_allocations, allocations, memory_order_relaxed);

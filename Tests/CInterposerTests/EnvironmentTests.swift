@@ -60,12 +60,8 @@ extension RecorderCore {
         @Test("loses every variable of ours and nothing that only looks like one")
         func cleansVariables() {
             let cleaned = clean([
-<<<<<<< Updated upstream
                 "HEAPTRAIL_REGION=/proc/1/fd/3", "HEAPTRAIL=1", "XHEAPTRAIL_ROLE=1", "HEAPTRAIL_OUTPUT=x",
                 "LD_PRELOADX=y",
-=======
-                "HEAPTRAIL_REGION=/proc/1/fd/3", "HEAPTRAIL=1", "XHEAPTRAIL_ROLE=1", "HEAPTRAIL_OUTPUT=x", "LD_PRELOADX=y",
->>>>>>> Stashed changes
                 "HEAPTRAIL_", "odd", "", "=z",
             ])
             #expect(cleaned == ["HEAPTRAIL=1", "XHEAPTRAIL_ROLE=1", "LD_PRELOADX=y", "odd", "", "=z"])
