@@ -8,9 +8,13 @@ struct TraceInput {
     let path: String
     let trace: Trace
 
+    /// Whether the recorder's own remarks (children that were not recorded) are left out.
+    let isQuiet: Bool
+
     /// Opens the trace at `path`; `-` is standard input.
-    init(path: String) throws(Failure) {
+    init(path: String, isQuiet: Bool = false) throws(Failure) {
         self.path = path
+        self.isQuiet = isQuiet
         RecorderLock.wait(for: path)
         do {
             trace = path == "-" ? try Trace.open(bytes: Self.standardInput()) : try Trace.open(path: path)
@@ -69,7 +73,7 @@ struct TraceInput {
 
     private func warn(_ profile: HeapProfile, askedForImage: Bool) {
         let facts = profile.trace.facts
-        for warning in facts.warnings { Terminal.tell("warning: " + warning) }
+        for warning in facts.warnings where !isQuiet { Terminal.tell("warning: " + warning) }
         if facts.imageCount > 1, !askedForImage {
             let others = zip(trace.images, facts.imageNames).filter { $0.0.number != facts.image }
             var shows = others.prefix(3).map { "--image \($0.0.number) shows \($0.1)" }

@@ -19,12 +19,19 @@ enum CodeOrigin: Sendable {
     /// Any other library.
     case dependency
 
+    /// Mangled prefixes of the modules that come with this tool: libraries that a program uses, wherever their sources lie.
+    private static let helperModules = ["$s13SmartPointers", "$s13HeaptrailTags"]
+
     /// Classifies one frame of a program whose executable is at `executablePath`.
     init(of frame: SymbolicatedFrame, spelling: Spelling, name: String, executablePath: String?) {
         let module = frame.modulePath
         let isExecutable = executablePath.map { $0 == module } ?? !module.contains(".so")
         if !isExecutable, Self.isSystemModule(module) {
             self = Self.systemOrigin(frame, spelling: spelling, name: name)
+            return
+        }
+        if Self.helperModules.contains(where: frame.linkageName.hasPrefix) {
+            self = .dependency
             return
         }
         if let file = Self.sourceFile(of: frame) {
