@@ -1,6 +1,6 @@
 // From .eh_frame to a rule (LSB Core 5.0, "Exception Frames"; DWARF 5 §6.4). Finds the FDE through the sorted index in .eh_frame_hdr, runs the call-frame
 // program up to the address and keeps what the walker needs on x86-64: how the CFA is made from rsp or rbp, and where rbp was saved.
-// Runs inside hooks: no allocation, bounded loops; reads nothing but the module's own tables.
+// Runs inside hooks: no allocation, bounded loops; reads nothing outside the module, however damaged its tables are.
 #include "rule.h"
 
 #include <string.h>
@@ -14,6 +14,9 @@ enum {
     REG_RA = 16,
     SAVED_NONE = 0,
 };
+
+// In place of an offset from the CFA: rbp's word is where rbp points.
+static const int64_t RBP_AT_RBP = INT64_MIN;
 
 typedef struct cursor {
     const uint8_t *at, *end;
@@ -92,12 +95,23 @@ static uint64_t take_encoded(cursor *c, uint8_t encoding) {
     }
 }
 
-static bool parse_cie(const uint8_t *start, cie *out) {
-    cursor c = {start, start + 4};
+// A factored offset. Unsigned, for a damaged table may overflow it.
+static int64_t scaled(uint64_t factor, const cie *info) { return (int64_t)(factor * (uint64_t)info->data_align); }
+
+// What follows the length word of the entry (CIE or FDE) at `start`. Empty when it does not lie in the module.
+static cursor open_entry(const uint8_t *start, cursor module) {
+    const cursor none = {module.at, module.at};
+    if (start < module.at || start > module.end || module.end - start < 8) return none;
+    cursor c = {start, module.end};
     uint32_t length = (uint32_t)take(&c, 4);
-    if (length == 0 || length == 0xffffffff) return false;
+    if (length < 4 || length > (size_t)(c.end - c.at)) return none;
     c.end = c.at + length;
-    if (take(&c, 4) != 0) return false;  // a CIE's id is 0
+    return c;
+}
+
+static bool parse_cie(const uint8_t *start, cursor module, cie *out) {
+    cursor c = open_entry(start, module);
+    if (c.at == c.end || take(&c, 4) != 0) return false;  // a CIE's id is 0
     uint8_t version = (uint8_t)take(&c, 1);
     if (version != 1 && version != 3) return false;
     const char *augmentation = (const char *)c.at;
@@ -188,7 +202,7 @@ static bool run(cursor c, const cie *info, uint64_t location, uint64_t pc, row *
         uint64_t advance = 0, reg;
         switch (byte & 0xc0) {
             case 0x40: advance = low * info->code_align; break;
-            case 0x80: set_saved(state, low, (int64_t)take_uleb(&c) * info->data_align); break;
+            case 0x80: set_saved(state, low, scaled(take_uleb(&c), info)); break;
             case 0xc0: set_restored(state, low, initial); break;
             default:
                 switch (byte) {
@@ -197,7 +211,7 @@ static bool run(cursor c, const cie *info, uint64_t location, uint64_t pc, row *
                     case 0x02: advance = take(&c, 1) * info->code_align; break;
                     case 0x03: advance = take(&c, 2) * info->code_align; break;
                     case 0x04: advance = take(&c, 4) * info->code_align; break;
-                    case 0x05: reg = take_uleb(&c); set_saved(state, reg, (int64_t)take_uleb(&c) * info->data_align); break;
+                    case 0x05: reg = take_uleb(&c); set_saved(state, reg, scaled(take_uleb(&c), info)); break;
                     case 0x06: set_restored(state, take_uleb(&c), initial); break;
                     case 0x07:                                                           // undefined
                         reg = take_uleb(&c);
@@ -235,18 +249,18 @@ static bool run(cursor c, const cie *info, uint64_t location, uint64_t pc, row *
                         // gcc's realigned frames save registers at rbp + n, which is where rbp itself points: rbp's own word is at the frame pointer.
                         cursor e = {c.at, c.at + length};
                         bool at_rbp = byte == 0x10 && reg == REG_RBP && length == 2 && take(&e, 1) == 0x76 && take_sleb(&e) == 0;
-                        if (at_rbp) state->rbp_offset = INT64_MIN, state->rbp_unknown = false;
+                        if (at_rbp) state->rbp_offset = RBP_AT_RBP, state->rbp_unknown = false;
                         else set_lost(state, reg);
                         c.at += length;
                         break;
                     }
-                    case 0x11: reg = take_uleb(&c); set_saved(state, reg, take_sleb(&c) * info->data_align); break;
+                    case 0x11: reg = take_uleb(&c); set_saved(state, reg, scaled((uint64_t)take_sleb(&c), info)); break;
                     case 0x12:
                         state->kind = CFA_REGISTER;
                         state->cfa_register = take_uleb(&c);
-                        state->cfa_offset = take_sleb(&c) * info->data_align;
+                        state->cfa_offset = scaled((uint64_t)take_sleb(&c), info);
                         break;
-                    case 0x13: state->cfa_offset = take_sleb(&c) * info->data_align; break;
+                    case 0x13: state->cfa_offset = scaled((uint64_t)take_sleb(&c), info); break;
                     case 0x14: reg = take_uleb(&c); take_uleb(&c); set_lost(state, reg); break;  // val_offset
                     case 0x15: reg = take_uleb(&c); take_sleb(&c); set_lost(state, reg); break;
                     case 0x2e: take_uleb(&c); break;  // GNU_args_size
@@ -268,15 +282,14 @@ static ht_rule encode(const row *state, const cie *info) {
     if (state->ra_offset != -8) return fallback;
     if ((state->cfa_offset & 7) != 0 || state->cfa_offset >= 8 << (HT_RULE_OFFSET_BITS - 1) || state->cfa_offset < -(8 << (HT_RULE_OFFSET_BITS - 1))) return fallback;
     int32_t offset = (int32_t)(state->cfa_offset / 8);
-    if (state->kind == CFA_RBP_DEREF) return ht_rule_make(HT_RULE_RBP_DEREF, offset, 0);
+    if (state->kind == CFA_RBP_DEREF) return state->rbp_offset == RBP_AT_RBP ? ht_rule_make(HT_RULE_RBP_DEREF, offset, 0) : fallback;
     if (state->kind != CFA_REGISTER) return fallback;
     // A frame pointer nobody can find again must not be followed by the frames further out.
     if (state->rbp_unknown) return fallback;
     uint32_t saved = SAVED_NONE;
     if (state->rbp_offset != 0) {
-        int64_t below = -state->rbp_offset / 8;
-        if (below <= 0 || below >= 1 << HT_RULE_SAVED_BITS) return fallback;
-        saved = (uint32_t)below;
+        if (state->rbp_offset > 0 || state->rbp_offset <= -(8 << HT_RULE_SAVED_BITS) || (state->rbp_offset & 7) != 0) return fallback;
+        saved = (uint32_t)(-state->rbp_offset / 8);
     }
     if (state->cfa_register == REG_RSP) return ht_rule_make(HT_RULE_RSP, offset, saved);
     if (state->cfa_register == REG_RBP) return ht_rule_make(HT_RULE_RBP, offset, saved);
@@ -284,12 +297,14 @@ static ht_rule encode(const row *state, const cie *info) {
 }
 
 // The FDE that may cover pc: the last one that starts at or before it. NULL without a usable index.
-static const uint8_t *find_fde(const uint8_t *header, uintptr_t pc) {
+static const uint8_t *find_fde(const uint8_t *header, cursor module, uintptr_t pc) {
+    if (header < module.at || header > module.end || module.end - header < 32) return NULL;
     if (header[0] != 1 || header[3] != ENCODING_TABLE || header[2] == ENCODING_OMIT) return NULL;
     cursor c = {header + 4, header + 32};
     take_encoded(&c, header[1]);
     uint64_t count = take_encoded(&c, header[2]);
     const uint8_t *table = c.at;
+    if (count > (size_t)(module.end - table) / 8) return NULL;
     int64_t target = (int64_t)(pc - (uintptr_t)header);
     uint64_t low = 0, high = count;
     while (low < high) {
@@ -305,18 +320,16 @@ static const uint8_t *find_fde(const uint8_t *header, uintptr_t pc) {
     return header + offset;
 }
 
-ht_rule ht_cfi_rule(const uint8_t *eh_frame_hdr, uintptr_t pc) {
+ht_rule ht_cfi_rule(const uint8_t *eh_frame_hdr, const uint8_t *start, const uint8_t *end, uintptr_t pc) {
     ht_rule fallback = ht_rule_make(HT_RULE_FRAME, 2, 2);
-    const uint8_t *fde = find_fde(eh_frame_hdr, pc);
+    cursor module = {start, end};
+    const uint8_t *fde = find_fde(eh_frame_hdr, module, pc);
     if (fde == NULL) return fallback;
-    cursor c = {fde, fde + 8};
-    uint32_t length = (uint32_t)take(&c, 4);
-    if (length == 0 || length == 0xffffffff) return fallback;
+    cursor c = open_entry(fde, module);
     const uint8_t *id_at = c.at;
     uint32_t back = (uint32_t)take(&c, 4);
-    c.end = id_at + length;
     cie info;
-    if (back == 0 || !parse_cie(id_at - back, &info)) return fallback;
+    if (back == 0 || back > (size_t)(id_at - start) || !parse_cie(id_at - back, module, &info)) return fallback;
     uint64_t begin = take_encoded(&c, info.fde_encoding);
     uint64_t range = take_encoded(&c, info.fde_encoding & 0x0f);
     if (pc < begin || pc >= begin + range) return fallback;

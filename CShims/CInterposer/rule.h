@@ -48,8 +48,9 @@ extern _Atomic uint64_t ht_rules[1 << HT_RULE_LINE_BITS][HT_RULE_LINE] __attribu
 ht_rule ht_rule_compile(ht_thread *self, ht_writer *writer, uintptr_t pc) __attribute__((cold, noinline, visibility("hidden")));
 // Drops every rule, after modules went away.
 void ht_rules_flush(void);
-// The rule for an address from an eh_frame_hdr index. Pure: reads only the index and what it points to. (Its own function for tests and fuzzing.)
-ht_rule ht_cfi_rule(const uint8_t *eh_frame_hdr, uintptr_t pc);
+// The rule for an address from an eh_frame_hdr index. Pure: reads only the index and what it points to within the module's mapping [start, end). (Its own
+// function for tests and fuzzing.)
+ht_rule ht_cfi_rule(const uint8_t *eh_frame_hdr, const uint8_t *start, const uint8_t *end, uintptr_t pc);
 
 static inline uint64_t ht_rule_mix(uintptr_t pc) { return (pc * 0x4d2c6dfc5a9bull) & ((1ull << HT_PC_BITS) - 1); }
 

@@ -47,8 +47,14 @@ static int visit(struct dl_phdr_info *info, size_t size, void *context) {
             if (start + segment->p_memsz > module->end) module->end = start + segment->p_memsz;
         } else if (segment->p_type == PT_GNU_EH_FRAME) {
             module->eh_frame_hdr = start;
-            module->eh_frame_hdr_bytes = segment->p_memsz;
         }
+    }
+    for (int i = 0; i < info->dlpi_phnum; i++) {
+        const ElfW(Phdr) *segment = &info->dlpi_phdr[i];
+        uint64_t start = info->dlpi_addr + segment->p_vaddr;
+        if (segment->p_type != PT_LOAD || module->eh_frame_hdr < start || module->eh_frame_hdr >= start + segment->p_filesz) continue;
+        module->segment_start = start;
+        module->segment_end = start + segment->p_filesz;
     }
     return module->eh_frame_hdr != 0;
 }
@@ -59,7 +65,8 @@ bool ht_test_find_module(const char *name, ht_test_module *module) {
 }
 
 ht_test_rule ht_test_module_rule(const ht_test_module *module, uint64_t address) {
-    return plain(ht_cfi_rule((const uint8_t *)(uintptr_t)module->eh_frame_hdr, (uintptr_t)address));
+    return plain(ht_cfi_rule((const uint8_t *)(uintptr_t)module->eh_frame_hdr, (const uint8_t *)(uintptr_t)module->start,
+                             (const uint8_t *)(uintptr_t)module->end, (uintptr_t)address));
 }
 
 // MARK: readelf's rows
@@ -216,4 +223,66 @@ ht_test_comparison ht_test_compare(const ht_test_module *module, const char *tex
     ht_test_comparison result = r->result;
     free(r);
     return result;
+}
+
+// MARK: damage
+
+static uint64_t next_random(uint64_t *state) {
+    *state = *state * 6364136223846793005ull + 1442695040888963407ull;
+    return *state >> 24;
+}
+
+// The segment that holds the tables, copied up against a page that cannot be read, with another such page before it.
+typedef struct copy {
+    uint8_t *pages;
+    size_t page_bytes;
+    uint8_t *start;
+    size_t count;
+    size_t tables;  // offset from which on it is damaged
+} copy;
+
+static copy copy_segment(const ht_test_module *module) {
+    const size_t page = 4096;
+    copy made = {.count = (size_t)(module->segment_end - module->segment_start)};
+    size_t rounded = (made.count + page - 1) / page * page;
+    made.page_bytes = rounded + 2 * page;
+    made.pages = mmap(NULL, made.page_bytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (made.pages == MAP_FAILED || mprotect(made.pages + page, rounded, PROT_READ | PROT_WRITE) != 0) abort();
+    made.start = made.pages + page + rounded - made.count;
+    memcpy(made.start, (const void *)(uintptr_t)module->segment_start, made.count);
+    made.tables = (size_t)(module->eh_frame_hdr - module->segment_start);
+    return made;
+}
+
+uint64_t ht_test_damage(const ht_test_module *module, uint32_t rounds, uint32_t changes, uint64_t seed) {
+    enum { ASKED = 200 };
+    static const uint32_t extremes[] = {0, 1, 4, 0x7fffffff, 0x80000000, 0xfffffffe, 0xffffffff};
+    copy tables = copy_segment(module);
+    const uint8_t *original = (const uint8_t *)(uintptr_t)module->segment_start;
+    const uint8_t *header = tables.start + tables.tables;
+    uint64_t asked = 0;
+    for (uint32_t round = 0; round < rounds; round++) {
+        for (uint32_t i = 0; i < changes; i++) {
+            size_t span = tables.count - tables.tables - 4;
+            // Half of the damage falls into the index and the first entries, which many look-ups meet.
+            if (next_random(&seed) % 2 == 0 && span > 512) span = 512;
+            uint8_t *at = tables.start + tables.tables + next_random(&seed) % span;
+            uint64_t choice = next_random(&seed);
+            if (choice % 3 == 0) memcpy(at, &extremes[choice / 3 % 7], 4);
+            else *at = (uint8_t)(choice >> 8);
+        }
+        for (uint32_t i = 0; i < ASKED; i++) {
+            // Addresses of functions, as the undamaged index has them; the copy stands at another place, and so do they.
+            uint32_t count;
+            memcpy(&count, original + tables.tables + 8, 4);
+            int32_t begin;
+            memcpy(&begin, original + tables.tables + 12 + next_random(&seed) % count * 8, 4);
+            uintptr_t pc = (uintptr_t)header + (uintptr_t)(intptr_t)begin + next_random(&seed) % 64;
+            ht_rule rule = ht_cfi_rule(header, tables.start, tables.start + tables.count, pc);
+            asked += ht_rule_kind_of(rule) != HT_RULE_NONE;
+        }
+        memcpy(tables.start + tables.tables, original + tables.tables, tables.count - tables.tables);
+    }
+    munmap(tables.pages, tables.page_bytes);
+    return asked;
 }

@@ -46,5 +46,15 @@ extension RecorderCore {
             #expect(comparison.equal > comparison.rows)
             #expect(comparison.beyond * 20 < comparison.equal)
         }
+
+        @Test(
+            "comes out of damaged unwind tables, too, without reading past them",
+            arguments: ["libgcc_s.so.1", "libm.so.6", "libc.so.6"], [1, 8, 200])
+        func damagedTables(name: String, changes: Int) throws {
+            var module = ht_test_module()
+            try #require(ht_test_find_module(name, &module))
+            let rounds: UInt64 = 200
+            #expect(ht_test_damage(&module, UInt32(rounds), UInt32(changes), 99) == rounds * 200)
+        }
     }
 }

@@ -123,7 +123,7 @@ typedef struct ht_test_module {
     uint64_t bias;
     uint64_t start, end;      // its mapping
     uint64_t eh_frame_hdr;
-    uint64_t eh_frame_hdr_bytes;
+    uint64_t segment_start, segment_end;  // the loaded segment that holds the unwind tables
 } ht_test_module;
 // The module of this process whose path ends in `name` ("" for the executable).
 bool ht_test_find_module(const char *name, ht_test_module *module);
@@ -139,7 +139,8 @@ typedef struct ht_test_comparison {
 // Compares the rules of a loaded module at the first and last address of each row with `readelf --debug-dump=frames-interp`'s text.
 ht_test_comparison ht_test_compare(const ht_test_module *module, const char *text, size_t count);
 
-// Copies a module's unwind tables, damages them in `changes` places and asks for rules, `rounds` times over. Returns the rules that were asked for.
+// Copies a module's unwind tables between pages that cannot be read, damages them in `changes` places and asks for 200 rules, `rounds` times over. Returns how
+// many answers were rules.
 uint64_t ht_test_damage(const ht_test_module *module, uint32_t rounds, uint32_t changes, uint64_t seed);
 
 // MARK: walk.c: walking stacks
