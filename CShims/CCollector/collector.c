@@ -104,11 +104,12 @@ static void tend_children(collector *c) {
 }
 
 static void reap_threads(collector *c, uint64_t now) {
-    bool crowded = false;
+    bool crowded = false, wanted = false;
     for (size_t i = 0; i < c->count; i++) {
         crowded |= c->processes[i]->opened && atomic_load_explicit(&c->processes[i]->region->live_homes, memory_order_relaxed) > HT_HOME_COUNT / 8;
+        wanted |= c->processes[i]->opened && atomic_load_explicit(&c->processes[i]->region->homes_wanted, memory_order_relaxed) != 0;
     }
-    if (now - c->reaped_at_ns < (crowded ? reap_interval_ns / 10 : reap_interval_ns)) return;
+    if (!wanted && now - c->reaped_at_ns < (crowded ? reap_interval_ns / 10 : reap_interval_ns)) return;
     c->reaped_at_ns = now;
     for (size_t i = 0; i < c->count; i++) {
         ht_process *process = c->processes[i];

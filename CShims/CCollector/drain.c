@@ -67,9 +67,10 @@ static void take_words(ht_drain *drain, ht_home *home, const uint64_t *words, ui
 
 static void give_segment(ht_region *region, uint32_t index_plus_one) {
     ht_region_give_segment(region, index_plus_one);
-    // Release pairs with the waiter's acquire load of `room`; sequentially consistent against its waiters' count.
+    // Release pairs with the waiter's acquire load of `room`; sequentially consistent against its waiters' count. One segment, one waiter: waking all of thousands
+    // for each would leave no time to drain.
     atomic_fetch_add_explicit(&region->room, 1, memory_order_seq_cst);
-    if (atomic_load_explicit(&region->room_waiters, memory_order_seq_cst) != 0) ht_futex_wake(&region->room, 1 << 30);
+    if (atomic_load_explicit(&region->room_waiters, memory_order_seq_cst) != 0) ht_futex_wake(&region->room, 1);
 }
 
 static bool segment_in_range(const ht_region *region, uint32_t index_plus_one) {
@@ -172,15 +173,17 @@ void ht_drain_reap(ht_drain *drain, bool (*alive)(uint32_t thread, void *context
         ht_home *home = ht_region_home(region, i);
         if (atomic_load_explicit(&home->state, memory_order_acquire) != HT_HOME_LIVE) continue;
         if (home->image == image && alive(home->thread, context)) continue;
-        // The thread is gone: nothing follows what is there now.
-        if (drain->text != NULL) ht_text_round(drain->text, region, true);
-        else take_stream(drain, home, true);
+        // The thread is gone: nothing follows what is there now. Lines of text wait for their turn among the other streams'.
+        if (drain->text == NULL) take_stream(drain, home, true);
         ht_stream_view left = ht_stream_look(region, home);
         if (left.words != NULL && (left.count != 0 || left.next != 0)) continue;
         if (left.words != NULL) give_segment(region, home->read_segment);
         atomic_store_explicit(&home->state, HT_HOME_FREE, memory_order_relaxed);
         ht_region_give_home(region, i + 1);
     }
+    // Release: who sees the new count sees the homes given back before it.
+    atomic_fetch_add_explicit(&region->reaps, 1, memory_order_release);
+    if (atomic_exchange_explicit(&region->homes_wanted, 0, memory_order_relaxed) != 0) ht_futex_wake(&region->reaps, 1 << 30);
 }
 
 static void put_warning(ht_drain *drain, const char *before, const char *middle, const char *after) {

@@ -3,7 +3,7 @@
 //
 //   0        control block (ht_region), 64 KiB
 //   64 KiB   homes, 4096 of 16 KiB: a stream's identity, the reader's position, the producer's scratch for call stacks
-//   then     segments of 64 KiB: records, chained per stream
+//   then     segments of 32 KiB: records, chained per stream
 //
 // How a record gets across:
 // - the producer writes whole records into its segment, then stores `used` (release); the collector loads `used` (acquire) and reads up to it;
@@ -27,11 +27,11 @@ enum {
     HT_CONTROL_BYTES = 64 << 10,
     HT_HOME_BYTES = 16 << 10,
     HT_HOME_COUNT = 4096,
-    HT_SEGMENT_BYTES = 64 << 10,
+    HT_SEGMENT_BYTES = 32 << 10,
     HT_REGION_BYTES = 256 << 20,
     HT_SEGMENT_COUNT = (HT_REGION_BYTES - HT_CONTROL_BYTES - HT_HOME_COUNT * HT_HOME_BYTES) / HT_SEGMENT_BYTES,
     HT_SEGMENT_WORDS = (HT_SEGMENT_BYTES - 64) / 8,
-    HT_SEGMENTS_BEYOND_THREADS = 128,  // backlog of 8 MiB beside one segment a stream
+    HT_SEGMENTS_BEYOND_THREADS = 256,  // backlog of 8 MiB beside one segment a stream; never given to new streams, or all would stand still
     HT_STACK_DEPTH_MAX = 952,          // what the scratch of a home holds, twice
     HT_GRANT_COUNT = 64,
     HT_PATH_MAX = 4096,
@@ -139,7 +139,9 @@ typedef struct ht_region {
     _Atomic uint32_t fresh_homes;
     _Atomic uint32_t live_homes;
     uint32_t segment_limit;
-    uint32_t pad3[7];
+    _Atomic uint32_t homes_wanted;  // set by a thread that found no home: the collector looks for ended threads at once
+    _Atomic uint32_t reaps;         // how often it has looked through all homes; threads without a home sleep on it
+    uint32_t pad3[5];
 
     _Atomic uint64_t lost_allocations;
     _Atomic uint64_t lost_frees;
@@ -177,7 +179,7 @@ void ht_region_init(ht_region *region, uint32_t options, uint32_t max_depth);
 uint32_t ht_region_take_segment(ht_region *region, uint32_t backlog);
 // Gives a segment back. Does not wake waiters.
 void ht_region_give_segment(ht_region *region, uint32_t index_plus_one);
-// Takes a home. Returns index + 1 or 0. Lock-free.
+// Takes a home, as long as each stream can have a segment and the backlog stays whole. Returns index + 1 or 0. Lock-free.
 uint32_t ht_region_take_home(ht_region *region);
 void ht_region_give_home(ht_region *region, uint32_t index_plus_one);
 // Whether the collector that held `alive` has died.

@@ -67,6 +67,7 @@ void ht_region_give_segment(ht_region *region, uint32_t index_plus_one) {
 }
 
 uint32_t ht_region_take_home(ht_region *region) {
+    if (atomic_load_explicit(&region->live_homes, memory_order_relaxed) + HT_SEGMENTS_BEYOND_THREADS >= region->segment_limit) return 0;
     uint32_t taken = pop(&region->free_homes, region, home_link);
     if (taken == 0) {
         uint32_t fresh = atomic_load_explicit(&region->fresh_homes, memory_order_relaxed);

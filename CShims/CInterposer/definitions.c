@@ -7,7 +7,7 @@
 
 #include <system.h>
 
-enum { IMAGE_TEXT_MAX = 32 << 10, NAME_MAX_BYTES = 1 << 10, KIND_TAG = HT_EXTENDED_TAG, KIND_COUNTER = HT_EXTENDED_COUNTER };
+enum { IMAGE_TEXT_MAX = 24 << 10, NAME_MAX_BYTES = 1 << 10, KIND_TAG = HT_EXTENDED_TAG, KIND_COUNTER = HT_EXTENDED_COUNTER };
 
 typedef struct name {
     struct name *next;

@@ -181,7 +181,6 @@ bool ht_life_follow(void) {
     }
     unmap(parent);
     ht_stacks_reset();
-    ht_sizes_reset();
     ht_modules_reset();
     ht_rules_flush();
     // This thread's cursors point into the region just unmapped; empty, they make its next event open a stream of its own. A child made by a bare clone

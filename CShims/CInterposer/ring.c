@@ -6,11 +6,12 @@
 #include "life.h"
 #include "walk.h"
 
+#include <errno.h>
 #include <system.h>
 
 __thread ht_thread ht_self __attribute__((tls_model("initial-exec"), visibility("hidden")));
 
-enum { SILENCE_NS_MAX_STEPS = 300, WAIT_STEP_NS = 100000000 };  // 300 steps of 100 ms: 30 s without a sign of life
+enum { SILENCE_NS_MAX_STEPS = 300, WAIT_STEP_NS = 100000000, HOME_WAIT_STEPS = 300 };  // 300 steps of 100 ms: 30 s without a sign of life
 
 static void note_loss(ht_region *region, uint32_t reason) {
     atomic_store_explicit(&region->lost_reason, reason, memory_order_relaxed);
@@ -43,10 +44,11 @@ static uint32_t wait_for_segment(ht_region *region, const ht_writer *writer) {
         if (region->collector_pid != 0 && ht_region_collector_died(region)) break;
         ring_bell(region);
         atomic_fetch_add_explicit(&region->room_waiters, 1, memory_order_seq_cst);
-        ht_futex_wait(&region->room, room, WAIT_STEP_NS);
+        // Only a step that was slept through counts: where thousands of threads contend, a round of the collector outlasts many wake-ups in vain.
+        long slept = ht_futex_wait(&region->room, room, WAIT_STEP_NS);
         atomic_fetch_sub_explicit(&region->room_waiters, 1, memory_order_relaxed);
         uint64_t now = atomic_load_explicit(&region->heartbeat, memory_order_relaxed);
-        silent = now == beat ? silent + 1 : 0;
+        silent = now != beat ? 0 : slept == -ETIMEDOUT ? silent + 1 : silent;
         beat = now;
     }
     ht_life_turn_off(HT_LOSS_COLLECTOR_GONE);
@@ -63,6 +65,23 @@ static struct ht_walk_cache *walk_cache_of(ht_home *home) {
     ht_walk_cache *cache = (ht_walk_cache *)(uintptr_t)home->walk_cache;
     if (cache != NULL) cache->count = 0;
     return cache;
+}
+
+// Waits, once a thread, until the collector has looked twice for homes of ended threads: the second time it began after we asked. 0 when all are in use.
+static uint32_t wait_for_home(ht_thread *self, ht_region *region) {
+    if (self->homeless) return 0;
+    uint32_t first = atomic_load_explicit(&region->reaps, memory_order_acquire);
+    for (int step = 0; step < HOME_WAIT_STEPS; step++) {
+        uint32_t reaps = atomic_load_explicit(&region->reaps, memory_order_acquire);
+        uint32_t index = ht_region_take_home(region);
+        if (index != 0) return index;
+        if (reaps - first >= 2 || !ht_recording() || (region->collector_pid != 0 && ht_region_collector_died(region))) break;
+        atomic_store_explicit(&region->homes_wanted, 1, memory_order_relaxed);
+        ring_bell(region);
+        ht_futex_wait(&region->reaps, reaps, WAIT_STEP_NS);
+    }
+    self->homeless = true;
+    return 0;
 }
 
 // Gives the stream a home and its first segment, and writes what a stream opens with.
@@ -82,7 +101,7 @@ static bool open_stream(ht_thread *self, ht_writer *writer, ht_region *region) {
     uint32_t segment = ht_region_take_segment(region, backlog_for(writer));
     if (segment == 0 && (segment = wait_for_segment(region, writer)) == 0) return false;
     uint32_t index = ht_region_take_home(region);
-    if (index == 0) {
+    if (index == 0 && (index = wait_for_home(self, region)) == 0) {
         ht_region_give_segment(region, segment);
         note_loss(region, HT_LOSS_NO_RING);
         return false;

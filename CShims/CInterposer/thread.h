@@ -42,6 +42,7 @@ typedef struct ht_thread {
     uint32_t epoch;              // ht_epoch at registration: differs in a followed child
     uint32_t serial;
     uint32_t id;                 // of this thread in the system, where its own block does not say it; else 0
+    bool homeless;               // found every home in use: does not wait for one again
     uint32_t tag_depth;
     uint32_t tags[HT_TAG_DEPTH];
 } ht_thread;
