@@ -65,6 +65,40 @@ static void take_words(ht_drain *drain, ht_home *home, const uint64_t *words, ui
     if (drain->writer != NULL && sound > 0) ht_trace_put_chunk(drain->writer, header, words, (size_t)sound * 8);
 }
 
+static char *append_decimal(char *out, uint32_t value) {
+    char digits[12];
+    char *at = digits + sizeof digits;
+    do *--at = (char)('0' + value % 10);
+    while ((value /= 10) != 0);
+    size_t length = (size_t)(digits + sizeof digits - at);
+    memcpy(out, at, length);
+    return out + length;
+}
+
+// Writes a THREAD record with the name the system has for the thread now. The thread itself cannot be relied on for it: the call may be forbidden to it.
+static void put_thread_name(ht_drain *drain, ht_home *home) {
+    home->named++;
+    if (drain->writer == NULL || home->lane != 0) return;
+    char path[64] = "/proc/";
+    char *at = append_decimal(path + 6, atomic_load_explicit(&drain->region->pid, memory_order_relaxed));
+    memcpy(at, "/task/", 6);
+    at = append_decimal(at + 6, home->thread);
+    memcpy(at, "/comm", 6);
+    long fd = ht_syscall(SYS_openat, -100 /* AT_FDCWD */, (long)path, 02000000 /* O_CLOEXEC */, 0, 0, 0);
+    if (fd < 0) return;
+    uint64_t record[4] = {0};
+    long count = ht_syscall(SYS_read, fd, (long)(record + 2), 16, 0, 0, 0);
+    ht_syscall(SYS_close, fd, 0, 0, 0, 0, 0);
+    if (count <= 1) return;
+    ((char *)(record + 2))[--count] = 0;  // its newline
+    uint64_t words = 1 + ((uint64_t)count + 7) / 8;
+    record[0] = HT_RECORD_EXTENDED | (uint64_t)HT_EXTENDED_THREAD << HT_EXTENDED_SUB_SHIFT | words << HT_EXTENDED_WORDS_SHIFT
+                | (uint64_t)home->thread << HT_EXTENDED_ARGUMENT_SHIFT;
+    record[1] = (uint64_t)count;
+    ht_chunk_header header = {.kind = HT_CHUNK_DEFINITIONS, .thread = home->serial, .image = home->image, .records = 1};
+    ht_trace_put_chunk(drain->writer, header, record, (size_t)(1 + words) * 8);
+}
+
 static void give_segment(ht_region *region, uint32_t index_plus_one) {
     ht_region_give_segment(region, index_plus_one);
     // Release pairs with the waiter's acquire load of `room`; sequentially consistent against its waiters' count. One segment, one waiter: waking all of thousands
@@ -113,6 +147,7 @@ static uint64_t take_stream(ht_drain *drain, ht_home *home, bool everything) {
         if (!worth && view.count > 0 && (now = ht_monotonic_ns()) - home->flushed_at_ns > part_interval_ns) worth = true;
         if (view.count > 0 && worth) {
             take_words(drain, home, view.words, view.count);
+            if (home->named == 0) put_thread_name(drain, home);
             home->read_words += view.count;
             home->flushed_at_ns = now != 0 ? now : ht_monotonic_ns();
             taken += view.count;
@@ -172,7 +207,10 @@ void ht_drain_reap(ht_drain *drain, bool (*alive)(uint32_t thread, void *context
     for (uint32_t i = 0; i < homes && i < HT_HOME_COUNT; i++) {
         ht_home *home = ht_region_home(region, i);
         if (atomic_load_explicit(&home->state, memory_order_acquire) != HT_HOME_LIVE) continue;
-        if (home->image == image && alive(home->thread, context)) continue;
+        if (home->image == image && alive(home->thread, context)) {
+            if (home->named == 1) put_thread_name(drain, home);  // once more, when it has had time to give itself a name
+            continue;
+        }
         // The thread is gone: nothing follows what is there now. Lines of text wait for their turn among the other streams'.
         if (drain->text == NULL) take_stream(drain, home, true);
         ht_stream_view left = ht_stream_look(region, home);

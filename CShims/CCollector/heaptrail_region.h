@@ -85,7 +85,8 @@ typedef struct ht_home {
     uint64_t recorded_allocations;
     uint64_t recorded_frees;
     uint64_t flushed_at_ns;    // when words of it were last written
-    uint64_t pad2[3];
+    uint64_t named;            // how often the thread's name was written
+    uint64_t pad2[2];
     // The producer's scratch. A home keeps its walk cache (private memory of the process that runs as `cache_image`) from one thread to the next.
     uint64_t walk_cache;
     uint32_t cache_image;

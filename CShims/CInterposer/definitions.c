@@ -22,10 +22,20 @@ static _Atomic uint32_t last_name_id;
 static _Atomic uint32_t image_announced_epoch;
 static int program_argc;
 static char **program_argv;
+// Read at the start: later the program may have forbidden itself the call.
+static char executable[HT_PATH_MAX];
+static size_t executable_bytes;
 
 void ht_definitions_set_program(int argc, char **argv) {
     program_argc = argc;
     program_argv = argv;
+    long length = ht_syscall(SYS_readlink, (long)"/proc/self/exe", (long)executable, sizeof executable, 0, 0, 0);
+    executable_bytes = length > 0 ? (size_t)length : 0;
+}
+
+const char *ht_definitions_executable(size_t *bytes) {
+    *bytes = executable_bytes;
+    return executable;
 }
 
 static void put_name(ht_writer *writer, const name *entry) {
@@ -48,10 +58,10 @@ static void put_image(ht_writer *writer) {
     uint64_t *head = writer->at;
     char *text = (char *)(head + 2);
     size_t count = 0;
-    long length = ht_syscall(SYS_readlink, (long)"/proc/self/exe", (long)text, HT_PATH_MAX, 0, 0, 0);
-    count = length > 0 ? (size_t)length : 0;
+    memcpy(text, executable, executable_bytes);
+    count = executable_bytes;
     text[count++] = 0;
-    length = ht_syscall(SYS_getcwd, (long)(text + count), HT_PATH_MAX, 0, 0, 0, 0);
+    long length = ht_syscall(SYS_getcwd, (long)(text + count), HT_PATH_MAX, 0, 0, 0, 0);
     count += length > 0 ? (size_t)length - 1 : 0;
     text[count++] = 0;
     for (int i = 0; i < program_argc; i++) {
@@ -66,8 +76,10 @@ static void put_image(ht_writer *writer) {
 
 void ht_put_stream_start(ht_thread *self, ht_writer *writer) {
     uint32_t announced = atomic_load_explicit(&image_announced_epoch, memory_order_relaxed);
+    bool first = false;
     if (announced != ht_epoch
         && atomic_compare_exchange_strong_explicit(&image_announced_epoch, &announced, ht_epoch, memory_order_relaxed, memory_order_relaxed)) {
+        first = true;
         put_image(writer);
         ht_writer_publish(writer);
         for (const name *entry = atomic_load_explicit(&names, memory_order_acquire); entry != NULL; entry = entry->next) {
@@ -76,8 +88,9 @@ void ht_put_stream_start(ht_thread *self, ht_writer *writer) {
         }
     }
     if (!ht_writer_reserve(self, writer, 4)) return;
+    // The first thread's name alone, at the start: the collector reads those of the others, for a program may have forbidden itself the call by then.
     char comm[16] = {0};
-    ht_syscall(SYS_prctl, 16 /* PR_GET_NAME */, (long)comm, 0, 0, 0, 0);
+    if (first) ht_syscall(SYS_prctl, 16 /* PR_GET_NAME */, (long)comm, 0, 0, 0, 0);
     size_t count = strnlen(comm, sizeof comm);
     ht_put(writer, ht_extended(HT_EXTENDED_THREAD, 1 + ht_words_of(count), writer->home->thread));
     ht_put(writer, count);

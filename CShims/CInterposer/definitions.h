@@ -29,3 +29,5 @@ void ht_modules_reset(void);
 
 // What the first stream of an image says of the program; set once at the start. Strings live as long as the process.
 void ht_definitions_set_program(int argc, char **argv);
+// The executable's path, not terminated.
+const char *ht_definitions_executable(size_t *bytes);

@@ -45,14 +45,9 @@ static size_t find_build_id(const uint8_t *start, const uint8_t *end, uintptr_t 
 static bool put_module(ht_thread *self, ht_writer *writer, const ht_module *module, const struct link_map *map) {
     uint8_t build_id[BUILD_ID_MAX];
     size_t id_bytes = find_build_id((const uint8_t *)module->start, (const uint8_t *)module->end, map->l_addr, build_id);
-    char executable[512];
     const char *path = map->l_name;
     size_t path_bytes = path == NULL ? 0 : strnlen(path, HT_PATH_MAX);
-    if (path_bytes == 0) {
-        long length = ht_syscall(SYS_readlink, (long)"/proc/self/exe", (long)executable, sizeof executable, 0, 0, 0);
-        path = executable;
-        path_bytes = length > 0 ? (size_t)length : 0;
-    }
+    if (path_bytes == 0) path = ht_definitions_executable(&path_bytes);
     size_t words = 3 + 1 + ht_words_of(id_bytes) + ht_words_of(path_bytes);
     if (!ht_writer_reserve(self, writer, 3 + words)) return false;
     // The stream may have been idle for long: the module is dated by the event that met it, never later than that event itself.

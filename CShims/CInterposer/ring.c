@@ -116,6 +116,7 @@ static bool open_stream(ht_thread *self, ht_writer *writer, ht_region *region) {
     home->read_words = 0;
     home->recorded_allocations = home->recorded_frees = 0;
     home->flushed_at_ns = 0;
+    home->named = 0;
     writer->time = ht_now();
     home->time = writer->time;
     writer->home = home;

@@ -240,6 +240,13 @@ __attribute__((constructor)) static void construct(void) {
     int saved = errno;
     ht_ready();
     ht_alone_constructed();
+    // The first stream is opened now: what it opens with takes system calls that the program may forbid itself later.
+    ht_thread *self = &ht_self;
+    ht_writer *writer = ht_recording() ? ht_enter(self) : NULL;
+    if (writer != NULL) {
+        ht_writer_reserve(self, writer, HT_RECORD_WORDS);
+        ht_leave(self);
+    }
     errno = saved;
 }
 
