@@ -83,12 +83,8 @@ typedef struct ht_home {
     uint32_t read_words;
     uint64_t time;             // running time of the stream at read_words
     uint64_t flushed_at_ns;    // when words of it were last written
-<<<<<<< HEAD
     uint64_t named;            // how often the thread's name was written
-    uint64_t pad2[2];
-=======
-    uint64_t pad2[5];
->>>>>>> c7b6ac5f05e9a7c9f41c86965d8f214c3d8aabcc
+    uint64_t pad2[4];
     // The producer's scratch. A home keeps its walk cache (private memory of the process that runs as `cache_image`) from one thread to the next.
     uint64_t walk_cache;
     uint32_t cache_image;
