@@ -44,7 +44,7 @@ static uint32_t survey(const uint64_t *words, uint32_t count, ht_chunk_header *h
                 break;
             default: break;
         }
-        header->records++;
+        header->records += (first & 7) != HT_RECORD_PAD;
         at += length;
     }
     return at;
@@ -58,8 +58,6 @@ static void take_words(ht_drain *drain, ht_home *home, const uint64_t *words, ui
     uint32_t sound = survey(words, count, &header, &time);
     header.last_time = time;
     home->time = time;
-    home->recorded_allocations += header.allocations;
-    home->recorded_frees += header.frees;
     drain->allocations += header.allocations;
     drain->frees += header.frees;
     if (drain->writer != NULL && sound > 0) ht_trace_put_chunk(drain->writer, header, words, (size_t)sound * 8);

@@ -16,7 +16,6 @@ typedef struct ht_drain {
     uint64_t allocations, frees;
     uint64_t reported_losses;
     uint64_t clock_at_ns;     // when the last CLOCK chunk was written
-    uint32_t image;           // newest image seen
 } ht_drain;
 
 // What a stream has to read: `count` words at `words` (NULL when the stream is damaged), and the segment after this one (index + 1, 0 none yet).

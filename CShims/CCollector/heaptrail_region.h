@@ -82,11 +82,9 @@ typedef struct ht_home {
     uint32_t read_segment;     // index + 1; 0 before the first read
     uint32_t read_words;
     uint64_t time;             // running time of the stream at read_words
-    uint64_t recorded_allocations;
-    uint64_t recorded_frees;
     uint64_t flushed_at_ns;    // when words of it were last written
     uint64_t named;            // how often the thread's name was written
-    uint64_t pad2[2];
+    uint64_t pad2[4];
     // The producer's scratch. A home keeps its walk cache (private memory of the process that runs as `cache_image`) from one thread to the next.
     uint64_t walk_cache;
     uint32_t cache_image;
@@ -124,10 +122,8 @@ typedef struct ht_region {
 
     _Atomic uint32_t bell;
     _Atomic uint32_t collector_sleeping;
-    _Atomic uint32_t flush_requested;   // counts requests to write everything out
-    _Atomic uint32_t flush_done;        // the last request that was served
-    _Atomic uint64_t heartbeat;
-    uint64_t pad1[5];
+    _Atomic uint64_t heartbeat;         // grows with every round of the collector
+    uint64_t pad1[6];
 
     _Atomic uint32_t room;
     _Atomic uint32_t room_waiters;
@@ -149,8 +145,7 @@ typedef struct ht_region {
     _Atomic uint64_t lost_bytes;
     _Atomic uint32_t lost_reason;
     _Atomic uint32_t requests;  // of followed children, so far
-    _Atomic uint32_t request_forked;
-    uint32_t pad4[7];
+    uint32_t pad4[8];
 
     pthread_mutex_t alive;
 

@@ -165,7 +165,7 @@ static uint64_t delta_of(uint64_t word) { return (word >> HT_DELTA_SHIFT) & ((1u
 static uint64_t address_of(uint64_t word) { return word >> HT_ADDRESS_SHIFT << 3; }
 static uint32_t stack_of(uint64_t word) { return (uint32_t)(word >> HT_STACK_SHIFT) & ((1u << HT_STACK_BITS) - 1); }
 
-static void define(ht_text_writer *text, const uint64_t *words, uint32_t length) {
+static void define(ht_text_writer *text, ht_home *home, const uint64_t *words, uint32_t length) {
     uint64_t argument = words[0] >> HT_EXTENDED_ARGUMENT_SHIFT;
     switch ((words[0] >> HT_EXTENDED_SUB_SHIFT) & ((1u << HT_EXTENDED_SUB_BITS) - 1)) {
         case HT_EXTENDED_STACK: if (length >= 3) define_stack(text, argument & ((1u << HT_STACK_BITS) - 1), (uint32_t)words[2]); break;
@@ -175,6 +175,7 @@ static void define(ht_text_writer *text, const uint64_t *words, uint32_t length)
         case HT_EXTENDED_WIDE_REALLOC:
             if (length < 6) break;
             freed(text, words[1]);
+            home->time = words[2];
             allocated(text, words[3], words[4], (uint32_t)words[5]);
             break;
         default: break;
@@ -189,7 +190,20 @@ static uint64_t time_of(const uint64_t *words, uint32_t length, uint64_t time) {
     return sets && length > 1 ? words[1] : time;
 }
 
+// The process executed another image: addresses and ids mean other things from here on.
+static void forget(ht_text_writer *text) {
+    if (text->blocks != NULL) ht_unmap_pages(text->blocks, text->block_slots * sizeof *text->blocks);
+    if (text->stack_tags != NULL) ht_unmap_pages(text->stack_tags, text->stack_slots * sizeof *text->stack_tags);
+    text->blocks = NULL;
+    text->stack_tags = NULL;
+    text->block_slots = text->block_count = text->stack_slots = text->tag_count = 0;
+}
+
 static void emit(ht_text_writer *text, ht_home *home, const uint64_t *words, uint32_t length) {
+    if (home->image != text->image) {
+        forget(text);
+        text->image = home->image;
+    }
     home->time = time_of(words, length, home->time);
     switch (words[0] & 7) {
         case HT_RECORD_FREE: freed(text, address_of(words[0])); break;
@@ -201,7 +215,7 @@ static void emit(ht_text_writer *text, ht_home *home, const uint64_t *words, uin
             freed(text, address_of(words[0]));
             allocated(text, address_of(words[1]), (uint32_t)words[2], stack_of(words[2]));
             break;
-        case HT_RECORD_EXTENDED: define(text, words, length); break;
+        case HT_RECORD_EXTENDED: define(text, home, words, length); break;
         default: break;
     }
 }

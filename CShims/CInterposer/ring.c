@@ -114,7 +114,6 @@ static bool open_stream(ht_thread *self, ht_writer *writer, ht_region *region) {
     home->first_segment = segment;
     home->read_segment = 0;
     home->read_words = 0;
-    home->recorded_allocations = home->recorded_frees = 0;
     home->flushed_at_ns = 0;
     home->named = 0;
     writer->time = ht_now();

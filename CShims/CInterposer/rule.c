@@ -11,10 +11,10 @@ static void store(uintptr_t pc, ht_rule rule) {
     uint64_t mixed = ht_rule_mix(pc);
     _Atomic uint64_t *line = ht_rules[mixed >> (HT_PC_BITS - HT_RULE_LINE_BITS)];
     uint64_t tag = mixed & ((1ull << (HT_PC_BITS - HT_RULE_LINE_BITS)) - 1);
-    int slot = (int)(tag % HT_RULE_LINE);
-    for (int i = 0; i < HT_RULE_LINE; i++) {
-        if (atomic_load_explicit(&line[i], memory_order_relaxed) == 0) {
-            slot = i;
+    uint64_t slot = tag % HT_RULE_LINE;
+    for (uint64_t i = 0; i < HT_RULE_LINE; i++) {
+        if (atomic_load_explicit(&line[(tag + i) % HT_RULE_LINE], memory_order_relaxed) == 0) {
+            slot = (tag + i) % HT_RULE_LINE;
             break;
         }
     }

@@ -58,9 +58,10 @@ static inline ht_rule ht_rule_for(ht_thread *self, ht_writer *writer, uintptr_t 
     uint64_t mixed = ht_rule_mix(pc);
     _Atomic uint64_t *line = ht_rules[mixed >> (HT_PC_BITS - HT_RULE_LINE_BITS)];
     uint64_t tag = mixed & ((1ull << (HT_PC_BITS - HT_RULE_LINE_BITS)) - 1);
-    for (int i = 0; i < HT_RULE_LINE; i++) {
-        uint64_t word = atomic_load_explicit(&line[i], memory_order_relaxed);
-        if (word >> HT_RULE_BITS == tag && (word & 7) != 0) return (ht_rule)(word & ((1u << HT_RULE_BITS) - 1));
+    // A rule is put at the slot its tag names first, where that is free: most probes look at one.
+    for (uint64_t i = 0; i < HT_RULE_LINE; i++) {
+        uint64_t word = atomic_load_explicit(&line[(tag + i) % HT_RULE_LINE], memory_order_relaxed);
+        if (__builtin_expect(word >> HT_RULE_BITS == tag && (word & 7) != 0, 1)) return (ht_rule)(word & ((1u << HT_RULE_BITS) - 1));
     }
     return ht_rule_compile(self, writer, pc);
 }

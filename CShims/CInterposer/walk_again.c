@@ -5,18 +5,20 @@
 
 #include <heaptrail_trace.h>
 
-// Whether every word that the previous walk read from frame `index` outwards is as it was.
-static bool unchanged(const ht_cached_frame *frames, uint32_t index) {
+// Compares every word that the previous walk read from frame `index` outwards with memory. 0 when all are as they were; else the frame whose step outwards
+// reads something else now, which is at least 1: the outermost frame steps nowhere.
+static inline uint32_t changed(const ht_cached_frame *frames, uint32_t index) {
     for (uint32_t i = index; i > 0; i--) {
         const ht_cached_frame *frame = &frames[i], *caller = &frames[i - 1];
-        if (ht_word_at(caller->sp - 8) != caller->pc) return false;
-        if (frame->saved_at != 0 && ht_word_at(frame->saved_at) != caller->fp) return false;
-        if (__builtin_expect(frame->cfa_at != 0, 0) && ht_word_at(frame->cfa_at) != caller->sp) return false;
+        if (ht_word_at(caller->sp - 8) != caller->pc) return i;
+        if (frame->saved_at != 0 && ht_word_at(frame->saved_at) != caller->fp) return i;
+        if (__builtin_expect(frame->cfa_at != 0, 0) && ht_word_at(frame->cfa_at) != caller->sp) return i;
     }
-    return true;
+    return 0;
 }
 
-// Frames of the previous walk that can be kept when the next one has come to `at`: 0 none. `*candidate` moves outwards with the walk.
+// Frames of the previous walk that can be kept when the next one has come to `at`: 0 none. `*candidate` moves outwards with the walk, and past a frame that was
+// found changed: whatever lies further in reads the same word. So a walk compares each word once at most.
 static inline uint32_t kept(const ht_walk_cache *cache, uint32_t *candidate, const ht_registers *at) {
     uint32_t next = *candidate;
     while (next > 0 && cache->frames[next - 1].sp < at->sp) next--;
@@ -24,21 +26,31 @@ static inline uint32_t kept(const ht_walk_cache *cache, uint32_t *candidate, con
     if (next == 0) return 0;
     const ht_cached_frame *frame = &cache->frames[next - 1];
     if (frame->sp != at->sp || frame->pc != at->pc || (frame->fp_matters && frame->fp != at->fp)) return 0;
-    return unchanged(cache->frames, next - 1) ? next : 0;
+    uint32_t broken = changed(cache->frames, next - 1);
+    if (broken == 0) return next;
+    *candidate = broken;
+    return 0;
 }
 
 // Puts the fresh frames, gathered innermost first, inside the kept ones.
 static void join(ht_walk_cache *cache, uint32_t keep, uint32_t fresh) {
     const ht_cached_frame none = {.hash = ht_hash_start};
     const ht_cached_frame *outer = keep > 0 ? &cache->frames[keep - 1] : &none;
+    uint64_t hash = outer->hash;
+    uint32_t shown = outer->shown;
+    bool fp_matters = outer->fp_matters;
     for (uint32_t i = fresh; i > 0; i--) {
+        const ht_cached_frame *from = &cache->fresh[i - 1];
         ht_cached_frame *frame = &cache->frames[keep++];
-        bool uses_fp = cache->fresh[i - 1].fp_matters;
-        *frame = cache->fresh[i - 1];
-        frame->hash = frame->hidden ? outer->hash : ht_hash_frame(outer->hash, frame->pc);
-        frame->shown = outer->shown + !frame->hidden;
-        frame->fp_matters = uses_fp || (frame->saved_at == 0 && outer->fp_matters);
-        outer = frame;
+        if (__builtin_expect(!from->hidden, 1)) {
+            hash = ht_hash_frame(hash, from->pc);
+            shown++;
+        }
+        fp_matters = from->fp_matters || (from->saved_at == 0 && fp_matters);
+        *frame = *from;
+        frame->hash = hash;
+        frame->shown = shown;
+        frame->fp_matters = fp_matters;
     }
     cache->count = keep;
 }
@@ -64,14 +76,19 @@ ht_walked ht_walk_again(ht_thread *self, ht_writer *writer, ht_registers start, 
         uint32_t kind = ht_rule_kind_of(rule);
         if (kind == HT_RULE_FRAME || kind == HT_RULE_SIGNAL || fresh == HT_CACHED_FRAMES_MAX) return fully(self, writer, start, frames, limit);
         ht_cached_frame *frame = &cache->fresh[fresh++];
-        *frame = (ht_cached_frame){.pc = at.pc, .sp = at.sp, .fp = at.fp, .hidden = kind == HT_RULE_SELF};
+        frame->pc = at.pc;
+        frame->sp = at.sp;
+        frame->fp = at.fp;
+        frame->hidden = kind == HT_RULE_SELF;
         ht_step_reads reads;
         ht_step step = ht_step_out(&at, rule, true, top, &reads);
-        if (step == HT_STEP_EARLY) return fully(self, writer, start, frames, limit);
-        if (step == HT_STEP_END) break;
         frame->saved_at = reads.saved_at;
         frame->cfa_at = reads.cfa_at;
         frame->fp_matters = reads.uses_fp;
+        if (__builtin_expect(step != HT_STEP_ON, 0)) {
+            if (step == HT_STEP_EARLY) return fully(self, writer, start, frames, limit);
+            break;
+        }
     }
     if (keep + fresh > HT_CACHED_FRAMES_MAX) return fully(self, writer, start, frames, limit);
     join(cache, keep, fresh);

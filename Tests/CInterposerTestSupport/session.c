@@ -106,6 +106,18 @@ void ht_test_session_await_waiter(ht_test_session *session) {
     while (atomic_load_explicit(&session->region->room_waiters, memory_order_seq_cst) == 0) sched_yield();
 }
 
+void ht_test_put_stream(ht_test_session *session, uint32_t serial, uint16_t image, uint64_t start, const uint64_t *words, size_t count) {
+    ht_region *region = session->region;
+    uint32_t segment_number = ht_region_take_segment(region, HT_SEGMENTS_BEYOND_THREADS), number = ht_region_take_home(region);
+    if (segment_number == 0 || number == 0 || count > HT_SEGMENT_WORDS) abort();
+    ht_segment *segment = ht_region_segment(region, segment_number - 1);
+    memcpy(segment->words, words, count * sizeof words[0]);
+    atomic_store_explicit(&segment->used, (uint32_t)count, memory_order_release);
+    ht_home *home = ht_region_home(region, number - 1);
+    *home = (ht_home){.serial = serial, .image = image, .first_segment = segment_number, .time = start};
+    atomic_store_explicit(&home->state, HT_HOME_LIVE, memory_order_release);
+}
+
 static void *hold(void *context) {
     return (void *)(intptr_t)pthread_mutex_lock(context);
 }

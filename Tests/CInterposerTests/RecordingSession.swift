@@ -51,6 +51,15 @@ final class RecordingSession {
         return (try Trace.open(path: directory.file("trace")), state)
     }
 
+    /// Gives the session itself to a function of the C support.
+    func with(_ body: (OpaquePointer) -> Void) { body(session) }
+
+    /// Ends the recording, once, and returns the bytes that it wrote.
+    func bytes() throws -> (bytes: [UInt8], state: ht_test_state) {
+        let state = finish(UInt32(HT_END_EXITED.rawValue), 0)
+        return (try directory.read("trace"), state)
+    }
+
     /// Ends the recording, once, and returns the lines that it wrote.
     func lines() throws -> [String] {
         _ = finish(UInt32(HT_END_EXITED.rawValue), 0)

@@ -40,6 +40,8 @@ void ht_test_session_reap(ht_test_session *session);
 void ht_test_session_await_waiter(ht_test_session *session);
 // Makes `alive` what it is after its owner died: a thread, or a process, took it and ended.
 bool ht_test_session_kill_collector(ht_test_session *session, bool process);
+// Puts a stream of `count` words (at most a segment's) into the region, as a thread of that serial and image would have. It may make no sense.
+void ht_test_put_stream(ht_test_session *session, uint32_t serial, uint16_t image, uint64_t start, const uint64_t *words, size_t count);
 // Turns recording off, stops the drain, writes the end and gives everything back. `status` as in FORMAT.md's END.
 ht_test_state ht_test_session_finish(ht_test_session *session, uint32_t how, uint32_t status);
 
