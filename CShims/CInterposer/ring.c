@@ -31,6 +31,7 @@ void ht_leave_abandoned(ht_thread *self, const void *frame) {
         writer->end = writer->segment->words + HT_SEGMENT_WORDS;
         writer->last_stack = 0;
         writer->droppable = false;
+        if (writer->cache != NULL) writer->cache->count = 0;  // half joined, perhaps
         if (writer->end - writer->at < 2) continue;
         // The running time may have got ahead of what was published.
         ht_put(writer, ht_extended(HT_EXTENDED_TIME, 1, 0));
