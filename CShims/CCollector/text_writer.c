@@ -8,7 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
-static const uint64_t hold_ticks = 6000000;  // about 2 ms of a 3 GHz counter
+static const uint64_t hold_ticks = 60000000;  // about 20 ms of a 3 GHz counter: a thread may lose its processor between stamp and publication
 
 static void flush(ht_text_writer *text) {
     size_t done = 0;
