@@ -10,7 +10,7 @@
 #include <stdint.h>
 
 enum {
-    HT_LANES = 2,            // 0 the thread's stream, 1 signal handlers that interrupt the recorder
+    HT_LANES = 4,            // 0 the thread's stream, 1 to 3 signal handlers that interrupt the recorder, one within the other
     HT_TAG_DEPTH = 64,       // owner tags pushed on one thread; deeper ones count but do not show
     HT_RECORD_WORDS = 24,    // words that the longest record of the hot path may take, definitions aside
 };
