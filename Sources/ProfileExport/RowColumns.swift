@@ -90,7 +90,9 @@ struct RowColumns {
     static func owner(_ key: RowKey) -> String {
         let type = key.type ?? ""
         let family = key.family ?? ""
-        if type.isEmpty || family == "Unattributed" { return family.isEmpty ? "Unattributed" : family }
+        if type.isEmpty { return family.isEmpty ? "Unattributed" : family }
+        // What little is known of it stands behind the word: "Unattributed: hash table in main".
+        if family == "Unattributed" { return type == "unknown" ? family : family + ": " + type }
         if family == "Class" || family == "Runtime" || family == "Task" || family == "Closure",
             type != family
         {
