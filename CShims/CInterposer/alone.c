@@ -14,6 +14,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <system.h>
 #include <text_writer.h>
 #include <unistd.h>
@@ -137,7 +138,24 @@ static void wait_until_ready(ht_region *region) {
     }
 }
 
-ht_region *ht_alone_start(char **environment) {
+// A file-size limit holds for shared memory, too, and its signal kills: the soft limit is lifted for the moment.
+static bool size_region(long fd) {
+    struct rlimit limit, lifted;
+    if (getrlimit(RLIMIT_FSIZE, &limit) != 0) return false;
+    if (limit.rlim_max < HT_REGION_BYTES) {
+        static const char message[] = "heaptrail: not recording: the hard file-size limit (ulimit -f) leaves no room for shared memory\n";
+        ht_syscall(SYS_write, 2, (long)message, sizeof message - 1, 0, 0, 0);
+        return false;
+    }
+    lifted = (struct rlimit){.rlim_cur = limit.rlim_max, .rlim_max = limit.rlim_max};
+    bool lift = limit.rlim_cur < HT_REGION_BYTES;
+    if (lift && setrlimit(RLIMIT_FSIZE, &lifted) != 0) return false;
+    long status = ht_syscall(SYS_ftruncate, fd, HT_REGION_BYTES, 0, 0, 0, 0);
+    if (lift) setrlimit(RLIMIT_FSIZE, &limit);
+    return status == 0;
+}
+
+ht_region *ht_alone_start(char **environment, size_t *mapped_bytes) {
     const char *output = ht_environment_get(environment, "HEAPTRAIL_OUTPUT");
     const char *format = ht_environment_get(environment, "HEAPTRAIL_FORMAT");
     alone.text = format != NULL && strcmp(format, "text") == 0;
@@ -146,14 +164,14 @@ ht_region *ht_alone_start(char **environment) {
     long fd = ht_syscall(SYS_memfd_create, (long)"heaptrail", 0, 0, 0, 0, 0);
     if (fd < 0) return NULL;
     ht_region *region = NULL;
-    if (ht_syscall(SYS_ftruncate, fd, HT_REGION_BYTES, 0, 0, 0, 0) == 0) {
+    if (size_region(fd)) {
         uint64_t magic = HT_REGION_MAGIC;
         uint32_t version = HT_REGION_VERSION;
         ht_syscall(SYS_pwrite64, fd, (long)&magic, sizeof magic, offsetof(ht_region, magic), 0, 0);
         ht_syscall(SYS_pwrite64, fd, (long)&version, sizeof version, offsetof(ht_region, version), 0, 0);
         uint32_t segments = HT_SEGMENT_COUNT;
         ht_syscall(SYS_pwrite64, fd, (long)&segments, sizeof segments, offsetof(ht_region, segment_limit), 0, 0);
-        region = ht_life_map((int)fd);
+        region = ht_life_map((int)fd, mapped_bytes);
     }
     if (region == NULL) {
         ht_syscall(SYS_close, fd, 0, 0, 0, 0, 0);

@@ -5,7 +5,7 @@
 #include <heaptrail_region.h>
 
 // A region with a collector on its way, or NULL when no output was asked for or none can be made.
-ht_region *ht_alone_start(char **environment);
+ht_region *ht_alone_start(char **environment, size_t *mapped_bytes);
 // In the constructor, once threads can be made: starts the drain thread where no collector could be started.
 void ht_alone_constructed(void);
 // At exit, where a thread drains: writes everything out and closes the trace.

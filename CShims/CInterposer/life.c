@@ -31,10 +31,12 @@ extern void *__libc_stack_end;
 static const int64_t grant_step_ns = 100000000;
 enum { GRANT_STEPS = 100 };
 
+static size_t shared_bytes;  // of ht_region_shared, as far as it is mapped here
+
 // Maps as much of the region as the program's address-space limit leaves comfortable room for. NULL when even the smallest does not fit.
-ht_region *ht_life_map(int fd) {
+ht_region *ht_life_map(int fd, size_t *mapped_bytes) {
     size_t bytes = HT_REGION_BYTES;
-    size_t least = HT_CONTROL_BYTES + (size_t)HT_HOME_COUNT * HT_HOME_BYTES + ((size_t)HT_SEGMENTS_BEYOND_THREADS + 64) * HT_SEGMENT_BYTES;
+    size_t least = HT_CONTROL_BYTES + (size_t)HT_HOME_COUNT * HT_HOME_BYTES + ((size_t)HT_SEGMENTS_BEYOND_THREADS + 128) * HT_SEGMENT_BYTES;
     struct rlimit limit;
     if (getrlimit(RLIMIT_AS, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY && limit.rlim_cur / 8 < bytes) bytes = least;
     long mapped = ht_syscall(SYS_mmap, 0, (long)bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE, fd, 0);
@@ -45,23 +47,20 @@ ht_region *ht_life_map(int fd) {
         ht_syscall(SYS_munmap, mapped, (long)bytes, 0, 0, 0, 0);
         return NULL;
     }
-    uint32_t segments = (uint32_t)((bytes - HT_CONTROL_BYTES - (size_t)HT_HOME_COUNT * HT_HOME_BYTES) / HT_SEGMENT_BYTES);
-    if (segments < region->segment_limit) region->segment_limit = segments;
+    *mapped_bytes = bytes;
     return region;
 }
 
-static ht_region *map_path(const char *path) {
+static ht_region *map_path(const char *path, size_t *bytes) {
     long fd = ht_syscall(SYS_openat, AT_FDCWD, (long)path, O_RDWR | O_CLOEXEC, 0, 0, 0);
     if (fd < 0) return NULL;
-    ht_region *region = ht_life_map((int)fd);
+    ht_region *region = ht_life_map((int)fd, bytes);
     ht_syscall(SYS_close, fd, 0, 0, 0, 0, 0);
     return region;
 }
 
-static void unmap(ht_region *region) {
-    // The mapping may be the smaller size: unmapping what is not mapped is no error.
-    ht_syscall(SYS_munmap, (long)region, HT_REGION_BYTES, 0, 0, 0, 0);
-}
+// Exactly what was mapped: behind a smaller mapping lies something else.
+static void unmap(ht_region *region, size_t bytes) { ht_syscall(SYS_munmap, (long)region, (long)bytes, 0, 0, 0, 0); }
 
 static char *append_number(char *out, uint32_t value) {
     char digits[12];
@@ -74,22 +73,22 @@ static char *append_number(char *out, uint32_t value) {
     return out + length;
 }
 
-static ht_region *map_collectors(uint32_t pid, uint32_t fd) {
+static ht_region *map_collectors(uint32_t pid, uint32_t fd, size_t *bytes) {
     char path[48] = "/proc/";
     char *at = append_number(path + 6, pid);
     memcpy(at, "/fd/", 4);
     append_number(at + 4, fd);
-    return map_path(path);
+    return map_path(path, bytes);
 }
 
 // Asks, through the root region, for a region of this process's own. NULL when the collector does not answer within ten seconds.
-static ht_region *request_region(ht_region *root, bool forked) {
+static ht_region *request_region(ht_region *root, bool forked, size_t *bytes) {
     uint32_t number = atomic_fetch_add_explicit(&root->requests, 1, memory_order_acq_rel);
     ht_grant *grant = &root->grants[number % HT_GRANT_COUNT];
     for (int step = 0; step < GRANT_STEPS; step++) {
         uint32_t seen = atomic_load_explicit(&grant->sequence, memory_order_acquire);
         if (seen == number + 1) {
-            ht_region *own = map_collectors(root->collector_pid, grant->fd);
+            ht_region *own = map_collectors(root->collector_pid, grant->fd, bytes);
             if (own != NULL) atomic_store_explicit(&own->forked, forked, memory_order_relaxed);
             atomic_store_explicit(&grant->taken, number + 1, memory_order_release);
             return own;
@@ -102,8 +101,9 @@ static ht_region *request_region(ht_region *root, bool forked) {
     return NULL;
 }
 
-static void attach(ht_region *region) {
+static void attach(ht_region *region, size_t bytes) {
     ht_region_shared = region;
+    shared_bytes = bytes;
     ht_options = region->options;
     ht_max_depth = region->max_depth;
     atomic_fetch_add_explicit(&region->image, 1, memory_order_acq_rel);
@@ -112,6 +112,12 @@ static void attach(ht_region *region) {
     uint32_t ready = HT_STATE_READY;
     atomic_compare_exchange_strong_explicit(&region->state, &ready, HT_STATE_RUNNING, memory_order_acq_rel, memory_order_acquire);
     if (ready == HT_STATE_OFF) return;
+    uint32_t segments = (uint32_t)((bytes - HT_CONTROL_BYTES - (size_t)HT_HOME_COUNT * HT_HOME_BYTES) / HT_SEGMENT_BYTES);
+    if (segments < region->segment_limit) region->segment_limit = segments;
+    if (atomic_load_explicit(&region->fresh_segments, memory_order_relaxed) > segments) {
+        ht_life_turn_off(HT_LOSS_NO_RING);  // the image before this one used more than there is address space for now
+        return;
+    }
     ht_epoch++;
     // The wiped page is what keeps a forked child from writing into its parent's rings: without it nothing may be recorded.
     if (ht_syscall(SYS_madvise, (long)&ht_power, sizeof ht_power, MADV_WIPEONFORK, 0, 0, 0) != 0) {
@@ -153,33 +159,36 @@ void ht_life_start(void) {
     const char *path = ht_environment_get(environment, "HEAPTRAIL_REGION");
     const char *role = ht_environment_get(environment, "HEAPTRAIL_ROLE");
     ht_region *region = NULL;
+    size_t bytes = 0;
     if (path != NULL) {
-        region = map_path(path);
+        region = map_path(path, &bytes);
         if (region != NULL && role != NULL && strcmp(role, "child") == 0) {
             ht_region *root = region;
-            region = request_region(root, false);
+            size_t root_bytes = bytes;
+            region = request_region(root, false, &bytes);
             if (region == NULL) atomic_fetch_add_explicit(&root->unfollowed, 1, memory_order_relaxed);
-            unmap(root);
+            unmap(root, root_bytes);
         }
     } else {
-        region = ht_alone_start(environment);
+        region = ht_alone_start(environment, &bytes);
     }
     ht_environment_clean(environment, region == NULL ? "" : region->allocator_path);
-    if (region != NULL) attach(region);
+    if (region != NULL) attach(region, bytes);
 }
 
 bool ht_life_follow(void) {
     // One thread exists in a child after fork. Whoever comes second here while the first asks passes through unrecorded.
     if (atomic_exchange_explicit(&ht_follow_forks, 0, memory_order_acq_rel) == 0) return false;
     ht_region *parent = ht_region_shared;
-    ht_region *root = map_collectors(parent->collector_pid, parent->root_fd);
-    ht_region *own = root == NULL ? NULL : request_region(root, true);
-    if (root != NULL) unmap(root);
+    size_t bytes = 0, root_bytes = 0;
+    ht_region *root = map_collectors(parent->collector_pid, parent->root_fd, &root_bytes);
+    ht_region *own = root == NULL ? NULL : request_region(root, true, &bytes);
+    if (root != NULL) unmap(root, root_bytes);
     if (own == NULL) {
         atomic_fetch_add_explicit(&parent->unfollowed, 1, memory_order_relaxed);
         return false;
     }
-    unmap(parent);
+    unmap(parent, shared_bytes);
     ht_stacks_reset();
     ht_modules_reset();
     ht_rules_flush();
@@ -189,7 +198,7 @@ bool ht_life_follow(void) {
     ht_self.depth = 0;
     ht_self.deleting = NULL;
     ht_self.id = (uint32_t)ht_syscall(SYS_gettid, 0, 0, 0, 0, 0, 0);
-    attach(own);
+    attach(own, bytes);
     return ht_recording();
 }
 

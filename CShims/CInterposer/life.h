@@ -37,7 +37,7 @@ extern bool ht_thread_block_has_id;   // libc keeps the thread's id where we loo
 extern uintptr_t ht_self_start, ht_self_end;  // our own text: frames in it are not the program's
 
 // Maps the shared region from a descriptor, as much of it as the address-space limit allows; NULL when it is not one.
-ht_region *ht_life_map(int fd);
+ht_region *ht_life_map(int fd, size_t *mapped_bytes);
 // The calling thread's id in the system. No system call where libc's thread block says it, and then right in a vfork child, too, which runs on its parent's thread.
 uint32_t ht_thread_id(const ht_thread *self);
 // Runs once, at the first hooked call or in the constructor, whichever is first.

@@ -7,11 +7,38 @@
 #include "walk.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <system.h>
 
 __thread ht_thread ht_self __attribute__((tls_model("initial-exec"), visibility("hidden")));
 
 enum { SILENCE_NS_MAX_STEPS = 300, WAIT_STEP_NS = 100000000, HOME_WAIT_STEPS = 300 };  // 300 steps of 100 ms: 30 s without a sign of life
+
+static bool on_alternate_stack(void) {
+    stack_t stack;
+    return ht_syscall(SYS_sigaltstack, 0, (long)&stack, 0, 0, 0, 0) == 0 && (stack.ss_flags & SS_ONSTACK) != 0;
+}
+
+// A guard was abandoned when the frame that entered it is gone: ours lies farther out on the same stack. A handler's stack within the thread's own would look
+// the same, so the kernel is asked about that. What the abandoned call had written and not published is taken back; the stream goes on from there.
+void ht_leave_abandoned(ht_thread *self, const void *frame) {
+    uintptr_t here = (uintptr_t)frame;
+    while (self->depth > 0 && self->depth <= HT_LANES) {
+        if ((uintptr_t)self->entered_at[self->depth - 1] > here || here >= self->stack_top || on_alternate_stack()) return;
+        ht_writer *writer = &self->lane[--self->depth];
+        if (writer->segment == NULL) continue;
+        writer->at = writer->segment->words + atomic_load_explicit(&writer->segment->used, memory_order_relaxed);
+        writer->end = writer->segment->words + HT_SEGMENT_WORDS;
+        writer->last_stack = 0;
+        writer->droppable = false;
+        if (writer->cache != NULL) writer->cache->count = 0;  // half joined, perhaps
+        if (writer->end - writer->at < 2) continue;
+        // The running time may have got ahead of what was published.
+        ht_put(writer, ht_extended(HT_EXTENDED_TIME, 1, 0));
+        ht_put(writer, writer->time = ht_now());
+        ht_writer_publish(writer);
+    }
+}
 
 static void note_loss(ht_region *region, uint32_t reason) {
     atomic_store_explicit(&region->lost_reason, reason, memory_order_relaxed);

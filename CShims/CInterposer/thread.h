@@ -37,6 +37,7 @@ typedef struct ht_thread {
     const void *last_allocation; // pointer of the last ALLOC recorded, and of the first since it was last set to NULL: what operator new's hook
     const void *first_allocation; // compares with. Two, for a signal handler may allocate before or after the malloc beneath
     const void *deleting;        // pointer that operator delete recorded already: the free beneath it is the same event
+    const void *entered_at[HT_LANES]; // frame that entered each guard: finds out the guards that a handler left by siglongjmp
     ht_writer lane[HT_LANES];
     // Cold.
     uint32_t epoch;              // ht_epoch at registration: differs in a followed child
@@ -49,11 +50,18 @@ typedef struct ht_thread {
 
 extern __thread ht_thread ht_self __attribute__((tls_model("initial-exec"), visibility("hidden")));
 
+// The rare case: a guard is entered already. Leaves those first that nobody will ever leave, because a signal handler jumped out of the recorder.
+void ht_leave_abandoned(ht_thread *self, const void *frame) __attribute__((cold, noinline, visibility("hidden")));
+
 // Enters the guard. NULL when events of this thread are nested too deep to be recorded. No fence is needed: only this thread, its signal handlers
 // included, reads depth.
 static inline ht_writer *ht_enter(ht_thread *self) {
+    const void *frame = __builtin_frame_address(0);
+    if (__builtin_expect(self->depth != 0, 0)) ht_leave_abandoned(self, frame);
     uint32_t depth = self->depth;
     if (__builtin_expect(depth >= HT_LANES, 0)) return NULL;
+    self->entered_at[depth] = frame;
+    atomic_signal_fence(memory_order_seq_cst);
     self->depth = depth + 1;
     atomic_signal_fence(memory_order_seq_cst);
     return &self->lane[depth];
