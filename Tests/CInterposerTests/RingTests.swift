@@ -8,7 +8,7 @@ import TraceReader
 extension RecorderCore {
     @Suite("The rings") struct RingTests {
         /// Words of segments that a stream alone can fill before it waits: one segment a stream and the backlog.
-        private static let wordsBeforeWaiting = (1 + 128) * (65536 - 64) / 8
+        private static let wordsBeforeWaiting = (1 + 256) * (32768 - 64) / 8
 
         /// How far each thread's events agree with what `ht_test_produce` made, and in its order.
         private func expectExactlyOnce(_ trace: Trace, threads: Int, events: Int, frees: Bool) {
@@ -86,14 +86,14 @@ extension RecorderCore {
 
         @Test("wake every one of several waiting producers")
         func severalWaiters() throws {
-            let session = try RecordingSession(options: RecorderOption.noStacks, segments: 16)
-            let production = ht_test_produce(4, 100_000, false)
+            let session = try RecordingSession(options: RecorderOption.noStacks, segments: 264)
+            let production = ht_test_produce(4, 300_000, false)
             session.awaitWaiter()
             session.drain()
             ht_test_production_join(production)
             let (trace, state) = try session.trace()
             expectSound(trace, state)
-            expectExactlyOnce(trace, threads: 4, events: 100_000, frees: false)
+            expectExactlyOnce(trace, threads: 4, events: 300_000, frees: false)
         }
 
         @Test("drop allocations when told to, count each one, and keep room for frees")
