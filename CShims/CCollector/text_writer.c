@@ -8,10 +8,11 @@
 #include <string.h>
 #include <unistd.h>
 
-static const uint64_t hold_ticks = 6000000;  // about 2 ms of a 3 GHz counter
+static const uint64_t hold_ticks = 60000000;  // about 20 ms of a 3 GHz counter: a thread may lose its processor between stamp and publication
 
 static void flush(ht_text_writer *text) {
     size_t done = 0;
+    if (text->used > 0 && text->error == 0 && !ht_output_file_holds(&text->file, text->fd)) text->error = EBADF;
     while (done < text->used && text->error == 0) {
         ssize_t count = write(text->fd, text->buffer + done, text->used - done);
         if (count > 0) done += (size_t)count;

@@ -2,6 +2,8 @@
 // the size and owner of live blocks, in anonymous pages.
 #pragma once
 
+#include "trace_writer.h"
+
 #include <heaptrail_region.h>
 
 typedef struct ht_text_block {
@@ -19,6 +21,7 @@ typedef struct ht_text_tag {
 typedef struct ht_text_writer {
     int fd;
     int error;
+    ht_output_file file;       // as in ht_trace_writer
     uint32_t image;            // what is remembered is of this image
     size_t used;
     uint64_t allocations, frees;
@@ -31,6 +34,6 @@ typedef struct ht_text_writer {
     char buffer[32 << 10];
 } ht_text_writer;
 
-// Writes the lines of all events that are ready. Events younger than 2 ms wait for the next round unless `everything`, so that a
+// Writes the lines of all events that are ready. Events younger than 20 ms wait for the next round unless `everything`, so that a
 // stream published a little late still sorts in. Returns the words read.
 uint64_t ht_text_round(ht_text_writer *text, ht_region *region, bool everything);

@@ -5,10 +5,24 @@
 
 #include <errno.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
+
+ht_output_file ht_output_file_of(int fd) {
+    struct stat found;
+    if (fstat(fd, &found) != 0) return (ht_output_file){0};
+    return (ht_output_file){.known = true, .device = found.st_dev, .inode = found.st_ino};
+}
+
+bool ht_output_file_holds(const ht_output_file *file, int fd) {
+    if (!file->known) return true;
+    ht_output_file now = ht_output_file_of(fd);
+    return now.known && now.device == file->device && now.inode == file->inode;
+}
 
 void ht_trace_flush(ht_trace_writer *writer) {
     size_t done = 0;
+    if (writer->used > 0 && writer->error == 0 && !ht_output_file_holds(&writer->file, writer->fd)) writer->error = EBADF;
     while (done < writer->used && writer->error == 0) {
         ssize_t count = write(writer->fd, writer->buffer + done, writer->used - done);
         if (count > 0) done += (size_t)count;

@@ -5,12 +5,25 @@
 #include <heaptrail_trace.h>
 #include <stdbool.h>
 
+// Which file a descriptor was opened for. Inside the traced program a descriptor cannot be relied on: the program may close all it does not know and get the same
+// number for a file of its own.
+typedef struct ht_output_file {
+    bool known;
+    uint64_t device, inode;
+} ht_output_file;
+
+// What `fd` is now; `known` is false where it cannot be told.
+ht_output_file ht_output_file_of(int fd);
+// Whether `fd` is still that file. True when it is not known.
+bool ht_output_file_holds(const ht_output_file *file, int fd);
+
 typedef struct ht_trace_writer {
     int fd;
     int error;            // error number of the write that failed, 0 while all went well. After it nothing more is written
     uint8_t *buffer;
     size_t capacity;      // at least 64 KiB + two headers, so that a segment's chunk fits
     size_t used;
+    ht_output_file file;  // looked at before each write where it is known (inside the program alone)
     uint64_t written;     // bytes handed to the kernel
 } ht_trace_writer;
 

@@ -216,6 +216,7 @@ static void *drain_thread(void *context) {
         uint64_t taken = ht_drain_round(&alone.drain, false);
         if (++idle % 64 == 0) ht_drain_reap(&alone.drain, thread_lives, NULL);
         if (taken != 0) continue;
+        if (alone.drain.writer != NULL) ht_trace_flush(alone.drain.writer);
         atomic_store_explicit(&alone.region->collector_sleeping, 1, memory_order_seq_cst);
         uint32_t bell = atomic_load_explicit(&alone.region->bell, memory_order_acquire);
         ht_futex_wait(&alone.region->bell, bell, 2000000);
@@ -243,12 +244,14 @@ void ht_alone_constructed(void) {
     if (alone.text) {
         alone.drain.text = buffer;
         alone.drain.text->fd = fd;
+        alone.drain.text->file = ht_output_file_of(fd);
     } else {
-        alone.writer = (ht_trace_writer){.fd = fd, .buffer = buffer, .capacity = BUFFER_BYTES};
+        alone.writer = (ht_trace_writer){.fd = fd, .buffer = buffer, .capacity = BUFFER_BYTES, .file = ht_output_file_of(fd)};
         alone.drain.writer = &alone.writer;
         ht_trace_put_header(&alone.writer, HT_MODE_THREAD, ht_options & HT_OPTION_NO_STACKS ? HT_FILE_NO_STACKS : 0,
                             (uint32_t)getpid(), 0);
         ht_trace_put_clock(&alone.writer);
+        ht_trace_flush(&alone.writer);
     }
     // No signal of the program's is ever handled on our thread. Making it allocates (its thread descriptor); that is not the program's either.
     sigset_t all, saved;
