@@ -73,6 +73,9 @@ static void run_child(const ht_collect_request *request, char **environment, int
     while (count < 0 && errno == EINTR);
     if (count != 1) _exit(127);  // abandoned
     for (int number = 1; number <= ALL_SIGNALS; number++) sigaction(number, &inherited_actions[number], NULL);
+    // The trace has standard output to itself; the program's goes where people still see it.
+    bool takes_output = !request->text && request->output != NULL && strcmp(request->output, "-") == 0;
+    if (takes_output) dup2(2, 1);
     if (request->silent) dup2(open("/dev/null", O_WRONLY | O_CLOEXEC), 1);
     execve(request->executable, request->arguments, environment);
     int error = errno;

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <linux/futex.h>
+#include <poll.h>
 #include <stdatomic.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -34,6 +35,12 @@ static inline long ht_futex_wait(_Atomic uint32_t *word, uint32_t expected, int6
 
 static inline long ht_futex_wake(_Atomic uint32_t *word, int count) {
     return ht_syscall(SYS_futex, (long)word, FUTEX_WAKE, count, 0, 0, 0);
+}
+
+// Sleeps until a descriptor that does not block takes more. Whatever ends the wait, the next write tells how things stand.
+static inline void ht_await_writable(int fd) {
+    struct pollfd wanted = {.fd = fd, .events = POLLOUT};
+    ht_syscall(SYS_poll, (long)&wanted, 1, -1, 0, 0, 0);
 }
 
 // Zeroed private pages, or NULL.

@@ -16,7 +16,9 @@ static void flush(ht_text_writer *text) {
     while (done < text->used && text->error == 0) {
         ssize_t count = write(text->fd, text->buffer + done, text->used - done);
         if (count > 0) done += (size_t)count;
-        else if (count < 0 && errno != EINTR && errno != EAGAIN) text->error = errno;
+        else if (count == 0) text->error = EIO;
+        else if (errno == EAGAIN) ht_await_writable(text->fd);
+        else if (errno != EINTR) text->error = errno;
     }
     text->used = 0;
 }

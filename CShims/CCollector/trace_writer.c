@@ -25,13 +25,10 @@ void ht_trace_flush(ht_trace_writer *writer) {
     if (writer->used > 0 && writer->error == 0 && !ht_output_file_holds(&writer->file, writer->fd)) writer->error = EBADF;
     while (done < writer->used && writer->error == 0) {
         ssize_t count = write(writer->fd, writer->buffer + done, writer->used - done);
-        if (count > 0) {
-            done += (size_t)count;
-        } else if (count < 0 && errno != EINTR && errno != EAGAIN) {
-            writer->error = errno;
-        } else if (count == 0) {
-            writer->error = EIO;
-        }
+        if (count > 0) done += (size_t)count;
+        else if (count == 0) writer->error = EIO;
+        else if (errno == EAGAIN) ht_await_writable(writer->fd);
+        else if (errno != EINTR) writer->error = errno;
     }
     writer->written += done;
     writer->used = 0;

@@ -4,22 +4,22 @@
 internal import Glibc
 
 /// The symbol tables of one ELF file, read piece by piece.
-struct ELFSymbols {
+public struct ELFSymbols {
     /// Functions whose definition in an executable means that it brings an allocator along.
-    static let allocatorEntries = [
+    private static let allocatorEntries = [
         "malloc", "je_malloc", "_rjem_malloc", "_rjem_mallocx", "mallocx", "mi_malloc", "mi_malloc_aligned",
         "tc_malloc",
     ]
 
-    /// The first of `names` that the 64-bit file at `path` defines as a function; nil where there is none, where the
-    /// file is stripped of it, or where it cannot be read.
+    /// The entries of an allocator that the 64-bit file at `path` defines as functions, the most telling first; none
+    /// where the file is stripped of them, or cannot be read.
     ///
     /// - Complexity: one pass over the file's symbol tables.
-    static func firstDefined(of names: [String], in path: String) -> String? {
+    public static func allocatorEntries(in path: String) -> [String] {
         let descriptor = open(path, O_RDONLY | O_CLOEXEC)
-        guard descriptor >= 0 else { return nil }
+        guard descriptor >= 0 else { return [] }
         defer { close(descriptor) }
-        return ELFSymbols(descriptor: descriptor)?.firstDefined(of: names)
+        return ELFSymbols(descriptor: descriptor)?.defined(of: allocatorEntries) ?? []
     }
 
     private struct Section {
@@ -54,7 +54,7 @@ struct ELFSymbols {
         }
     }
 
-    private func firstDefined(of names: [String]) -> String? {
+    private func defined(of names: [String]) -> [String] {
         var found: Set<String> = []
         for section in sections where section.type == Self.symbolTable || section.type == Self.dynamicSymbolTable {
             guard sections.indices.contains(section.link),
@@ -72,7 +72,7 @@ struct ELFSymbols {
                 if let name = names.first(where: { Self.hasString($0, at: offset, in: strings) }) { found.insert(name) }
             }
         }
-        return names.first(where: found.contains)
+        return names.filter(found.contains)
     }
 
     /// Whether the string that begins at `offset` of a table whose last byte is 0 is `name`.

@@ -81,7 +81,7 @@ public struct Program: Equatable, Sendable {
         guard image.hasInterpreter else {
             throw .unsuitable(name, reason: "statically linked: it carries its allocator, no other can be put under it")
         }
-        if let entry = ELFSymbols.firstDefined(of: ELFSymbols.allocatorEntries, in: path) {
+        if let entry = ELFSymbols.allocatorEntries(in: path).first {
             throw .unsuitable(name, reason: "carries its own allocator (\(entry)), so no other can be put under it")
         }
     }

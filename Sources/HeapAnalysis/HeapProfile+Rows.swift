@@ -39,8 +39,13 @@ public struct RowKey: Hashable, Sendable {
         return texts.lexicographicallyPrecedes(other.texts)
     }
 
+    /// Every field that is a text; of a site the whole path, for files in two folders may share a name.
     private var texts: [String] {
-        [type ?? "", family ?? "", language ?? "", cause?.rawValue ?? "", module ?? "", site?.description ?? ""]
+        let line = site?.line.map { String($0) }
+        return [
+            type ?? "", family ?? "", language ?? "", cause?.rawValue ?? "", module ?? "", site?.description ?? "",
+            site?.file ?? "", line ?? "",
+        ]
     }
 }
 

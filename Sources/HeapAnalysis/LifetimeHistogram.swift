@@ -31,8 +31,8 @@ struct LifetimeHistogram: Equatable {
 
     /// Counts `count` lifetimes in `bucket`.
     mutating func add(bucket: Int, count: Int) {
-        buckets[bucket, default: 0] += count
-        total += count
+        buckets[bucket, default: 0] &+= count
+        total &+= count
     }
 
     /// The lifetime that a share `quantile` of the counted ones do not exceed, in ticks, at most 1/16 off; nil when none was counted.
@@ -42,7 +42,7 @@ struct LifetimeHistogram: Equatable {
         let rank = max(1, Int((Double(total) * quantile).rounded(.up)))
         var seen = 0
         for bucket in buckets.keys.sorted() {
-            seen += buckets[bucket] ?? 0
+            seen &+= buckets[bucket] ?? 0
             if seen >= rank { return LifetimeBucket.middle(of: bucket) }
         }
         return nil

@@ -104,7 +104,9 @@ struct ProfileBuilder<Source: ProfileSource> {
         summary.threads = ledger.threads.count
         if let first = ledger.firstTime, let tick = facts.nanosecondsPerTick {
             summary.durationNanoseconds = nanoseconds(ledger.lastTime &- first, tick)
-            if ledger.peakBytes > 0 { summary.peakAfterNanoseconds = nanoseconds(ledger.peakTime &- first, tick) }
+            if ledger.peakBytes > 0, ledger.peakTime >= first {
+                summary.peakAfterNanoseconds = nanoseconds(ledger.peakTime &- first, tick)
+            }
         }
         return summary
     }

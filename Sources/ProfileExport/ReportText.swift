@@ -155,7 +155,7 @@ public struct ReportText: Sendable {
         ])
         table.rows = profile.threads.prefix(request.top ?? Self.defaultRows).map { thread in
             [
-                RowColumns.thread(thread.serial, in: profile), thread.threadID.map { String($0) } ?? "–",
+                RowColumns.thread(thread.serial, name: thread.name), thread.threadID.map { String($0) } ?? "–",
                 NumberText.count(thread.allocations), NumberText.count(thread.frees), NumberText.bytes(thread.bytes),
             ]
         }

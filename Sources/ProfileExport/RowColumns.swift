@@ -7,12 +7,15 @@ struct RowColumns {
     private let view: ReportView
     private let profile: HeapProfile
     private let showsCauses: Bool
+    private let threadNames: [Int: String]
 
     init(request: ReportRequest, profile: HeapProfile) {
         fields = request.fields
         view = request.view
         self.profile = profile
         showsCauses = fields.contains(.type) && !fields.contains(.cause)
+        let named = profile.threads.compactMap { thread in thread.name.map { (thread.serial, $0) } }
+        threadNames = Dictionary(named, uniquingKeysWith: { first, _ in first })
     }
 
     var columns: [TextTable.Column] {
@@ -56,7 +59,7 @@ struct RowColumns {
             cells.append(FrameText.printable(module.isEmpty ? "(unknown)" : FrameText.lastComponent(module)))
         }
         if fields.contains(.size) { cells.append(row.key.size.map { NumberText.count($0) } ?? "–") }
-        if fields.contains(.thread) { cells.append(Self.thread(row.key.thread ?? 0, in: profile)) }
+        if fields.contains(.thread) { cells.append(thread(row.key.thread ?? 0)) }
         cells.append(NumberText.count(figures.allocations))
         cells.append(NumberText.bytes(figures.bytes))
         cells.append(share(figures))
@@ -90,7 +93,9 @@ struct RowColumns {
     static func owner(_ key: RowKey) -> String {
         let type = key.type ?? ""
         let family = key.family ?? ""
-        if type.isEmpty || family == "Unattributed" { return family.isEmpty ? "Unattributed" : family }
+        if type.isEmpty { return family.isEmpty ? "Unattributed" : family }
+        // What little is known of it stands behind the word: "Unattributed: hash table in main".
+        if family == "Unattributed" { return type == "unknown" ? family : family + ": " + type }
         if family == "Class" || family == "Runtime" || family == "Task" || family == "Closure",
             type != family
         {
@@ -100,8 +105,10 @@ struct RowColumns {
     }
 
     /// A thread by its serial, and its name where there is one.
-    static func thread(_ serial: Int, in profile: HeapProfile) -> String {
-        let named = profile.threads.first { $0.serial == serial }?.name
-        return FrameText.printable("\(serial)" + (named.map { " " + $0 } ?? ""))
+    private func thread(_ serial: Int) -> String { Self.thread(serial, name: threadNames[serial]) }
+
+    /// A thread by its serial and the name it has, if any.
+    static func thread(_ serial: Int, name: String?) -> String {
+        FrameText.printable("\(serial)" + (name.map { " " + $0 } ?? ""))
     }
 }

@@ -14,6 +14,9 @@ public struct TextStyle: Sendable {
         self.isColoured = isColoured
     }
 
+    /// The text with characters that would steer a terminal replaced by `?`: names in a trace are another program's.
+    public static func printable(_ text: String) -> String { FrameText.printable(text) }
+
     func bold(_ text: String) -> String { isColoured ? "\u{1B}[1m" + text + "\u{1B}[0m" : text }
     func dim(_ text: String) -> String { isColoured ? "\u{1B}[2m" + text + "\u{1B}[0m" : text }
 }

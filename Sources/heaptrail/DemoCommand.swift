@@ -42,7 +42,8 @@ struct DemoCommand: ParsableCommand {
                 guard summary.succeeded else {
                     throw Failure(status: .failed, "the workload '\(workload)' failed; type: heaptrail-demo list")
                 }
-                let profile = try TraceInput(path: trace, isQuiet: true).analyse(image: nil, options: AnalysisOptions(fields: []))
+                let profile = try TraceInput(path: trace, isQuiet: true).analyse(
+                    image: nil, options: AnalysisOptions(fields: []))
                 columns.append(.init(allocator: allocator.name, profile: profile))
             }
             try report(workload, columns)

@@ -4,6 +4,12 @@ internal import HeapAnalysis
 public import ProfileExport
 internal import SystemPackage
 
+#if canImport(Glibc)
+internal import Glibc
+#elseif canImport(Musl)
+internal import Musl
+#endif
+
 struct ExportCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "export", abstract: "Writes a trace in a format that other tools read.",
@@ -65,10 +71,8 @@ extension ExportWeight: ExpressibleByArgument {}
 enum OutputFile {
     /// Fails when `path` exists, before any work is done for it.
     static func refuseExisting(_ path: String) throws(Failure) {
-        if let descriptor = try? FileDescriptor.open(FilePath(path), .readOnly) {
-            try? descriptor.close()
-            throw exists(path)
-        }
+        // Not by opening it: that would wait for the other end of a named pipe.
+        if access(path, F_OK) == 0 { throw exists(path) }
     }
 
     /// Writes `text` to a file that did not exist, or whatever did when `overwriting`.

@@ -1,4 +1,5 @@
 // What a program file is, as far as recording it goes: found on PATH, read up to its program headers, and refused with the reason where a preload cannot reach it.
+internal import AllocatorLab
 internal import CCollector
 import Foundation
 
@@ -74,7 +75,8 @@ struct ProgramFile {
                     "\(path) is built for another C library (\(loader)); Heaptrail records glibc programs")
             }
         }
-        if let names = AllocatorSymbols.definedInside(path) {
+        let names = ELFSymbols.allocatorEntries(in: path).joined(separator: ", ")
+        if !names.isEmpty {
             throw Failure(
                 status: .unavailable,
                 "\(path) carries its own allocator (it defines \(names)), which a preload does not see; build it with the system allocator to record it"

@@ -118,7 +118,7 @@ struct RecordingSummary {
         } else if !isText || output != nil {
             let size = isText ? "" : ", \(ByteText.short(result.bytes_written))"
             lines.append(
-                "recorded \(result.allocations) allocations and \(result.frees) frees of \(program) in \(output ?? "standard error")\(size)"
+                "\(result.write_error == 0 ? "recorded" : "saw") \(result.allocations) allocations and \(result.frees) frees of \(program) in \(output ?? "standard error")\(size)"
             )
         }
         let lost = result.lost_allocations + result.lost_frees
@@ -128,9 +128,8 @@ struct RecordingSummary {
             )
         }
         if result.write_error != 0 {
-            lines.append(
-                "warning: the trace could not be written on: \(String(cString: strerror(Int32(result.write_error)))); it ends there"
-            )
+            let reason = String(cString: strerror(Int32(result.write_error)))
+            lines.append("warning: the trace ends early, it could not be written on: \(reason)")
         } else if result.off_reason != 0 {
             lines.append("warning: recording turned itself off before the program ended (reason \(result.off_reason))")
         }
@@ -146,7 +145,9 @@ struct RecordingSummary {
             lines.append(
                 "\(result.followed) child process\(result.followed == 1 ? "" : "es") recorded in \(output ?? "").PID")
         }
-        if result.attached, !isText, let output, output != "-" { lines.append("next: heaptrail report \(output)") }
+        if output == "-", !isText { lines.append("the program's own output went to standard error") }
+        let isReadable = result.attached && !isText && result.bytes_written > 0
+        if isReadable, let output, output != "-" { lines.append("next: heaptrail report \(output)") }
         FileHandle.standardError.write(Data(lines.map { "heaptrail: \($0)\n" }.joined().utf8))
     }
 

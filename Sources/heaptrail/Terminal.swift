@@ -32,9 +32,10 @@ enum Terminal {
         return text.isEmpty ? nil : text
     }
 
-    /// Writes one line to standard error, with the tool's name before it.
+    /// Writes one line to standard error, with the tool's name before it and nothing in it that would steer a terminal.
     static func tell(_ line: String) {
-        let text = "heaptrail: " + line.split(whereSeparator: \.isNewline).joined(separator: " ") + "\n"
+        let oneLine = line.split(whereSeparator: \.isNewline).joined(separator: " ")
+        let text = "heaptrail: " + TextStyle.printable(oneLine) + "\n"
         _ = try? FileDescriptor.standardError.writeAll(text.utf8)
     }
 

@@ -64,9 +64,10 @@ struct TraceInput {
     /// Ends a command whose output is written: a trace that is corrupt somewhere is bad data in spite of what could be read.
     func finish() throws(Failure) {
         if let corruption = trace.corruption {
+            let again = path == "-" ? "-o FILE" : "--force -o \(path)"
             throw Failure(
                 status: .data,
-                "\(path): \(corruption); the figures are of what came before. Record it again: heaptrail record --force -o \(path) -- PROGRAM"
+                "\(path): \(corruption); the figures are of what came before. Record it again: heaptrail record \(again) -- PROGRAM"
             )
         }
     }
@@ -82,7 +83,7 @@ struct TraceInput {
                 "this is image \(facts.image) of \(facts.imageCount): \(facts.program); "
                     + shows.joined(separator: ", "))
         }
-        if profile.trace.events == 0 {
+        if profile.trace.events == 0, trace.cutOffset == nil, trace.corruption == nil {
             Terminal.tell("\(path) holds no events: the program allocated nothing, or the recorder was not in it")
         }
         if let offset = trace.cutOffset {

@@ -82,6 +82,16 @@ private func run(
         #expect(coloured.contains("\u{1b}[32m0.50\u{1b}[0m"))
         #expect(coloured.contains("\u{1b}[31m204.80\u{1b}[0m"))
         #expect(!coloured.contains("\u{1b}[32m1.00"))
+        func ratio(_ wall: UInt64) -> String {
+            Comparison(
+                runs: 1,
+                rows: [.init(allocator: "a", runs: [run(wall: 1000)]), .init(allocator: "b", runs: [run(wall: wall)])]
+            ).table(title: "", colour: true)
+        }
+        #expect(ratio(1060).contains("\u{1b}[31m1.06\u{1b}[0m"))
+        #expect(ratio(940).contains("\u{1b}[32m0.94\u{1b}[0m"))
+        #expect(!ratio(1040).contains("\u{1b}["))
+        #expect(!ratio(960).contains("\u{1b}["))
         var stripped = coloured
         for code in ["\u{1b}[32m", "\u{1b}[31m", "\u{1b}[0m"] {
             stripped = stripped.replacingOccurrences(of: code, with: "")

@@ -105,7 +105,7 @@ extension RecorderCore {
         @Test(
             "says in its header what its records say, and starts where its stream's last one ended", arguments: [1, 4])
         func headers(threads: Int) throws {
-            let session = try RecordingSession(segments: 40)
+            let session = try RecordingSession()
             session.drain()
             let production = ht_test_produce(UInt32(threads), 15_000, true)
             ht_test_production_join(production)

@@ -39,7 +39,7 @@ final class RecordingSession {
     var state: ht_test_state { ht_test_session_state(session) }
 
     func drain() { ht_test_session_drain(session) }
-    func reap() { ht_test_session_reap(session) }
+    func reap(threadsAlive: Bool) { ht_test_session_reap(session, threadsAlive) }
     func awaitWaiter() { ht_test_session_await_waiter(session) }
     func killCollector(process: Bool) -> Bool { ht_test_session_kill_collector(session, process) }
 

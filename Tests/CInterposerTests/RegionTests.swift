@@ -5,12 +5,13 @@ import Testing
 
 extension RecorderCore {
     @Suite("The shared region's free lists") struct RegionTests {
-        @Test("hand out every segment and every home once, and again after they came back")
+        @Test("hand out every segment once, and again after they came back")
         func exhaustion() {
             let lists = ht_test_exhaust(200)
             #expect(lists.segments_taken == 200)
             #expect(lists.taken_again == 200)
-            #expect(lists.homes_taken == 4096)
+            // Fewer segments than the backlog: no stream may open.
+            #expect(lists.homes_taken == 0)
             #expect(lists.doubly_owned == 0)
         }
 
@@ -19,6 +20,7 @@ extension RecorderCore {
             let lists = ht_test_exhaust(0)
             #expect(lists.segments_taken == lists.taken_again)
             #expect(lists.segments_taken > 3000)
+            #expect(lists.homes_taken == 4096)
             #expect(lists.doubly_owned == 0)
         }
 

@@ -105,12 +105,65 @@ import Testing
         #expect(profile.rows(by: .type, order: .live).map(\.key.type) == ["B", "C", "A"])
     }
 
+    @Test func sitesOfFilesThatShareANameKeepOneOrder() {
+        var source = ScriptedSource()
+        source.modules = [
+            (0..<0x1000, LoadedModule(description: ModuleDescription(path: "/bin/app", buildID: []), bias: 0))
+        ]
+        var frames: [UInt64: [SymbolicatedFrame]] = [:]
+        let folders = ["m", "c", "x", "a", "k", "t", "e", "r"]
+        for (number, folder) in folders.enumerated() {
+            source.own(
+                UInt32(number), family: "Box", type: "Box<T>", cause: "construct", addresses: [UInt64(number) + 1])
+            source.events.append(.allocate(UInt64(number + 1) * 16, size: 8, stack: UInt32(number), at: 1))
+            frames[UInt64(number)] = [
+                SymbolicatedFrame(
+                    function: "make", file: "/src/\(folder)/util.c", line: 7, language: .c, modulePath: "/bin/app")
+            ]
+        }
+        let rows = source.profile(symbolicator: ListedSymbols(frames)).rows(by: GroupingKey.site.fields)
+        #expect(rows.map(\.key.site?.file) == folders.sorted().map { "/src/\($0)/util.c" })
+    }
+
+    @Test func theTailOfTheLifetimesIsTheirNinetyNinthPercentile() throws {
+        var source = ScriptedSource()
+        source.facts.nanosecondsPerTick = 1
+        for number in 1...100 as ClosedRange<UInt64> {
+            source.events += [
+                .allocate(number * 16, size: 8, at: number * 10_000),
+                .free(number * 16, at: number * 10_000 + (number > 95 ? 4096 : 4)),
+            ]
+        }
+        let lifetime = try #require(source.profile().rows(by: .family).first?.lifetime)
+        #expect(lifetime.median == 4)
+        #expect(abs(lifetime.p99 - 4096) <= 256)
+    }
+
+    @Test func aFreeReadTooEarlyIsNotWaitedForWhereEventsWereLost() {
+        var source = ScriptedSource()
+        source.events = [.free(0x10, thread: 2, at: 10), .allocate(0x10, size: 8, thread: 1, at: 11)]
+        #expect(source.profile().trace.unmatchedFrees == 0)
+        #expect(source.profile().trace.liveBlocks == 0)
+        source.facts.lost = 1
+        #expect(source.profile().trace.unmatchedFrees == 1)
+        #expect(source.profile().trace.liveBlocks == 1)
+    }
+
+    @Test func aCallThatEndsItsModuleBelongsToThatModule() {
+        var source = sample()
+        source.own(1, family: "Box", type: "Box<Matrix>", cause: "construct", addresses: [0x2000])
+        source.events = [.allocate(0x10, size: 8, stack: 1, at: 1)]
+        #expect(source.profile().rows(by: .module).map(\.key.module) == ["/bin/app"])
+    }
+
     @Test func filtersMatchOwnerSiteAndModuleIgnoringCase() {
         let profile = sample().profile()
         #expect(profile.rows(by: .type, filter: RowFilter(family: "box")).map(\.key.type) == ["Box<Matrix>"])
         #expect(profile.rows(by: .type, filter: RowFilter(text: "MATRIX")).map(\.key.type) == ["Box<Matrix>"])
         #expect(profile.rows(by: .type, filter: RowFilter(text: "LIBFOO")).map(\.key.type) == ["String"])
         #expect(profile.rows(by: .type, filter: RowFilter(text: "nothing here")).isEmpty)
+        #expect(
+            profile.rows(by: .family, filter: RowFilter(text: "unattributed")).map(\.key.family) == ["Unattributed"])
     }
 
     @Test func theAttributedShareIsWhatIsNotUnattributed() throws {

@@ -54,6 +54,10 @@ struct ExportTests {
         let arguments = ["export", recording.trace, "--format", "collapsed", "-o", output]
         #expect(try run(BuildProducts.heaptrail(), arguments).status == .exited(73))
         #expect(String(decoding: try folder.read("out.txt"), as: UTF8.self) == "precious\n")
+        // A named pipe exists, too; to open it would be to wait for its reader.
+        #expect(mkfifo(folder.file("pipe"), 0o600) == 0)
+        let toPipe = ["export", recording.trace, "--format", "collapsed", "-o", folder.file("pipe")]
+        #expect(try run(BuildProducts.heaptrail(), toPipe).status == .exited(73))
         #expect(try run(BuildProducts.heaptrail(), arguments + ["--force"]).isSuccess)
         #expect(try !lines(String(decoding: folder.read("out.txt"), as: UTF8.self)).isEmpty)
     }

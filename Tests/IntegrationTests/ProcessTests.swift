@@ -85,6 +85,35 @@ struct ProcessTests {
         #expect(first.trace.allocations > 0)
     }
 
+    @Test func `executing a program with a malloc of its own is no silent zero`() throws {
+        let program = try ProgramBuilder.build(
+            """
+            #include <stddef.h>
+            static char memory[1 << 16];
+            static size_t used;
+            void *malloc(size_t size) { used += (size + 15) & ~(size_t)15; return memory + used; }
+            void free(void *block) { (void)block; }
+            int main(void) { return malloc(10) == NULL; }
+            """, language: .c, name: "own-malloc", arguments: ["-fno-builtin"])
+        let recording = try Recording("sh", ["-c", "exec \(program)"])
+        #expect(recording.result.isSuccess)
+        let report = try recording.report()
+        #expect(report.trace.images == 2)
+        #expect(report.trace.program == program)
+        #expect(report.trace.allocations == 0)
+        let said = try run(BuildProducts.heaptrail(), ["report", recording.trace])
+        #expect(said.stderr.contains("no events"), "\(said.stderr)")
+    }
+
+    @Test func `executing a static program is said to be unrecorded`() throws {
+        let program = try ProgramBuilder.build(
+            "int main(void) { return 17; }", language: .c, name: "static", arguments: ["-static"])
+        let recording = try Recording("sh", ["-c", "exec \(program)"])
+        #expect(recording.result.status == .exited(17))
+        #expect(recording.remarks.contains { $0.contains("could not be recorded") }, "\(recording.remarks)")
+        #expect(try recording.report().trace.complete)
+    }
+
     @Test func `a script is recorded as its interpreter`() throws {
         let folder = try TemporaryDirectory()
         let script = try folder.write("#!/bin/sh\nx=$((6 * 7))\necho \"$x\"\nexit 9\n", to: "script", executable: true)

@@ -40,6 +40,13 @@ struct RealProgramTests {
         Program(
             name: "perl",
             arguments: ["-e", "my %h; $h{$_ % 97} .= \"x$_\" for 1..20000; print length join '', values %h;"]),
+        Program(name: "gcc", arguments: ["-c", "{folder}/source.c", "-o", "/dev/null"]),
+        Program(name: "node", arguments: ["-e", "console.log([...Array(999).keys()].map(String).join('').length)"]),
+        Program(name: "find", arguments: ["{folder}", "-name", "file*", "-newer", "/"]),
+        Program(name: "sort", arguments: ["-r"], stdin: largeJSON),
+        Program(name: "awk", arguments: ["{ n[length($0)]++ } END { print length(n) }"], stdin: largeJSON),
+        Program(name: "openssl", arguments: ["version", "-a"]),
+        Program(name: "gdb", arguments: ["--version"]),
         Program(name: "sed", arguments: ["-n", "s/[0-9]/&&/gp"], stdin: largeJSON),
     ]
 

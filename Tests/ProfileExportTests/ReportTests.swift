@@ -2,6 +2,7 @@
 import HeapAnalysis
 import ProfileExport
 import Testing
+import TraceReader
 
 @Suite struct ReportTests {
     private func request(_ keys: [GroupingKey]? = nil, view: ReportView = .totals) -> ReportRequest {
@@ -132,6 +133,23 @@ import Testing
         let profile = try SampleProfile.make(program: "a\"b\\c\u{1}\n")
         let document = ReportDocument(profile: profile, request: request()).json()
         #expect(document.contains(#""program": "a\"b\\c\u0001\n""#))
+    }
+
+    @Test func whatIsNotKnownOfARowIsNull() throws {
+        let modules = try ReportDocument(profile: SampleProfile.make(), request: request([.module])).json()
+        #expect(modules.contains("{\"module\": null, \"allocations\": 1"))
+        let lines = "ALLOC: 0x10, size 5, owner T, cause growth\nFREE: 0x10, size 5\n"
+        let trace = try Trace.open(bytes: Array(lines.utf8))
+        let profile = try #require(HeapProfile(analysing: trace, symbolicator: ListedSymbols()))
+        let document = ReportDocument(profile: profile, request: request()).json()
+        #expect(document.contains("\"type\": \"T\", \"language\": null, \"allocations\": 1, \"frees\": 1"))
+        #expect(document.contains("\"slack_bytes\": null, \"lifetime_ns\": {\"median\": null, \"p99\": null}"))
+        #expect(document.contains("\"pid\": null, \"allocator\": null, \"mode\": \"text\", \"duration_ns\": null"))
+    }
+
+    @Test func textThatWouldSteerATerminalIsMadeHarmless() {
+        #expect(TextStyle.printable("a\u{1b}[31m\u{9b}1m\u{202e}é\r") == "a?[31m?1m?é?")
+        #expect(TextStyle.printable("Box<Größe> → 木") == "Box<Größe> → 木")
     }
 
     @Test func theSameTraceGivesTheSameBytes() throws {

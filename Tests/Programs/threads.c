@@ -3,13 +3,15 @@
 //   handover: 4 makers of 500 blocks of 14011 bytes, each freed by another thread
 //   destructors: 50 threads whose key destructors free a block of 14029 and make and free one of 14033
 //   small-stacks: 64 threads on 16 KiB, each one block of 14051, freed
-//   named: threads "maker" and "idler", 10 blocks of 14057 and 2 of 14071, none freed
+//   named: threads "maker" and "idler", 10 blocks of 14057 and 2 of 14071, none freed; they live
+//     long enough for an onlooker to read their names
 #define THREADS 20
 #include <limits.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 static pthread_key_t key;
 
@@ -58,6 +60,7 @@ static void *named(void *size) {
     int is_maker = *(size_t *)size == 14057;
     pthread_setname_np(pthread_self(), is_maker ? "maker" : "idler");
     for (int i = 0; i < (is_maker ? 10 : 2); i++) use(*(size_t *)size);
+    usleep(600000);
     return NULL;
 }
 
@@ -101,8 +104,8 @@ int main(int count, char **arguments) {
         pthread_t maker, idler;
         size_t sizes[2] = {14057, 14071};
         pthread_create(&maker, NULL, named, &sizes[0]);
-        pthread_join(maker, NULL);
         pthread_create(&idler, NULL, named, &sizes[1]);
+        pthread_join(maker, NULL);
         pthread_join(idler, NULL);
     }
     puts("ok");

@@ -37,8 +37,23 @@ public final class TemporaryDirectory: Sendable {
         try Data(bytes).write(to: URL(fileURLWithPath: file(name)))
         if executable {
             try FileManager.default.setAttributes([.posixPermissions: 0o755], ofItemAtPath: file(name))
+            Self.waitForWriters(of: file(name))
         }
         return file(name)
+    }
+
+    /// Waits until no process has the file open for writing. Tests run side by side: a child that another one forked while the file
+    /// was written holds its descriptor until it executes, and the kernel runs no file that is open for writing.
+    private static func waitForWriters(of path: String) {
+        let setLease: Int32 = 1024  // F_SETLEASE, an expression that Swift does not import
+        let descriptor = open(path, O_RDONLY | O_CLOEXEC)
+        guard descriptor >= 0 else { return }
+        defer { close(descriptor) }
+        for _ in 0..<2000 {
+            // A read lease is granted when nobody can write; it ends with the descriptor.
+            if fcntl(descriptor, setLease, Int32(F_RDLCK)) == 0 || errno != EAGAIN { return }
+            usleep(1000)
+        }
     }
 
     /// The bytes of a file of the directory.

@@ -111,6 +111,8 @@ import TraceReader
         #expect(path(0x2000, 150) == "first.so")
         #expect(path(0x2FFF, 350) == "second.so")
         #expect(path(0x1000, 350) == "first.so")
+        #expect(path(0x2000, 199) == "first.so")
+        #expect(path(0x2000, 200) == "second.so")
         #expect(path(0x2000, 50) == "second.so")
         #expect(path(0x3000, 150) == "second.so")
         #expect(path(0x8FFF, 500) == "around.so")
@@ -174,6 +176,8 @@ import TraceReader
         #expect(losses.bytes == 200)
         #expect(losses.events == 17)
         #expect(losses.reason == .collectorGone)
+        builder.events { $0.loss(allocations: 0, frees: 40, bytes: 0) }
+        #expect(try Trace.open(bytes: builder.bytes).losses.frees == 42)
     }
 
     @Test func `a clock read once is calibrated against the start`() throws {

@@ -34,8 +34,8 @@ ht_test_session *ht_test_session_start(ht_test_options options);
 // Starts the thread that drains.
 void ht_test_session_drain(ht_test_session *session);
 ht_test_state ht_test_session_state(ht_test_session *session);
-// Reclaims the homes of threads that have ended.
-void ht_test_session_reap(ht_test_session *session);
+// Reclaims the homes of threads that have ended: all have, or none (`alive`).
+void ht_test_session_reap(ht_test_session *session, bool alive);
 // Waits until a producer sleeps for room.
 void ht_test_session_await_waiter(ht_test_session *session);
 // Makes `alive` what it is after its owner died: a thread, or a process, took it and ended.
