@@ -142,7 +142,7 @@ public struct AllocatorCatalogue: Sendable {
             throw .unusable(path: path, reason: "not a shared library")
         }
         guard image.isNative else { throw .unusable(path: path, reason: "built for another machine") }
-        guard ELFSymbols.firstDefined(of: ["malloc"], in: path) != nil else {
+        guard ELFSymbols.allocatorEntries(in: path).contains("malloc") else {
             throw .unusable(path: path, reason: "no allocator: it has no malloc")
         }
     }
