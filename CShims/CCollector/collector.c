@@ -1,5 +1,5 @@
-// The collector's loop: drain, grant regions to followed children, notice ends, sleep. One thread; it holds each region's `alive` mutex, so the kernel tells the traced
-// processes should this one die.
+// The collector's loop: drain, grant regions to followed children, notice ends, sleep. One thread; it holds each
+// region's `alive` mutex, so the kernel tells the traced processes should this one die.
 #include "launch.h"
 #include "process.h"
 #include "system.h"
@@ -13,8 +13,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-static const int64_t nap_ns = 2000000;            // while events come
-static const int64_t long_nap_ns = 20000000;      // after a quiet second
+static const int64_t nap_ns = 2000000;        // while events come
+static const int64_t long_nap_ns = 20000000;  // after a quiet second
 static const uint64_t reap_interval_ns = 200000000;
 static const uint64_t flush_interval_ns = 1000000000;
 static const uint64_t unclaimed_ns = 12000000000;
@@ -106,8 +106,10 @@ static void tend_children(collector *c) {
 static void reap_threads(collector *c, uint64_t now) {
     bool crowded = false, wanted = false;
     for (size_t i = 0; i < c->count; i++) {
-        crowded |= c->processes[i]->opened && atomic_load_explicit(&c->processes[i]->region->live_homes, memory_order_relaxed) > HT_HOME_COUNT / 8;
-        wanted |= c->processes[i]->opened && atomic_load_explicit(&c->processes[i]->region->homes_wanted, memory_order_relaxed) != 0;
+        crowded |= c->processes[i]->opened &&
+                   atomic_load_explicit(&c->processes[i]->region->live_homes, memory_order_relaxed) > HT_HOME_COUNT / 8;
+        wanted |= c->processes[i]->opened &&
+                  atomic_load_explicit(&c->processes[i]->region->homes_wanted, memory_order_relaxed) != 0;
     }
     if (!wanted && now - c->reaped_at_ns < (crowded ? reap_interval_ns / 10 : reap_interval_ns)) return;
     c->reaped_at_ns = now;
@@ -137,7 +139,8 @@ static void sleep_until_bell(collector *c, uint64_t now) {
 }
 
 // Runs until the program has ended (`ended` says so and gives how) and no followed child runs any more.
-static void run(collector *c, bool (*ended)(collector *, uint32_t *how, uint32_t *status), uint32_t *how, uint32_t *status) {
+static void run(collector *c, bool (*ended)(collector *, uint32_t *how, uint32_t *status), uint32_t *how,
+                uint32_t *status) {
     bool main_ended = false;
     for (int round = 1;; round++) {
         uint64_t taken = drain_all(c);

@@ -1,5 +1,5 @@
-// The drain of drain.h. Everything in the region was written by the traced process and may be damaged by its bugs: indices are checked before use, and a stream that
-// makes no sense is dropped, not followed.
+// The drain of drain.h. Everything in the region was written by the traced process and may be damaged by its bugs:
+// indices are checked before use, and a stream that makes no sense is dropped, not followed.
 #include "drain.h"
 
 #include "system.h"
@@ -7,14 +7,15 @@
 
 #include <string.h>
 
-enum { PART_WORDS = 2048 };                            // a part-filled segment is worth a chunk from here
-static const uint64_t part_interval_ns = 100000000;    // or after this long
+enum { PART_WORDS = 2048 };                          // a part-filled segment is worth a chunk from here
+static const uint64_t part_interval_ns = 100000000;  // or after this long
 static const uint64_t clock_interval_ns = 1000000000;
 
 uint32_t ht_record_words(const uint64_t *words, uint32_t count) {
     static const uint8_t fixed[8] = {1, 1, 2, 3, 3, 3, 0, 1};
     uint32_t length = fixed[words[0] & 7];
-    if ((words[0] & 7) == HT_RECORD_EXTENDED) length += (words[0] >> HT_EXTENDED_WORDS_SHIFT) & ((1u << HT_EXTENDED_WORDS_BITS) - 1);
+    if ((words[0] & 7) == HT_RECORD_EXTENDED)
+        length += (words[0] >> HT_EXTENDED_WORDS_SHIFT) & ((1u << HT_EXTENDED_WORDS_BITS) - 1);
     return length <= count ? length : 0;
 }
 
@@ -28,17 +29,33 @@ static uint32_t survey(const uint64_t *words, uint32_t count, ht_chunk_header *h
         if (length == 0) break;
         uint64_t first = words[at];
         switch (first & 7) {
-            case HT_RECORD_FREE: *time += delta_of(first); header->frees++; break;
+            case HT_RECORD_FREE:
+                *time += delta_of(first);
+                header->frees++;
+                break;
             case HT_RECORD_ALLOC:
             case HT_RECORD_ALLOC_TYPED:
-            case HT_RECORD_ALLOC_SAMPLE: *time += delta_of(first); header->allocations++; break;
-            case HT_RECORD_REALLOC: *time += delta_of(first) + delta_of(words[at + 1]); header->frees++; header->allocations++; break;
+            case HT_RECORD_ALLOC_SAMPLE:
+                *time += delta_of(first);
+                header->allocations++;
+                break;
+            case HT_RECORD_REALLOC:
+                *time += delta_of(first) + delta_of(words[at + 1]);
+                header->frees++;
+                header->allocations++;
+                break;
             case HT_RECORD_EXTENDED:
                 switch ((first >> HT_EXTENDED_SUB_SHIFT) & ((1u << HT_EXTENDED_SUB_BITS) - 1)) {
-                    case HT_EXTENDED_TIME: if (length > 1) *time = words[at + 1]; break;
+                    case HT_EXTENDED_TIME:
+                        if (length > 1) *time = words[at + 1];
+                        break;
                     case HT_EXTENDED_WIDE_FREE: header->frees++; break;
                     case HT_EXTENDED_WIDE_ALLOC: header->allocations++; break;
-                    case HT_EXTENDED_WIDE_REALLOC: if (length > 2) *time = words[at + 2]; header->frees++; header->allocations++; break;
+                    case HT_EXTENDED_WIDE_REALLOC:
+                        if (length > 2) *time = words[at + 2];
+                        header->frees++;
+                        header->allocations++;
+                        break;
                     default: break;
                 }
                 break;
@@ -52,8 +69,11 @@ static uint32_t survey(const uint64_t *words, uint32_t count, ht_chunk_header *h
 
 // Writes words of one stream as a chunk.
 static void take_words(ht_drain *drain, ht_home *home, const uint64_t *words, uint32_t count) {
-    ht_chunk_header header = {
-        .kind = HT_CHUNK_EVENTS, .thread = home->serial, .lane = home->lane, .image = home->image, .first_time = home->time};
+    ht_chunk_header header = {.kind = HT_CHUNK_EVENTS,
+                              .thread = home->serial,
+                              .lane = home->lane,
+                              .image = home->image,
+                              .first_time = home->time};
     uint64_t time = home->time;
     uint32_t sound = survey(words, count, &header, &time);
     header.last_time = time;
@@ -73,7 +93,8 @@ static char *append_decimal(char *out, uint32_t value) {
     return out + length;
 }
 
-// Writes a THREAD record with the name the system has for the thread now. The thread itself cannot be relied on for it: the call may be forbidden to it.
+// Writes a THREAD record with the name the system has for the thread now. The thread itself cannot be relied on for it:
+// the call may be forbidden to it.
 static void put_thread_name(ht_drain *drain, ht_home *home) {
     home->named++;
     if (drain->writer == NULL || home->lane != 0) return;
@@ -90,8 +111,8 @@ static void put_thread_name(ht_drain *drain, ht_home *home) {
     if (count <= 1) return;
     ((char *)(record + 2))[--count] = 0;  // its newline
     uint64_t words = 1 + ((uint64_t)count + 7) / 8;
-    record[0] = HT_RECORD_EXTENDED | (uint64_t)HT_EXTENDED_THREAD << HT_EXTENDED_SUB_SHIFT | words << HT_EXTENDED_WORDS_SHIFT
-                | (uint64_t)home->thread << HT_EXTENDED_ARGUMENT_SHIFT;
+    record[0] = HT_RECORD_EXTENDED | (uint64_t)HT_EXTENDED_THREAD << HT_EXTENDED_SUB_SHIFT |
+                words << HT_EXTENDED_WORDS_SHIFT | (uint64_t)home->thread << HT_EXTENDED_ARGUMENT_SHIFT;
     record[1] = (uint64_t)count;
     ht_chunk_header header = {.kind = HT_CHUNK_DEFINITIONS, .thread = home->serial, .image = home->image, .records = 1};
     ht_trace_put_chunk(drain->writer, header, record, (size_t)(1 + words) * 8);
@@ -99,8 +120,8 @@ static void put_thread_name(ht_drain *drain, ht_home *home) {
 
 static void give_segment(ht_region *region, uint32_t index_plus_one) {
     ht_region_give_segment(region, index_plus_one);
-    // Release pairs with the waiter's acquire load of `room`; sequentially consistent against its waiters' count. One segment, one waiter: waking all of thousands
-    // for each would leave no time to drain.
+    // Release pairs with the waiter's acquire load of `room`; sequentially consistent against its waiters' count. One
+    // segment, one waiter: waking all of thousands for each would leave no time to drain.
     atomic_fetch_add_explicit(&region->room, 1, memory_order_seq_cst);
     if (atomic_load_explicit(&region->room_waiters, memory_order_seq_cst) != 0) ht_futex_wake(&region->room, 1);
 }
@@ -142,7 +163,8 @@ static uint64_t take_stream(ht_drain *drain, ht_home *home, bool everything) {
         if (view.words == NULL) return taken;
         uint64_t now = 0;
         bool worth = view.next != 0 || everything || view.count >= PART_WORDS;
-        if (!worth && view.count > 0 && (now = ht_monotonic_ns()) - home->flushed_at_ns > part_interval_ns) worth = true;
+        if (!worth && view.count > 0 && (now = ht_monotonic_ns()) - home->flushed_at_ns > part_interval_ns)
+            worth = true;
         if (view.count > 0 && worth) {
             take_words(drain, home, view.words, view.count);
             if (home->named == 0) put_thread_name(drain, home);
@@ -177,7 +199,8 @@ uint64_t ht_drain_round(ht_drain *drain, bool everything) {
     uint32_t homes = atomic_load_explicit(&region->fresh_homes, memory_order_acquire);
     for (uint32_t i = 0; i < homes && i < HT_HOME_COUNT && drain->text == NULL; i++) {
         ht_home *home = ht_region_home(region, i);
-        if (atomic_load_explicit(&home->state, memory_order_acquire) == HT_HOME_LIVE) taken += take_stream(drain, home, everything);
+        if (atomic_load_explicit(&home->state, memory_order_acquire) == HT_HOME_LIVE)
+            taken += take_stream(drain, home, everything);
     }
     put_losses(drain);
     if (drain->writer == NULL) return taken;
@@ -206,10 +229,12 @@ void ht_drain_reap(ht_drain *drain, bool (*alive)(uint32_t thread, void *context
         ht_home *home = ht_region_home(region, i);
         if (atomic_load_explicit(&home->state, memory_order_acquire) != HT_HOME_LIVE) continue;
         if (home->image == image && alive(home->thread, context)) {
-            if (home->named == 1) put_thread_name(drain, home);  // once more, when it has had time to give itself a name
+            if (home->named == 1)
+                put_thread_name(drain, home);  // once more, when it has had time to give itself a name
             continue;
         }
-        // The thread is gone: nothing follows what is there now. Lines of text wait for their turn among the other streams'.
+        // The thread is gone: nothing follows what is there now. Lines of text wait for their turn among the other
+        // streams'.
         if (drain->text == NULL) take_stream(drain, home, true);
         ht_stream_view left = ht_stream_look(region, home);
         if (left.words != NULL && (left.count != 0 || left.next != 0)) continue;
@@ -219,7 +244,8 @@ void ht_drain_reap(ht_drain *drain, bool (*alive)(uint32_t thread, void *context
     }
     // Release: who sees the new count sees the homes given back before it.
     atomic_fetch_add_explicit(&region->reaps, 1, memory_order_release);
-    if (atomic_exchange_explicit(&region->homes_wanted, 0, memory_order_relaxed) != 0) ht_futex_wake(&region->reaps, 1 << 30);
+    if (atomic_exchange_explicit(&region->homes_wanted, 0, memory_order_relaxed) != 0)
+        ht_futex_wake(&region->reaps, 1 << 30);
 }
 
 static void put_warning(ht_drain *drain, const char *before, const char *middle, const char *after) {
@@ -244,7 +270,8 @@ static const char *decimal(char *end, uint64_t value) {
 
 void ht_drain_finish(ht_drain *drain, uint32_t how, uint32_t status) {
     ht_region *region = drain->region;
-    while (ht_drain_round(drain, true) > 0) {}
+    while (ht_drain_round(drain, true) > 0) {
+    }
     if (drain->writer == NULL) return;
     char digits[24];
     uint32_t unfollowed = atomic_load_explicit(&region->unfollowed, memory_order_relaxed);
@@ -252,8 +279,9 @@ void ht_drain_finish(ht_drain *drain, uint32_t how, uint32_t status) {
         put_warning(drain, "the program then executed ", region->exec_path, ", which could not be recorded");
     }
     if (unfollowed > 0) {
-        put_warning(drain, "", decimal(digits + sizeof digits, unfollowed), unfollowed == 1 ? " child process was not recorded (--follow records it)"
-                                                                                            : " child processes were not recorded (--follow records them)");
+        put_warning(drain, "", decimal(digits + sizeof digits, unfollowed),
+                    unfollowed == 1 ? " child process was not recorded (--follow records it)"
+                                    : " child processes were not recorded (--follow records them)");
     }
     ht_trace_put_clock(drain->writer);
     if (atomic_load_explicit(&region->state, memory_order_acquire) == HT_STATE_OFF) {

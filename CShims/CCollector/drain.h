@@ -1,5 +1,6 @@
-// Moving records from the rings to a trace (or to text lines). One drain per traced process; runs on the collector's thread, or on the drain thread
-// inside the program where no collector could be started. Allocates nothing but anonymous pages (text).
+// Moving records from the rings to a trace (or to text lines). One drain per traced process; runs on the collector's
+// thread, or on the drain thread inside the program where no collector could be started. Allocates nothing but
+// anonymous pages (text).
 #pragma once
 
 #include <heaptrail_region.h>
@@ -15,10 +16,11 @@ typedef struct ht_drain {
     struct ht_text_writer *text;
     uint64_t allocations, frees;
     uint64_t reported_losses;
-    uint64_t clock_at_ns;     // when the last CLOCK chunk was written
+    uint64_t clock_at_ns;  // when the last CLOCK chunk was written
 } ht_drain;
 
-// What a stream has to read: `count` words at `words` (NULL when the stream is damaged), and the segment after this one (index + 1, 0 none yet).
+// What a stream has to read: `count` words at `words` (NULL when the stream is damaged), and the segment after this one
+// (index + 1, 0 none yet).
 typedef struct ht_stream_view {
     const uint64_t *words;
     uint32_t count;
@@ -35,5 +37,6 @@ uint32_t ht_record_words(const uint64_t *words, uint32_t count);
 uint64_t ht_drain_round(ht_drain *drain, bool everything);
 // After the process has ended: takes all that is left and closes the trace. `how` and `status` as in FORMAT.md's END.
 void ht_drain_finish(ht_drain *drain, uint32_t how, uint32_t status);
-// Gives back the homes of threads that have ended. `alive` answers whether a thread id still runs in the traced process. Call it now and then.
+// Gives back the homes of threads that have ended. `alive` answers whether a thread id still runs in the traced
+// process. Call it now and then.
 void ht_drain_reap(ht_drain *drain, bool (*alive)(uint32_t thread, void *context), void *context);

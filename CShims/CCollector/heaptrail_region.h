@@ -1,16 +1,21 @@
-// The memory that the traced program and its collector share: one mapping, made before main, that holds a control block, a home for each
-// thread's stream and the segments that carry the records. Never read by Swift (it has atomics); the trace is the only thing Swift sees.
+// The memory that the traced program and its collector share: one mapping, made before main, that holds a control
+// block, a home for each thread's stream and the segments that carry the records. Never read by Swift (it has atomics);
+// the trace is the only thing Swift sees.
 //
 //   0        control block (ht_region), 64 KiB
 //   64 KiB   homes, 4096 of 16 KiB: a stream's identity, the reader's position, the producer's scratch for call stacks
 //   then     segments of 32 KiB: records, chained per stream
 //
 // How a record gets across:
-// - the producer writes whole records into its segment, then stores `used` (release); the collector loads `used` (acquire) and reads up to it;
-// - a full segment gets a successor: the producer stores `next` (release) after its last store to `used`. The collector loads `next` (acquire) and
+// - the producer writes whole records into its segment, then stores `used` (release); the collector loads `used`
+// (acquire) and reads up to it;
+// - a full segment gets a successor: the producer stores `next` (release) after its last store to `used`. The collector
+// loads `next` (acquire) and
 //   then `used` once more, so it never leaves words behind, and gives the drained segment back to `free_segments`;
-// - free lists are stacks of indices with a tag in the upper half that changes with each pop, so that a stale head never wins (ABA);
-// - `room` counts freed segments: a producer without one sleeps on it. `alive` is a robust mutex that the collector holds for its whole life; the kernel
+// - free lists are stacks of indices with a tag in the upper half that changes with each pop, so that a stale head
+// never wins (ABA);
+// - `room` counts freed segments: a producer without one sleeps on it. `alive` is a robust mutex that the collector
+// holds for its whole life; the kernel
 //   marks it when the collector dies, however it dies. `bell` wakes a sleeping collector.
 #pragma once
 
@@ -31,8 +36,9 @@ enum {
     HT_REGION_BYTES = 256 << 20,
     HT_SEGMENT_COUNT = (HT_REGION_BYTES - HT_CONTROL_BYTES - HT_HOME_COUNT * HT_HOME_BYTES) / HT_SEGMENT_BYTES,
     HT_SEGMENT_WORDS = (HT_SEGMENT_BYTES - 64) / 8,
-    HT_SEGMENTS_BEYOND_THREADS = 256,  // backlog of 8 MiB beside one segment a stream; never given to new streams, or all would stand still
-    HT_STACK_DEPTH_MAX = 952,          // what the scratch of a home holds, twice
+    HT_SEGMENTS_BEYOND_THREADS =
+        256,  // backlog of 8 MiB beside one segment a stream; never given to new streams, or all would stand still
+    HT_STACK_DEPTH_MAX = 952,  // what the scratch of a home holds, twice
     HT_GRANT_COUNT = 64,
     HT_PATH_MAX = 4096,
 };
@@ -43,14 +49,16 @@ enum ht_region_option {
     HT_OPTION_FOLLOW = 4,
 };
 
-// The life of a recording. READY -> RUNNING when the program's hooks attach; either -> OFF, once, by whoever sees the trouble. OFF is final.
+// The life of a recording. READY -> RUNNING when the program's hooks attach; either -> OFF, once, by whoever sees the
+// trouble. OFF is final.
 enum ht_region_state {
     HT_STATE_READY = 0,
     HT_STATE_RUNNING = 1,
     HT_STATE_OFF = 2,
 };
 
-// Whether the collector has its output: a program that preloads the library itself waits for this before its first event.
+// Whether the collector has its output: a program that preloads the library itself waits for this before its first
+// event.
 enum ht_region_ready {
     HT_READY_NOT_YET = 0,
     HT_READY_YES = 1,
@@ -70,22 +78,24 @@ typedef struct ht_segment {
 } ht_segment;
 
 typedef struct ht_home {
-    _Atomic uint32_t state;    // ht_home_state: LIVE by the thread, FREE by the collector once the thread is gone and all is read
-    uint32_t thread;           // the thread's id in the system
-    uint32_t serial;           // never reused
-    uint16_t lane;             // 0 ordinary, 1 signal handlers inside the recorder
-    uint16_t image;            // executed image the stream belongs to
+    _Atomic uint32_t
+        state;  // ht_home_state: LIVE by the thread, FREE by the collector once the thread is gone and all is read
+    uint32_t thread;             // the thread's id in the system
+    uint32_t serial;             // never reused
+    uint16_t lane;               // 0 ordinary, 1 signal handlers inside the recorder
+    uint16_t image;              // executed image the stream belongs to
     _Atomic uint32_t next_free;  // index + 1, on the free list
-    uint32_t first_segment;    // index + 1; set before state
+    uint32_t first_segment;      // index + 1; set before state
     uint32_t pad[10];
     // The collector's own, on its own cache line.
-    uint32_t read_segment;     // index + 1; 0 before the first read
+    uint32_t read_segment;  // index + 1; 0 before the first read
     uint32_t read_words;
-    uint64_t time;             // running time of the stream at read_words
-    uint64_t flushed_at_ns;    // when words of it were last written
-    uint64_t named;            // how often the thread's name was written
+    uint64_t time;           // running time of the stream at read_words
+    uint64_t flushed_at_ns;  // when words of it were last written
+    uint64_t named;          // how often the thread's name was written
     uint64_t pad2[4];
-    // The producer's scratch. A home keeps its walk cache (private memory of the process that runs as `cache_image`) from one thread to the next.
+    // The producer's scratch. A home keeps its walk cache (private memory of the process that runs as `cache_image`)
+    // from one thread to the next.
     uint64_t walk_cache;
     uint32_t cache_image;
     uint32_t pad3;
@@ -103,26 +113,27 @@ typedef struct ht_grant {
 typedef struct ht_region {
     uint64_t magic;
     uint32_t version;
-    uint32_t options;          // ht_region_option
+    uint32_t options;  // ht_region_option
     uint32_t max_depth;
-    uint32_t collector_pid;    // 0: a thread of the program drains
-    uint32_t collector_fd;     // the collector's descriptor of this region: reopened as /proc/PID/fd/N after exec
-    uint32_t root_fd;          // the same, of the region that takes requests of followed children
+    uint32_t collector_pid;  // 0: a thread of the program drains
+    uint32_t collector_fd;   // the collector's descriptor of this region: reopened as /proc/PID/fd/N after exec
+    uint32_t root_fd;        // the same, of the region that takes requests of followed children
     _Atomic uint32_t state;
     _Atomic uint32_t off_reason;  // ht_loss_reason
-    _Atomic uint32_t pid;      // the process that records here; 0 until it attaches
-    _Atomic uint32_t image;    // number of the image that runs now
-    _Atomic uint32_t serials;  // last thread serial given
-    _Atomic uint32_t forked;   // 1 when the process was forked from a recorded one and did not exec before its first event
+    _Atomic uint32_t pid;         // the process that records here; 0 until it attaches
+    _Atomic uint32_t image;       // number of the image that runs now
+    _Atomic uint32_t serials;     // last thread serial given
+    _Atomic uint32_t
+        forked;  // 1 when the process was forked from a recorded one and did not exec before its first event
     _Atomic uint32_t exec_pending;  // 1 between an exec and the new image's attach
     _Atomic uint32_t unfollowed;    // children that ran and were not recorded
-    _Atomic uint32_t ready;    // ht_region_ready: whether the output exists; set once by the collector, woken
+    _Atomic uint32_t ready;         // ht_region_ready: whether the output exists; set once by the collector, woken
     uint32_t pad00;
     uint64_t pad0[7];
 
     _Atomic uint32_t bell;
     _Atomic uint32_t collector_sleeping;
-    _Atomic uint64_t heartbeat;         // grows with every round of the collector
+    _Atomic uint64_t heartbeat;  // grows with every round of the collector
     uint64_t pad1[6];
 
     _Atomic uint32_t room;
@@ -163,19 +174,20 @@ static inline ht_home *ht_region_home(ht_region *region, uint32_t index) {
 }
 
 static inline ht_segment *ht_region_segment(ht_region *region, uint32_t index) {
-    return (ht_segment *)((char *)region + HT_CONTROL_BYTES + (size_t)HT_HOME_COUNT * HT_HOME_BYTES
-                          + (size_t)index * HT_SEGMENT_BYTES);
+    return (ht_segment *)((char *)region + HT_CONTROL_BYTES + (size_t)HT_HOME_COUNT * HT_HOME_BYTES +
+                          (size_t)index * HT_SEGMENT_BYTES);
 }
 
 // Fills the control block of a zeroed mapping. The caller sets collector_pid and the descriptors. O(1).
 void ht_region_init(ht_region *region, uint32_t options, uint32_t max_depth);
 
-// Takes a segment, emptied: from the free list, else a fresh one, while at most one a stream and `backlog` more are in use. Returns index + 1, or 0 when
-// there is none now. Lock-free.
+// Takes a segment, emptied: from the free list, else a fresh one, while at most one a stream and `backlog` more are in
+// use. Returns index + 1, or 0 when there is none now. Lock-free.
 uint32_t ht_region_take_segment(ht_region *region, uint32_t backlog);
 // Gives a segment back. Does not wake waiters.
 void ht_region_give_segment(ht_region *region, uint32_t index_plus_one);
-// Takes a home, as long as each stream can have a segment and the backlog stays whole. Returns index + 1 or 0. Lock-free.
+// Takes a home, as long as each stream can have a segment and the backlog stays whole. Returns index + 1 or 0.
+// Lock-free.
 uint32_t ht_region_take_home(ht_region *region);
 void ht_region_give_home(ht_region *region, uint32_t index_plus_one);
 // Whether the collector that held `alive` has died.

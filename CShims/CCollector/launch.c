@@ -1,5 +1,5 @@
-// Fork, wait for the word, exec. Runs in the collector process alone. The program inherits everything as it was when the tool started: signal dispositions are
-// changed for the tool only, and put back in the child.
+// Fork, wait for the word, exec. Runs in the collector process alone. The program inherits everything as it was when
+// the tool started: signal dispositions are changed for the tool only, and put back in the child.
 #include "launch.h"
 
 #include <errno.h>
@@ -15,7 +15,8 @@ enum { SIGNAL_COUNT = 4, IGNORED_COUNT = 2, ALL_SIGNALS = 64 };
 // The first two the terminal sends to the whole group; the others come from kill and go to the tool alone.
 static const int numbers[SIGNAL_COUNT] = {SIGINT, SIGQUIT, SIGTERM, SIGHUP};
 
-// What this process was started with, which is what the program must find: by the time it is started, a runtime may have changed some.
+// What this process was started with, which is what the program must find: by the time it is started, a runtime may
+// have changed some.
 static struct sigaction inherited_actions[ALL_SIGNALS + 1];
 
 __attribute__((constructor)) static void note_inherited_actions(void) {
@@ -41,18 +42,19 @@ static char **make_environment(const ht_collect_request *request, uint32_t pid, 
     char **made = calloc(count + 4, sizeof *made);
     const char *inherited = getenv("LD_PRELOAD");
     char *preload = NULL, *region = NULL;
-    int lengths = asprintf(&preload, "LD_PRELOAD=%s%s%s%s%s", request->library, request->allocator_path[0] != 0 ? ":" : "", request->allocator_path,
+    int lengths = asprintf(&preload, "LD_PRELOAD=%s%s%s%s%s", request->library,
+                           request->allocator_path[0] != 0 ? ":" : "", request->allocator_path,
                            inherited != NULL && *inherited != 0 ? ":" : "", inherited == NULL ? "" : inherited);
     if (made == NULL || lengths < 0 || asprintf(&region, "HEAPTRAIL_REGION=/proc/%u/fd/%u", pid, fd) < 0) return NULL;
     size_t used = 0;
     for (size_t i = 0; i < count; i++) {
-        if (strncmp(environ[i], "LD_PRELOAD=", 11) != 0 && strncmp(environ[i], "HEAPTRAIL_", 10) != 0) made[used++] = environ[i];
+        if (strncmp(environ[i], "LD_PRELOAD=", 11) != 0 && strncmp(environ[i], "HEAPTRAIL_", 10) != 0)
+            made[used++] = environ[i];
     }
     made[used++] = preload;
     made[used++] = region;
     return made;
 }
-
 
 // A script without an interpreter line: the shell runs it, as execvp has it.
 static void exec_by_shell(const ht_collect_request *request, char **environment) {
@@ -98,7 +100,8 @@ bool ht_launch_prepare(ht_launch *launch, const ht_collect_request *request, uin
     }
     struct sigaction ignore = {.sa_handler = SIG_IGN}, forward = {.sa_handler = pass_on, .sa_flags = SA_RESTART};
     for (int i = 0; i < SIGNAL_COUNT; i++) {
-        if (inherited_actions[numbers[i]].sa_handler != SIG_IGN) sigaction(numbers[i], i < IGNORED_COUNT ? &ignore : &forward, NULL);
+        if (inherited_actions[numbers[i]].sa_handler != SIG_IGN)
+            sigaction(numbers[i], i < IGNORED_COUNT ? &ignore : &forward, NULL);
     }
     pid_t pid = fork();
     if (pid == 0) {

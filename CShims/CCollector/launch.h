@@ -9,7 +9,8 @@ typedef struct ht_launch {
     int report;  // its exec's error number, or end of file once it runs
 } ht_launch;
 
-// Forks the program; it waits. Interrupts from the terminal are its own from here on, termination requests are passed on to it. False with errno set.
+// Forks the program; it waits. Interrupts from the terminal are its own from here on, termination requests are passed
+// on to it. False with errno set.
 bool ht_launch_prepare(ht_launch *launch, const ht_collect_request *request, uint32_t region_fd);
 // Lets it be executed. 0, or the error number of exec.
 int ht_launch_go(ht_launch *launch);
@@ -17,6 +18,7 @@ int ht_launch_go(ht_launch *launch);
 void ht_launch_abandon(ht_launch *launch);
 // The program has ended: termination requests are nobody's any more.
 void ht_launch_done(void);
-// The collector's own dispositions: a closed pipe or a file-size limit on the trace is an error of the write, and an ignored SIGCHLD would lose the program's
-// status. Called before the program is started; the program gets what this process was started with.
+// The collector's own dispositions: a closed pipe or a file-size limit on the trace is an error of the write, and an
+// ignored SIGCHLD would lose the program's status. Called before the program is started; the program gets what this
+// process was started with.
 void ht_launch_set_actions(void);

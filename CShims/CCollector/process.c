@@ -35,7 +35,8 @@ bool ht_process_make_region(ht_process *process, const ht_collect_request *reque
         errno = saved;
         return false;
     }
-    uint32_t options = (request->no_stacks ? HT_OPTION_NO_STACKS : 0u) | (request->drop ? HT_OPTION_DROP : 0u) | (request->follow ? HT_OPTION_FOLLOW : 0u);
+    uint32_t options = (request->no_stacks ? HT_OPTION_NO_STACKS : 0u) | (request->drop ? HT_OPTION_DROP : 0u) |
+                       (request->follow ? HT_OPTION_FOLLOW : 0u);
     ht_region_init(process->region, options, request->max_depth);
     process->region->collector_pid = (uint32_t)getpid();
     process->region->collector_fd = (uint32_t)fd;
@@ -45,7 +46,8 @@ bool ht_process_make_region(ht_process *process, const ht_collect_request *reque
     return true;
 }
 
-// A file that exists is kept (EEXIST) unless forced. A device, a pipe or a terminal is no file to be lost: it is simply written to.
+// A file that exists is kept (EEXIST) unless forced. A device, a pipe or a terminal is no file to be lost: it is simply
+// written to.
 static int create_file(const char *path, bool force, bool *created) {
     int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
     *created = fd >= 0;
@@ -59,8 +61,9 @@ static int create_file(const char *path, bool force, bool *created) {
 }
 
 static void put_opening(ht_process *process, const ht_collect_request *request) {
-    uint32_t flags = (process->region->options & HT_OPTION_NO_STACKS ? HT_FILE_NO_STACKS : 0u) | (process->region->options & HT_OPTION_DROP ? HT_FILE_DROPS : 0u)
-                     | (atomic_load_explicit(&process->region->forked, memory_order_relaxed) ? HT_FILE_FORKED : 0u);
+    uint32_t flags = (process->region->options & HT_OPTION_NO_STACKS ? HT_FILE_NO_STACKS : 0u) |
+                     (process->region->options & HT_OPTION_DROP ? HT_FILE_DROPS : 0u) |
+                     (atomic_load_explicit(&process->region->forked, memory_order_relaxed) ? HT_FILE_FORKED : 0u);
     ht_trace_put_header(&process->writer, HT_MODE_COLLECTOR, flags, (uint32_t)process->pid, 0);
     char arguments[8 << 10];
     size_t used = 0;
@@ -75,7 +78,8 @@ static void put_opening(ht_process *process, const ht_collect_request *request) 
     struct utsname host;
     if (uname(&host) != 0) memset(&host, 0, sizeof host);
     const char *program = request->arguments != NULL && request->arguments[0] != NULL ? request->arguments[0] : "";
-    // A followed child says itself what it is, in its IMAGE record; the command line is the program's alone, and comes last here.
+    // A followed child says itself what it is, in its IMAGE record; the command line is the program's alone, and comes
+    // last here.
     bool is_child = request->pid != 0 && request->pid != process->pid;
     ht_info_entry entries[] = {
         {HT_INFO_HOST, host.nodename, strlen(host.nodename)},
@@ -86,7 +90,8 @@ static void put_opening(ht_process *process, const ht_collect_request *request) 
         {HT_INFO_DIRECTORY, directory, strlen(directory)},
         {HT_INFO_PROGRAM, program, strlen(program)},
         {HT_INFO_ARGUMENTS, arguments, used},
-        {HT_INFO_EXECUTABLE, request->executable == NULL ? "" : request->executable, request->executable == NULL ? 0 : strlen(request->executable)},
+        {HT_INFO_EXECUTABLE, request->executable == NULL ? "" : request->executable,
+         request->executable == NULL ? 0 : strlen(request->executable)},
     };
     enum { OF_THE_COMMAND_LINE = 3 };
     size_t count = sizeof entries / sizeof entries[0];
@@ -167,7 +172,8 @@ void ht_process_close(ht_process *process, uint32_t how, uint32_t status) {
     if (process->pidfd >= 0) close(process->pidfd);
     process->pidfd = -1;
     if (process->region != NULL) {
-        // Unlocked first: held robust mutexes are a list through their own memory, and the next region's would be linked to this one's.
+        // Unlocked first: held robust mutexes are a list through their own memory, and the next region's would be
+        // linked to this one's.
         atomic_store_explicit(&process->region->state, HT_STATE_OFF, memory_order_release);
         pthread_mutex_unlock(&process->region->alive);
         munmap(process->region, HT_REGION_BYTES);

@@ -9,10 +9,10 @@
 typedef struct ht_process {
     ht_region *region;
     int region_fd;
-    int pidfd;               // readable once the process has ended; -1 until its pid is known
+    int pidfd;  // readable once the process has ended; -1 until its pid is known
     pid_t pid;
-    bool opened;             // its output has its opening: draining may begin
-    bool created;            // its output did not exist before
+    bool opened;   // its output has its opening: draining may begin
+    bool created;  // its output did not exist before
     int output_fd;
     char output_path[4096 + 32];
     uint64_t granted_at_ns;
@@ -21,12 +21,13 @@ typedef struct ht_process {
     ht_text_writer *text;
 } ht_process;
 
-// A region of our own in a new memfd, its control block filled and `alive` held by the calling thread. False with errno set.
+// A region of our own in a new memfd, its control block filled and `alive` held by the calling thread. False with errno
+// set.
 bool ht_process_make_region(ht_process *process, const ht_collect_request *request);
 // Maps a region somebody else made.
 bool ht_process_map_region(ht_process *process, int fd);
-// Creates the output (the request's own for the program, OUTPUT.PID for a `child`); process->pid is known. An existing file is EEXIST unless forced, and then left as it is until the opening is written.
-// False with errno set.
+// Creates the output (the request's own for the program, OUTPUT.PID for a `child`); process->pid is known. An existing
+// file is EEXIST unless forced, and then left as it is until the opening is written. False with errno set.
 bool ht_process_create_output(ht_process *process, const ht_collect_request *request, bool child);
 // Writes the trace's opening; the process's pid is known by now. False with errno set.
 bool ht_process_open_output(ht_process *process, const ht_collect_request *request);

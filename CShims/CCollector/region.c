@@ -1,5 +1,5 @@
-// The shared region's free lists and its start. Runs inside hooks (cold paths) and in the collector: no allocation, no lock, no system call but
-// those of the mutex's initialisation, which runs once, before any other thread exists.
+// The shared region's free lists and its start. Runs inside hooks (cold paths) and in the collector: no allocation, no
+// lock, no system call but those of the mutex's initialisation, which runs once, before any other thread exists.
 #include <heaptrail_region.h>
 
 #include <linux/futex.h>
@@ -18,19 +18,21 @@ void ht_region_init(ht_region *region, uint32_t options, uint32_t max_depth) {
     pthread_mutexattr_destroy(&attributes);
 }
 
-// A pop reads `next` of a node another thread may pop and reuse meanwhile; the tag in the head makes the exchange fail then. Acquire pairs with
-// the release of the push that published the node.
+// A pop reads `next` of a node another thread may pop and reuse meanwhile; the tag in the head makes the exchange fail
+// then. Acquire pairs with the release of the push that published the node.
 static uint32_t pop(_Atomic uint64_t *head, ht_region *region, _Atomic uint32_t *(*link)(ht_region *, uint32_t)) {
     uint64_t seen = atomic_load_explicit(head, memory_order_acquire);
     while ((uint32_t)seen != 0) {
         uint32_t next = atomic_load_explicit(link(region, (uint32_t)seen - 1), memory_order_relaxed);
         uint64_t wanted = ((seen >> 32) + 1) << 32 | next;
-        if (atomic_compare_exchange_weak_explicit(head, &seen, wanted, memory_order_acquire, memory_order_acquire)) return (uint32_t)seen;
+        if (atomic_compare_exchange_weak_explicit(head, &seen, wanted, memory_order_acquire, memory_order_acquire))
+            return (uint32_t)seen;
     }
     return 0;
 }
 
-static void push(_Atomic uint64_t *head, ht_region *region, uint32_t index_plus_one, _Atomic uint32_t *(*link)(ht_region *, uint32_t)) {
+static void push(_Atomic uint64_t *head, ht_region *region, uint32_t index_plus_one,
+                 _Atomic uint32_t *(*link)(ht_region *, uint32_t)) {
     uint64_t seen = atomic_load_explicit(head, memory_order_relaxed);
     uint64_t wanted;
     do {
@@ -39,8 +41,12 @@ static void push(_Atomic uint64_t *head, ht_region *region, uint32_t index_plus_
     } while (!atomic_compare_exchange_weak_explicit(head, &seen, wanted, memory_order_release, memory_order_relaxed));
 }
 
-static _Atomic uint32_t *segment_link(ht_region *region, uint32_t index) { return &ht_region_segment(region, index)->next; }
-static _Atomic uint32_t *home_link(ht_region *region, uint32_t index) { return &ht_region_home(region, index)->next_free; }
+static _Atomic uint32_t *segment_link(ht_region *region, uint32_t index) {
+    return &ht_region_segment(region, index)->next;
+}
+static _Atomic uint32_t *home_link(ht_region *region, uint32_t index) {
+    return &ht_region_home(region, index)->next_free;
+}
 
 uint32_t ht_region_take_segment(ht_region *region, uint32_t backlog) {
     // The count is a brake, not an account: threads that race past it together overshoot by their number at most.
@@ -51,7 +57,8 @@ uint32_t ht_region_take_segment(ht_region *region, uint32_t backlog) {
         uint32_t fresh = atomic_load_explicit(&region->fresh_segments, memory_order_relaxed);
         do {
             if (fresh >= region->segment_limit) return 0;
-        } while (!atomic_compare_exchange_weak_explicit(&region->fresh_segments, &fresh, fresh + 1, memory_order_relaxed, memory_order_relaxed));
+        } while (!atomic_compare_exchange_weak_explicit(&region->fresh_segments, &fresh, fresh + 1,
+                                                        memory_order_relaxed, memory_order_relaxed));
         taken = fresh + 1;
     }
     atomic_fetch_add_explicit(&region->used_segments, 1, memory_order_relaxed);
@@ -67,13 +74,16 @@ void ht_region_give_segment(ht_region *region, uint32_t index_plus_one) {
 }
 
 uint32_t ht_region_take_home(ht_region *region) {
-    if (atomic_load_explicit(&region->live_homes, memory_order_relaxed) + HT_SEGMENTS_BEYOND_THREADS >= region->segment_limit) return 0;
+    if (atomic_load_explicit(&region->live_homes, memory_order_relaxed) + HT_SEGMENTS_BEYOND_THREADS >=
+        region->segment_limit)
+        return 0;
     uint32_t taken = pop(&region->free_homes, region, home_link);
     if (taken == 0) {
         uint32_t fresh = atomic_load_explicit(&region->fresh_homes, memory_order_relaxed);
         do {
             if (fresh >= HT_HOME_COUNT) return 0;
-        } while (!atomic_compare_exchange_weak_explicit(&region->fresh_homes, &fresh, fresh + 1, memory_order_relaxed, memory_order_relaxed));
+        } while (!atomic_compare_exchange_weak_explicit(&region->fresh_homes, &fresh, fresh + 1, memory_order_relaxed,
+                                                        memory_order_relaxed));
         taken = fresh + 1;
     }
     atomic_fetch_add_explicit(&region->live_homes, 1, memory_order_relaxed);

@@ -1,5 +1,6 @@
-// System calls made directly, so that neither errno nor a cancellation point nor another library's wrapper of the same name is ever involved.
-// Used inside the traced process and by the code both sides share. Results are as the kernel gives them: negative error numbers.
+// System calls made directly, so that neither errno nor a cancellation point nor another library's wrapper of the same
+// name is ever involved. Used inside the traced process and by the code both sides share. Results are as the kernel
+// gives them: negative error numbers.
 #pragma once
 
 #include <linux/futex.h>
@@ -37,7 +38,8 @@ static inline long ht_futex_wake(_Atomic uint32_t *word, int count) {
     return ht_syscall(SYS_futex, (long)word, FUTEX_WAKE, count, 0, 0, 0);
 }
 
-// Sleeps until a descriptor that does not block takes more. Whatever ends the wait, the next write tells how things stand.
+// Sleeps until a descriptor that does not block takes more. Whatever ends the wait, the next write tells how things
+// stand.
 static inline void ht_await_writable(int fd) {
     struct pollfd wanted = {.fd = fd, .events = POLLOUT};
     ht_syscall(SYS_poll, (long)&wanted, 1, -1, 0, 0, 0);
@@ -49,7 +51,9 @@ static inline void *ht_map_pages(size_t bytes) {
     return result < 0 && result > -4096 ? NULL : (void *)result;
 }
 
-static inline void ht_unmap_pages(void *pages, size_t bytes) { ht_syscall(SYS_munmap, (long)pages, (long)bytes, 0, 0, 0, 0); }
+static inline void ht_unmap_pages(void *pages, size_t bytes) {
+    ht_syscall(SYS_munmap, (long)pages, (long)bytes, 0, 0, 0, 0);
+}
 
 // The time-stamp counter. About 12 ns on the machines measured.
 static inline uint64_t ht_now(void) {

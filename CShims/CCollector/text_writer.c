@@ -8,7 +8,8 @@
 #include <string.h>
 #include <unistd.h>
 
-static const uint64_t hold_ticks = 60000000;  // about 20 ms of a 3 GHz counter: a thread may lose its processor between stamp and publication
+static const uint64_t hold_ticks =
+    60000000;  // about 20 ms of a 3 GHz counter: a thread may lose its processor between stamp and publication
 
 static void flush(ht_text_writer *text) {
     size_t done = 0;
@@ -56,7 +57,8 @@ static size_t slot_of(const ht_text_writer *text, uint64_t address) {
 static ht_text_block *find_block(ht_text_writer *text, uint64_t address) {
     if (text->block_slots == 0) return NULL;
     size_t slot = slot_of(text, address);
-    while (text->blocks[slot].address != 0 && text->blocks[slot].address != address) slot = (slot + 1) & (text->block_slots - 1);
+    while (text->blocks[slot].address != 0 && text->blocks[slot].address != address)
+        slot = (slot + 1) & (text->block_slots - 1);
     return &text->blocks[slot];
 }
 
@@ -161,7 +163,9 @@ static void define_tag(ht_text_writer *text, uint64_t id, const uint64_t *words,
     if (length > sizeof entry->text - 32) length = sizeof entry->text - 32;
     memcpy(entry->text, bytes + type, length);
     entry->cause_at = (uint32_t)length + 1;
-    if (cause < count) memcpy(entry->text + entry->cause_at, bytes + cause, strnlen(bytes + cause, count - cause < 24 ? count - cause : 24));
+    if (cause < count)
+        memcpy(entry->text + entry->cause_at, bytes + cause,
+               strnlen(bytes + cause, count - cause < 24 ? count - cause : 24));
 }
 
 static uint64_t delta_of(uint64_t word) { return (word >> HT_DELTA_SHIFT) & ((1u << HT_DELTA_BITS) - 1); }
@@ -171,10 +175,18 @@ static uint32_t stack_of(uint64_t word) { return (uint32_t)(word >> HT_STACK_SHI
 static void define(ht_text_writer *text, ht_home *home, const uint64_t *words, uint32_t length) {
     uint64_t argument = words[0] >> HT_EXTENDED_ARGUMENT_SHIFT;
     switch ((words[0] >> HT_EXTENDED_SUB_SHIFT) & ((1u << HT_EXTENDED_SUB_BITS) - 1)) {
-        case HT_EXTENDED_STACK: if (length >= 3) define_stack(text, argument & ((1u << HT_STACK_BITS) - 1), (uint32_t)words[2]); break;
-        case HT_EXTENDED_TAG: if (length >= 2) define_tag(text, argument, words + 1, length - 1); break;
-        case HT_EXTENDED_WIDE_FREE: if (length >= 2) freed(text, words[1]); break;
-        case HT_EXTENDED_WIDE_ALLOC: if (length >= 4) allocated(text, words[1], words[2], (uint32_t)words[3]); break;
+        case HT_EXTENDED_STACK:
+            if (length >= 3) define_stack(text, argument & ((1u << HT_STACK_BITS) - 1), (uint32_t)words[2]);
+            break;
+        case HT_EXTENDED_TAG:
+            if (length >= 2) define_tag(text, argument, words + 1, length - 1);
+            break;
+        case HT_EXTENDED_WIDE_FREE:
+            if (length >= 2) freed(text, words[1]);
+            break;
+        case HT_EXTENDED_WIDE_ALLOC:
+            if (length >= 4) allocated(text, words[1], words[2], (uint32_t)words[3]);
+            break;
         case HT_EXTENDED_WIDE_REALLOC:
             if (length < 6) break;
             freed(text, words[1]);
@@ -212,7 +224,9 @@ static void emit(ht_text_writer *text, ht_home *home, const uint64_t *words, uin
         case HT_RECORD_FREE: freed(text, address_of(words[0])); break;
         case HT_RECORD_ALLOC:
         case HT_RECORD_ALLOC_TYPED:
-        case HT_RECORD_ALLOC_SAMPLE: allocated(text, address_of(words[0]), (uint32_t)words[1], stack_of(words[1])); break;
+        case HT_RECORD_ALLOC_SAMPLE:
+            allocated(text, address_of(words[0]), (uint32_t)words[1], stack_of(words[1]));
+            break;
         case HT_RECORD_REALLOC:
             home->time += delta_of(words[1]);
             freed(text, address_of(words[0]));

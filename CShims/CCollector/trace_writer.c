@@ -22,7 +22,8 @@ bool ht_output_file_holds(const ht_output_file *file, int fd) {
 
 void ht_trace_flush(ht_trace_writer *writer) {
     size_t done = 0;
-    if (writer->used > 0 && writer->error == 0 && !ht_output_file_holds(&writer->file, writer->fd)) writer->error = EBADF;
+    if (writer->used > 0 && writer->error == 0 && !ht_output_file_holds(&writer->file, writer->fd))
+        writer->error = EBADF;
     while (done < writer->used && writer->error == 0) {
         ssize_t count = write(writer->fd, writer->buffer + done, writer->used - done);
         if (count > 0) done += (size_t)count;
@@ -101,5 +102,6 @@ void ht_trace_put_info(ht_trace_writer *writer, uint16_t image, const ht_info_en
 
 void ht_trace_put_clock(ht_trace_writer *writer) {
     uint64_t payload[3] = {ht_now(), clock_ns(CLOCK_MONOTONIC), clock_ns(CLOCK_REALTIME)};
-    ht_trace_put_chunk(writer, (ht_chunk_header){.kind = HT_CHUNK_CLOCK, .flags = HT_CHUNK_SKIPPABLE}, payload, sizeof payload);
+    ht_trace_put_chunk(writer, (ht_chunk_header){.kind = HT_CHUNK_CLOCK, .flags = HT_CHUNK_SKIPPABLE}, payload,
+                       sizeof payload);
 }

@@ -19,8 +19,7 @@ typedef struct {
     bool is_complete;
 } printer;
 
-static void print(const char *bytes, size_t count, void *context)
-{
+static void print(const char *bytes, size_t count, void *context) {
     printer *out = context;
     // The pieces are NUL-terminated only by their count.
     char piece[256];
@@ -32,36 +31,27 @@ static void print(const char *bytes, size_t count, void *context)
         bytes += step;
         count -= step;
     }
-    if (out->text.failed)
-        longjmp(out->overflow, 1);
+    if (out->text.failed) longjmp(out->overflow, 1);
 }
 
 typedef int demangle_function(const char *, int, demangle_callbackref, void *);
 
-static char *demangle(const char *name, demangle_function *function, int options)
-{
-    if (strlen(name) > MAX_SYMBOL_BYTES)
-        return NULL;
+static char *demangle(const char *name, demangle_function *function, int options) {
+    if (strlen(name) > MAX_SYMBOL_BYTES) return NULL;
     printer *out = calloc(1, sizeof *out);
-    if (out == NULL)
-        return NULL;
+    if (out == NULL) return NULL;
     // What changes between setjmp and longjmp lives in `out`, not in locals.
     if (setjmp(out->overflow) == 0 && function(name, options, print, out) != 0 && !out->text.failed)
         out->is_complete = true;
     char *result = out->is_complete && out->text.count > 0 ? out->text.bytes : NULL;
-    if (result != NULL)
-        out->text.bytes = NULL;
+    if (result != NULL) out->text.bytes = NULL;
     ht_text_free(&out->text);
     free(out);
     return result;
 }
 
-char *ht_debug_demangle_cxx(const char *name)
-{
+char *ht_debug_demangle_cxx(const char *name) {
     return demangle(name, cplus_demangle_v3_callback, DMGL_ANSI | DMGL_NO_RECURSE_LIMIT);
 }
 
-char *ht_debug_demangle_rust(const char *name)
-{
-    return demangle(name, rust_demangle_callback, DMGL_NO_OPTS);
-}
+char *ht_debug_demangle_rust(const char *name) { return demangle(name, rust_demangle_callback, DMGL_NO_OPTS); }

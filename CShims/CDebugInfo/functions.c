@@ -9,35 +9,29 @@
 #include <stdlib.h>
 #include <string.h>
 
-static bool is_scope(int tag)
-{
+static bool is_scope(int tag) {
     switch (tag) {
-    case DW_TAG_namespace:
-    case DW_TAG_module:
-    case DW_TAG_class_type:
-    case DW_TAG_structure_type:
-    case DW_TAG_union_type:
-    case DW_TAG_enumeration_type:
-    case DW_TAG_interface_type:
-        return true;
-    default:
-        return false;
+        case DW_TAG_namespace:
+        case DW_TAG_module:
+        case DW_TAG_class_type:
+        case DW_TAG_structure_type:
+        case DW_TAG_union_type:
+        case DW_TAG_enumeration_type:
+        case DW_TAG_interface_type: return true;
+        default: return false;
     }
 }
 
-static bool is_block(int tag)
-{
+static bool is_block(int tag) {
     return tag == DW_TAG_lexical_block || tag == DW_TAG_try_block || tag == DW_TAG_catch_block;
 }
 
 // Returns the index of the new scope + 1, or 0.
-static uint32_t add_scope(ht_unit *unit, Dwarf_Off start, uint32_t parent)
-{
+static uint32_t add_scope(ht_unit *unit, Dwarf_Off start, uint32_t parent) {
     if (unit->scope_count == unit->scope_capacity) {
         size_t capacity = unit->scope_capacity == 0 ? 64 : unit->scope_capacity * 2;
         ht_scope *scopes = capacity > UINT32_MAX ? NULL : realloc(unit->scopes, capacity * sizeof *scopes);
-        if (scopes == NULL)
-            return 0;
+        if (scopes == NULL) return 0;
         unit->scopes = scopes;
         unit->scope_capacity = capacity;
     }
@@ -45,13 +39,10 @@ static uint32_t add_scope(ht_unit *unit, Dwarf_Off start, uint32_t parent)
     return (uint32_t)++unit->scope_count;
 }
 
-static bool add_function(ht_debug_module *module, ht_unit *unit, Dwarf_Die *die, uint64_t *budget)
-{
+static bool add_function(ht_debug_module *module, ht_unit *unit, Dwarf_Die *die, uint64_t *budget) {
     size_t before = unit->function_ranges.count;
-    if (!ht_ranges_add_die(module, die, &unit->function_ranges, unit->function_count, budget))
-        return false;
-    if (unit->function_ranges.count == before)
-        return true;  // a declaration, or discarded code
+    if (!ht_ranges_add_die(module, die, &unit->function_ranges, unit->function_count, budget)) return false;
+    if (unit->function_ranges.count == before) return true;  // a declaration, or discarded code
     if (unit->function_count == unit->function_capacity) {
         size_t capacity = unit->function_capacity == 0 ? 64 : unit->function_capacity * 2;
         ht_function *functions = realloc(unit->functions, capacity * sizeof *functions);
@@ -66,18 +57,14 @@ static bool add_function(ht_debug_module *module, ht_unit *unit, Dwarf_Die *die,
     return true;
 }
 
-static void forget_functions(ht_unit *unit)
-{
-    for (size_t i = 0; i < unit->function_count; i++)
-        free(unit->functions[i].calls);
+static void forget_functions(ht_unit *unit) {
+    for (size_t i = 0; i < unit->function_count; i++) free(unit->functions[i].calls);
     unit->function_count = 0;
     unit->function_ranges.count = 0;
 }
 
-void ht_unit_index(ht_debug_module *module, ht_unit *unit, bool deeply)
-{
-    if (unit->indexed && (!deeply || unit->indexed_deeply))
-        return;
+void ht_unit_index(ht_debug_module *module, ht_unit *unit, bool deeply) {
+    if (unit->indexed && (!deeply || unit->indexed_deeply)) return;
     // Scopes are recorded by the first, shallow pass.
     bool records_scopes = !unit->indexed;
     unit->indexed = true;
@@ -99,13 +86,11 @@ void ht_unit_index(ht_debug_module *module, ht_unit *unit, bool deeply)
         bool enters = false;
         uint32_t scope = open[cursor.depth];
         if (tag == DW_TAG_subprogram) {
-            if (!add_function(module, unit, &cursor.die, &budget))
-                break;
+            if (!add_function(module, unit, &cursor.die, &budget)) break;
             enters = deeply;
         } else if (is_scope(tag) && dwarf_haschildren(&cursor.die) == 1) {
             enters = true;
-            if (records_scopes)
-                scope = add_scope(unit, offset, scope);
+            if (records_scopes) scope = add_scope(unit, offset, scope);
         } else {
             enters = deeply && (is_block(tag) || tag == DW_TAG_inlined_subroutine);
         }
@@ -120,13 +105,11 @@ void ht_unit_index(ht_debug_module *module, ht_unit *unit, bool deeply)
 
 // MARK: - Inlined calls
 
-static bool add_call(ht_function *function, const ht_inlined_call *call)
-{
+static bool add_call(ht_function *function, const ht_inlined_call *call) {
     if (function->call_count == function->call_capacity) {
         size_t capacity = function->call_capacity == 0 ? 16 : function->call_capacity * 2;
         ht_inlined_call *calls = realloc(function->calls, capacity * sizeof *calls);
-        if (calls == NULL)
-            return false;
+        if (calls == NULL) return false;
         function->calls = calls;
         function->call_capacity = capacity;
     }
@@ -134,8 +117,7 @@ static bool add_call(ht_function *function, const ht_inlined_call *call)
     return true;
 }
 
-static void index_function(ht_unit *unit, ht_function *function)
-{
+static void index_function(ht_unit *unit, ht_function *function) {
     function->indexed = true;
     uint64_t budget = unit->bytes + HT_MAX_RANGES_PER_DIE;
     ht_cursor cursor;
@@ -148,26 +130,22 @@ static void index_function(ht_unit *unit, ht_function *function)
             ptrdiff_t next = 0;
             for (int i = 0; i < HT_MAX_RANGES_PER_DIE && budget > 0; i++, budget--) {
                 next = dwarf_ranges(&cursor.die, next, &base, &call.low, &call.high);
-                if (next <= 0 || (call.low < call.high && !add_call(function, &call)))
-                    break;
+                if (next <= 0 || (call.low < call.high && !add_call(function, &call))) break;
             }
         }
         more = budget > 0 && ht_cursor_next(&cursor, tag == DW_TAG_inlined_subroutine || is_block(tag));
     }
 }
 
-ht_function *ht_unit_function(ht_debug_module *module, ht_unit *unit, uint64_t address)
-{
+ht_function *ht_unit_function(ht_debug_module *module, ht_unit *unit, uint64_t address) {
     ht_unit_index(module, unit, false);
     size_t found = ht_ranges_find(&unit->function_ranges, address, SIZE_MAX);
     if (found == SIZE_MAX) {
         ht_unit_index(module, unit, true);
         found = ht_ranges_find(&unit->function_ranges, address, SIZE_MAX);
     }
-    if (found == SIZE_MAX)
-        return NULL;
+    if (found == SIZE_MAX) return NULL;
     ht_function *function = &unit->functions[unit->function_ranges.items[found].index];
-    if (!function->indexed)
-        index_function(unit, function);
+    if (!function->indexed) index_function(unit, function);
     return function;
 }

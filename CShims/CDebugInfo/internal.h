@@ -1,7 +1,7 @@
 // The shapes that CDebugInfo's files share: the module, its symbol table, its units with their indexes, its text arena.
 //
-// Read in this order: file.c opens, symbols.c and units.c index, functions.c reads a unit, names.c describes a function,
-// frames.c answers. libdw's own lookups are not used, each for a measured reason: dwfl_module_addrdie needs
+// Read in this order: file.c opens, symbols.c and units.c index, functions.c reads a unit, names.c describes a
+// function, frames.c answers. libdw's own lookups are not used, each for a measured reason: dwfl_module_addrdie needs
 // .debug_aranges, dwfl_module_addrinfo takes 0.6 ms an address, dwarf_getscopes finds nothing below namespaces, and
 // every DIE read costs two lock operations, so that reading each one once (cursor.c) made lookups four times as fast.
 //
@@ -69,11 +69,11 @@ typedef struct {
     Dwarf_Die die;    // the unit DIE (the skeleton with split DWARF); its line table is used
     Dwarf_Die split;  // the unit DIE of the .dwo file, addr NULL when not split
     Dwarf_Off offset;
-    uint64_t bytes;   // size of the unit
+    uint64_t bytes;  // size of the unit
     bool indexed;
-    bool indexed_deeply;  // functions nested in functions were looked for too
-    const char *directory;        // DW_AT_comp_dir
-    ht_ranges function_ranges;    // index: index in `functions`
+    bool indexed_deeply;        // functions nested in functions were looked for too
+    const char *directory;      // DW_AT_comp_dir
+    ht_ranges function_ranges;  // index: index in `functions`
     ht_function *functions;
     size_t function_count;
     size_t function_capacity;
@@ -151,10 +151,10 @@ typedef struct {
 int ht_file_open(const char *path, ht_file *file);
 void ht_file_close(ht_file *file);
 bool ht_file_has_section(const ht_file *file, const char *name);
-bool ht_file_find_debug(
-    const ht_file *main, const char *path, const char *const *directories, size_t count, ht_file *debug);
-bool ht_file_find_by_build_id(
-    const uint8_t *id, size_t size, const char *const *directories, size_t count, ht_file *debug);
+bool ht_file_find_debug(const ht_file *main, const char *path, const char *const *directories, size_t count,
+                        ht_file *debug);
+bool ht_file_find_by_build_id(const uint8_t *id, size_t size, const char *const *directories, size_t count,
+                              ht_file *debug);
 bool ht_file_build_id_equals(const ht_file *file, const uint8_t *id, size_t size);
 
 // symbols.c
@@ -186,8 +186,8 @@ ht_unit *ht_unit_of(ht_debug_module *module, Dwarf_Die *die);
 /// The unit DIE whose tree holds the functions: that of the .dwo file when there is one.
 Dwarf_Die *ht_unit_tree(ht_unit *unit);
 /// Adds every range of `die` that lies in executable sections. False when `budget` or memory ends.
-bool ht_ranges_add_die(
-    const ht_debug_module *module, Dwarf_Die *die, ht_ranges *ranges, uint64_t index, uint64_t *budget);
+bool ht_ranges_add_die(const ht_debug_module *module, Dwarf_Die *die, ht_ranges *ranges, uint64_t index,
+                       uint64_t *budget);
 
 // functions.c
 void ht_unit_index(ht_debug_module *module, ht_unit *unit, bool deeply);

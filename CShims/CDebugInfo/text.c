@@ -4,8 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-void ht_text_append(ht_text *text, const char *string)
-{
+void ht_text_append(ht_text *text, const char *string) {
     size_t length = strlen(string);
     if (text->failed || length > HT_MAX_NAME_BYTES - text->count) {
         text->failed = true;
@@ -26,14 +25,12 @@ void ht_text_append(ht_text *text, const char *string)
     text->bytes[text->count] = '\0';
 }
 
-void ht_text_free(ht_text *text)
-{
+void ht_text_free(ht_text *text) {
     free(text->bytes);
     *text = (ht_text){0};
 }
 
-char *ht_module_keep(ht_debug_module *module, ht_text *text)
-{
+char *ht_module_keep(ht_debug_module *module, ht_text *text) {
     if (text->failed || text->bytes == NULL || text->count == 0) {
         ht_text_free(text);
         return NULL;

@@ -1,6 +1,6 @@
 /*
- * Whether this thread's tags are suspended: the one piece of state on the program's side. Used by the Swift module, since
- * Swift has no thread-local variables; read only while the preload is there.
+ * Whether this thread's tags are suspended: the one piece of state on the program's side. Used by the Swift module,
+ * since Swift has no thread-local variables; read only while the preload is there.
  */
 #include "CHeaptrailTags.h"
 

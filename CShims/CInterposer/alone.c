@@ -1,5 +1,6 @@
-// Starting on one's own. Runs before main. The collector is a grandchild: its parent exits at once, so the program never sees a child it did not make, nor a SIGCHLD
-// (exit signal 0). Both share our memory until they exec or exit, as vfork does, so nothing is copied and no fork handler runs.
+// Starting on one's own. Runs before main. The collector is a grandchild: its parent exits at once, so the program
+// never sees a child it did not make, nor a SIGCHLD (exit signal 0). Both share our memory until they exec or exit, as
+// vfork does, so nothing is copied and no fork handler runs.
 #include "alone.h"
 
 #include "environment.h"
@@ -57,8 +58,8 @@ static int run_collector(void *context) {
     sigset_t none;
     sigemptyset(&none);
     sigprocmask(SIG_SETMASK, &none, NULL);
-    // The call itself: our own execve hook is not ready yet where the first hook is reached before our constructor, and would fail
-    // without an errno, so that neither the collector nor the thread in its place would start.
+    // The call itself: our own execve hook is not ready yet where the first hook is reached before our constructor, and
+    // would fail without an errno, so that neither the collector nor the thread in its place would start.
     s->failed = (int)-ht_syscall(SYS_execve, (long)s->collector, (long)s->arguments, (long)s->environment, 0, 0, 0);
     _exit(127);
 }
@@ -126,11 +127,13 @@ static bool truthy(const char *value) { return value != NULL && *value != 0 && s
 // strtoul is not usable here before libc is up; digits alone.
 static uint32_t decimal(const char *text) {
     uint32_t value = 0;
-    for (; text != NULL && *text >= '0' && *text <= '9' && value < 100000000; text++) value = value * 10 + (uint32_t)(*text - '0');
+    for (; text != NULL && *text >= '0' && *text <= '9' && value < 100000000; text++)
+        value = value * 10 + (uint32_t)(*text - '0');
     return value;
 }
 
-// Until the trace exists, or the collector has said on standard error why it cannot: a short program would have ended before. Ten seconds at most.
+// Until the trace exists, or the collector has said on standard error why it cannot: a short program would have ended
+// before. Ten seconds at most.
 static void wait_until_ready(ht_region *region) {
     for (int step = 0; step < 100; step++) {
         if (atomic_load_explicit(&region->ready, memory_order_acquire) != HT_READY_NOT_YET) return;
@@ -143,7 +146,8 @@ static bool size_region(long fd) {
     struct rlimit limit, lifted;
     if (getrlimit(RLIMIT_FSIZE, &limit) != 0) return false;
     if (limit.rlim_max < HT_REGION_BYTES) {
-        static const char message[] = "heaptrail: not recording: the hard file-size limit (ulimit -f) leaves no room for shared memory\n";
+        static const char message[] =
+            "heaptrail: not recording: the hard file-size limit (ulimit -f) leaves no room for shared memory\n";
         ht_syscall(SYS_write, 2, (long)message, sizeof message - 1, 0, 0, 0);
         return false;
     }
@@ -177,8 +181,8 @@ ht_region *ht_alone_start(char **environment, size_t *mapped_bytes) {
         ht_syscall(SYS_close, fd, 0, 0, 0, 0, 0);
         return NULL;
     }
-    uint32_t options = (truthy(ht_environment_get(environment, "HEAPTRAIL_NO_STACKS")) ? HT_OPTION_NO_STACKS : 0)
-                       | (truthy(ht_environment_get(environment, "HEAPTRAIL_FOLLOW")) ? HT_OPTION_FOLLOW : 0);
+    uint32_t options = (truthy(ht_environment_get(environment, "HEAPTRAIL_NO_STACKS")) ? HT_OPTION_NO_STACKS : 0) |
+                       (truthy(ht_environment_get(environment, "HEAPTRAIL_FOLLOW")) ? HT_OPTION_FOLLOW : 0);
     const char *full = ht_environment_get(environment, "HEAPTRAIL_WHEN_FULL");
     if (full != NULL && strcmp(full, "drop") == 0) options |= HT_OPTION_DROP;
     uint32_t limit = region->segment_limit;
@@ -190,9 +194,11 @@ ht_region *ht_alone_start(char **environment, size_t *mapped_bytes) {
     number(fd_text, (unsigned)fd);
     number(pid_text, (unsigned)ht_syscall(SYS_getpid, 0, 0, 0, 0, 0, 0));
     ht_environment_clean(environment, "");
-    start s = {.collector = collector, .environment = environment, .region_fd = (int)fd,
-               .arguments = {"heaptrail", "collect", "--region-fd", fd_text, "--pid", pid_text, alone.text ? "--text" : "--binary",
-                             output == NULL ? NULL : "--output", alone.output}};
+    start s = {.collector = collector,
+               .environment = environment,
+               .region_fd = (int)fd,
+               .arguments = {"heaptrail", "collect", "--region-fd", fd_text, "--pid", pid_text,
+                             alone.text ? "--text" : "--binary", output == NULL ? NULL : "--output", alone.output}};
     bool started = find_collector(collector, sizeof collector) && start_collector(&s);
     ht_syscall(SYS_close, fd, 0, 0, 0, 0, 0);
     alone.wanted = !started;
@@ -235,7 +241,8 @@ void ht_alone_constructed(void) {
     int fd = alone.output[0] == 0 ? 2 : open(alone.output, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
     void *buffer = fd < 0 ? NULL : ht_map_pages(alone.text ? sizeof(ht_text_writer) : BUFFER_BYTES);
     if (buffer == NULL) {
-        static const char message[] = "heaptrail: cannot create the trace that HEAPTRAIL_OUTPUT names (does it exist?); not recording\n";
+        static const char message[] =
+            "heaptrail: cannot create the trace that HEAPTRAIL_OUTPUT names (does it exist?); not recording\n";
         ht_syscall(SYS_write, 2, (long)message, sizeof message - 1, 0, 0, 0);
         ht_life_turn_off(HT_LOSS_WRITE_FAILED);
         return;
@@ -246,14 +253,16 @@ void ht_alone_constructed(void) {
         alone.drain.text->fd = fd;
         alone.drain.text->file = ht_output_file_of(fd);
     } else {
-        alone.writer = (ht_trace_writer){.fd = fd, .buffer = buffer, .capacity = BUFFER_BYTES, .file = ht_output_file_of(fd)};
+        alone.writer =
+            (ht_trace_writer){.fd = fd, .buffer = buffer, .capacity = BUFFER_BYTES, .file = ht_output_file_of(fd)};
         alone.drain.writer = &alone.writer;
         ht_trace_put_header(&alone.writer, HT_MODE_THREAD, ht_options & HT_OPTION_NO_STACKS ? HT_FILE_NO_STACKS : 0,
                             (uint32_t)getpid(), 0);
         ht_trace_put_clock(&alone.writer);
         ht_trace_flush(&alone.writer);
     }
-    // No signal of the program's is ever handled on our thread. Making it allocates (its thread descriptor); that is not the program's either.
+    // No signal of the program's is ever handled on our thread. Making it allocates (its thread descriptor); that is
+    // not the program's either.
     sigset_t all, saved;
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &saved);

@@ -1,5 +1,6 @@
-// Recording without `heaptrail record`: LD_PRELOAD=libheaptrail.so with HEAPTRAIL_OUTPUT naming the trace (or HEAPTRAIL_FORMAT=text). The region is made here; the
-// collector that lies beside this library is started to drain it, or, where that cannot be done, a thread of the program's own.
+// Recording without `heaptrail record`: LD_PRELOAD=libheaptrail.so with HEAPTRAIL_OUTPUT naming the trace (or
+// HEAPTRAIL_FORMAT=text). The region is made here; the collector that lies beside this library is started to drain it,
+// or, where that cannot be done, a thread of the program's own.
 #pragma once
 
 #include <heaptrail_region.h>

@@ -1,4 +1,5 @@
-// The bump allocator of arena.h. A chunk is a page run whose first words are its fill mark; a thread that does not fit maps the next.
+// The bump allocator of arena.h. A chunk is a page run whose first words are its fill mark; a thread that does not fit
+// maps the next.
 #include "arena.h"
 
 #include <stdatomic.h>
@@ -28,7 +29,8 @@ void *ht_arena_take(size_t count) {
         made->size = size;
         atomic_store_explicit(&made->used, 64, memory_order_relaxed);
         // Release publishes size and mark; acquire above pairs with it.
-        if (!atomic_compare_exchange_strong_explicit(&current, &seen, made, memory_order_release, memory_order_relaxed)) ht_unmap_pages(made, size);
+        if (!atomic_compare_exchange_strong_explicit(&current, &seen, made, memory_order_release, memory_order_relaxed))
+            ht_unmap_pages(made, size);
     }
     return NULL;
 }

@@ -1,5 +1,6 @@
-// Memory of the recorder's own: anonymous pages handed out by bumping a pointer, never given back. For the few things that live as long as the process
-// (module, tag and counter names). Lock-free; nothing here grows with the number of events.
+// Memory of the recorder's own: anonymous pages handed out by bumping a pointer, never given back. For the few things
+// that live as long as the process (module, tag and counter names). Lock-free; nothing here grows with the number of
+// events.
 #pragma once
 
 #include <stddef.h>

@@ -1,6 +1,7 @@
-// From .eh_frame to a rule (LSB Core 5.0, "Exception Frames"; DWARF 5 §6.4). Finds the FDE through the sorted index in .eh_frame_hdr, runs the call-frame
-// program up to the address and keeps what the walker needs on x86-64: how the CFA is made from rsp or rbp, and where rbp was saved.
-// Runs inside hooks: no allocation, bounded loops; reads nothing outside the module, however damaged its tables are.
+// From .eh_frame to a rule (LSB Core 5.0, "Exception Frames"; DWARF 5 §6.4). Finds the FDE through the sorted index in
+// .eh_frame_hdr, runs the call-frame program up to the address and keeps what the walker needs on x86-64: how the CFA
+// is made from rsp or rbp, and where rbp was saved. Runs inside hooks: no allocation, bounded loops; reads nothing
+// outside the module, however damaged its tables are.
 #include "rule.h"
 
 #include <string.h>
@@ -144,7 +145,8 @@ static bool parse_cie(const uint8_t *start, cursor module, cie *out) {
     return true;
 }
 
-// The two expressions that compilers and linkers write for a CFA: *(rbp + n) for realigned stacks, and the linker's for its PLT entries.
+// The two expressions that compilers and linkers write for a CFA: *(rbp + n) for realigned stacks, and the linker's for
+// its PLT entries.
 static void set_cfa_expression(row *state, const uint8_t *at, uint64_t length, uintptr_t pc) {
     cursor c = {at, at + length};
     uint8_t operation = (uint8_t)take(&c, 1);
@@ -154,10 +156,12 @@ static void set_cfa_expression(row *state, const uint8_t *at, uint64_t length, u
         state->cfa_offset = offset;
         return;
     }
-    // DW_OP_breg7 8; breg16 0; lit15; and; lit<n>; ge; lit3; shl; plus: rsp + 8, and 8 more past the n-th byte of the 16-byte entry
+    // DW_OP_breg7 8; breg16 0; lit15; and; lit<n>; ge; lit3; shl; plus: rsp + 8, and 8 more past the n-th byte of the
+    // 16-byte entry
     static const uint8_t plt_head[] = {0x80, 0x00, 0x3f, 0x1a};
     static const uint8_t plt_tail[] = {0x2a, 0x33, 0x24, 0x22};
-    if (operation == 0x77 && c.end - c.at == 9 && memcmp(c.at, plt_head, 4) == 0 && memcmp(c.at + 5, plt_tail, 4) == 0) {
+    if (operation == 0x77 && c.end - c.at == 9 && memcmp(c.at, plt_head, 4) == 0 &&
+        memcmp(c.at + 5, plt_tail, 4) == 0) {
         unsigned from = (unsigned)c.at[4] - 0x30u;
         state->kind = CFA_REGISTER;
         state->cfa_register = REG_RSP;
@@ -206,23 +210,30 @@ static bool run(cursor c, const cie *info, uint64_t location, uint64_t pc, row *
             case 0xc0: set_restored(state, low, initial); break;
             default:
                 switch (byte) {
-                    case 0x00: break;                                                    // nop
-                    case 0x01: location = take_encoded(&c, info->fde_encoding); break;   // set_loc
+                    case 0x00: break;                                                   // nop
+                    case 0x01: location = take_encoded(&c, info->fde_encoding); break;  // set_loc
                     case 0x02: advance = take(&c, 1) * info->code_align; break;
                     case 0x03: advance = take(&c, 2) * info->code_align; break;
                     case 0x04: advance = take(&c, 4) * info->code_align; break;
-                    case 0x05: reg = take_uleb(&c); set_saved(state, reg, scaled(take_uleb(&c), info)); break;
+                    case 0x05:
+                        reg = take_uleb(&c);
+                        set_saved(state, reg, scaled(take_uleb(&c), info));
+                        break;
                     case 0x06: set_restored(state, take_uleb(&c), initial); break;
-                    case 0x07:                                                           // undefined
+                    case 0x07:  // undefined
                         reg = take_uleb(&c);
                         if (reg == REG_RA) state->ra_offset = 0, state->ra_unknown = false;
                         else set_lost(state, reg);
                         break;
-                    case 0x08:                                                           // same_value
+                    case 0x08:  // same_value
                         reg = take_uleb(&c);
                         if (reg == REG_RBP) state->rbp_offset = 0, state->rbp_unknown = false;
                         break;
-                    case 0x09: reg = take_uleb(&c); take_uleb(&c); set_lost(state, reg); break;  // register
+                    case 0x09:
+                        reg = take_uleb(&c);
+                        take_uleb(&c);
+                        set_lost(state, reg);
+                        break;  // register
                     case 0x0a:
                         if (depth == REMEMBERED_MAX) return false;
                         remembered[depth++] = *state;
@@ -231,8 +242,15 @@ static bool run(cursor c, const cie *info, uint64_t location, uint64_t pc, row *
                         if (depth == 0) return false;
                         *state = remembered[--depth];
                         break;
-                    case 0x0c: state->kind = CFA_REGISTER; state->cfa_register = take_uleb(&c); state->cfa_offset = (int64_t)take_uleb(&c); break;
-                    case 0x0d: state->kind = CFA_REGISTER; state->cfa_register = take_uleb(&c); break;
+                    case 0x0c:
+                        state->kind = CFA_REGISTER;
+                        state->cfa_register = take_uleb(&c);
+                        state->cfa_offset = (int64_t)take_uleb(&c);
+                        break;
+                    case 0x0d:
+                        state->kind = CFA_REGISTER;
+                        state->cfa_register = take_uleb(&c);
+                        break;
                     case 0x0e: state->cfa_offset = (int64_t)take_uleb(&c); break;
                     case 0x0f: {
                         uint64_t length = take_uleb(&c);
@@ -246,23 +264,36 @@ static bool run(cursor c, const cie *info, uint64_t location, uint64_t pc, row *
                         reg = take_uleb(&c);
                         uint64_t length = take_uleb(&c);
                         if (length > (uint64_t)(c.end - c.at)) return false;
-                        // gcc's realigned frames save registers at rbp + n, which is where rbp itself points: rbp's own word is at the frame pointer.
+                        // gcc's realigned frames save registers at rbp + n, which is where rbp itself points: rbp's own
+                        // word is at the frame pointer.
                         cursor e = {c.at, c.at + length};
-                        bool at_rbp = byte == 0x10 && reg == REG_RBP && length == 2 && take(&e, 1) == 0x76 && take_sleb(&e) == 0;
+                        bool at_rbp =
+                            byte == 0x10 && reg == REG_RBP && length == 2 && take(&e, 1) == 0x76 && take_sleb(&e) == 0;
                         if (at_rbp) state->rbp_offset = RBP_AT_RBP, state->rbp_unknown = false;
                         else set_lost(state, reg);
                         c.at += length;
                         break;
                     }
-                    case 0x11: reg = take_uleb(&c); set_saved(state, reg, scaled((uint64_t)take_sleb(&c), info)); break;
+                    case 0x11:
+                        reg = take_uleb(&c);
+                        set_saved(state, reg, scaled((uint64_t)take_sleb(&c), info));
+                        break;
                     case 0x12:
                         state->kind = CFA_REGISTER;
                         state->cfa_register = take_uleb(&c);
                         state->cfa_offset = scaled((uint64_t)take_sleb(&c), info);
                         break;
                     case 0x13: state->cfa_offset = scaled((uint64_t)take_sleb(&c), info); break;
-                    case 0x14: reg = take_uleb(&c); take_uleb(&c); set_lost(state, reg); break;  // val_offset
-                    case 0x15: reg = take_uleb(&c); take_sleb(&c); set_lost(state, reg); break;
+                    case 0x14:
+                        reg = take_uleb(&c);
+                        take_uleb(&c);
+                        set_lost(state, reg);
+                        break;  // val_offset
+                    case 0x15:
+                        reg = take_uleb(&c);
+                        take_sleb(&c);
+                        set_lost(state, reg);
+                        break;
                     case 0x2e: take_uleb(&c); break;  // GNU_args_size
                     default: return false;
                 }
@@ -280,15 +311,19 @@ static ht_rule encode(const row *state, const cie *info) {
     if (state->ra_unknown) return fallback;
     if (state->ra_offset == 0) return ht_rule_make(HT_RULE_END, 0, 0);
     if (state->ra_offset != -8) return fallback;
-    if ((state->cfa_offset & 7) != 0 || state->cfa_offset >= 8 << (HT_RULE_OFFSET_BITS - 1) || state->cfa_offset < -(8 << (HT_RULE_OFFSET_BITS - 1))) return fallback;
+    if ((state->cfa_offset & 7) != 0 || state->cfa_offset >= 8 << (HT_RULE_OFFSET_BITS - 1) ||
+        state->cfa_offset < -(8 << (HT_RULE_OFFSET_BITS - 1)))
+        return fallback;
     int32_t offset = (int32_t)(state->cfa_offset / 8);
-    if (state->kind == CFA_RBP_DEREF) return state->rbp_offset == RBP_AT_RBP ? ht_rule_make(HT_RULE_RBP_DEREF, offset, 0) : fallback;
+    if (state->kind == CFA_RBP_DEREF)
+        return state->rbp_offset == RBP_AT_RBP ? ht_rule_make(HT_RULE_RBP_DEREF, offset, 0) : fallback;
     if (state->kind != CFA_REGISTER) return fallback;
     // A frame pointer nobody can find again must not be followed by the frames further out.
     if (state->rbp_unknown) return fallback;
     uint32_t saved = SAVED_NONE;
     if (state->rbp_offset != 0) {
-        if (state->rbp_offset > 0 || state->rbp_offset <= -(8 << HT_RULE_SAVED_BITS) || (state->rbp_offset & 7) != 0) return fallback;
+        if (state->rbp_offset > 0 || state->rbp_offset <= -(8 << HT_RULE_SAVED_BITS) || (state->rbp_offset & 7) != 0)
+            return fallback;
         saved = (uint32_t)(-state->rbp_offset / 8);
     }
     if (state->cfa_register == REG_RSP) return ht_rule_make(HT_RULE_RSP, offset, saved);
@@ -341,6 +376,7 @@ ht_rule ht_cfi_rule(const uint8_t *eh_frame_hdr, const uint8_t *start, const uin
     row initial = {.kind = CFA_UNKNOWN};
     if (!run(info.program, &info, 0, UINT64_MAX, &initial, &initial)) return fallback;
     row state = initial;
-    if (!run(c, &info, begin, pc, &state, &initial)) return info.signal_frame ? ht_rule_make(HT_RULE_SIGNAL, 0, 0) : fallback;
+    if (!run(c, &info, begin, pc, &state, &initial))
+        return info.signal_frame ? ht_rule_make(HT_RULE_SIGNAL, 0, 0) : fallback;
     return encode(&state, &info);
 }

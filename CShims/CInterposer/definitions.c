@@ -1,5 +1,6 @@
-// Images, threads, tags and counters (modules are in modules.c). Runs inside hooks or the tag calls; memory from the arena; no lock: lists are only
-// ever pushed to, and an entry two threads make at once is defined twice under two ids, which readers merge by text.
+// Images, threads, tags and counters (modules are in modules.c). Runs inside hooks or the tag calls; memory from the
+// arena; no lock: lists are only ever pushed to, and an entry two threads make at once is defined twice under two ids,
+// which readers merge by text.
 #include "definitions.h"
 
 #include "arena.h"
@@ -7,7 +8,12 @@
 
 #include <system.h>
 
-enum { IMAGE_TEXT_MAX = 24 << 10, NAME_MAX_BYTES = 1 << 10, KIND_TAG = HT_EXTENDED_TAG, KIND_COUNTER = HT_EXTENDED_COUNTER };
+enum {
+    IMAGE_TEXT_MAX = 24 << 10,
+    NAME_MAX_BYTES = 1 << 10,
+    KIND_TAG = HT_EXTENDED_TAG,
+    KIND_COUNTER = HT_EXTENDED_COUNTER
+};
 
 typedef struct name {
     struct name *next;
@@ -77,18 +83,20 @@ static void put_image(ht_writer *writer) {
 void ht_put_stream_start(ht_thread *self, ht_writer *writer) {
     uint32_t announced = atomic_load_explicit(&image_announced_epoch, memory_order_relaxed);
     bool first = false;
-    if (announced != ht_epoch
-        && atomic_compare_exchange_strong_explicit(&image_announced_epoch, &announced, ht_epoch, memory_order_relaxed, memory_order_relaxed)) {
+    if (announced != ht_epoch && atomic_compare_exchange_strong_explicit(&image_announced_epoch, &announced, ht_epoch,
+                                                                         memory_order_relaxed, memory_order_relaxed)) {
         first = true;
         put_image(writer);
         ht_writer_publish(writer);
-        for (const name *entry = atomic_load_explicit(&names, memory_order_acquire); entry != NULL; entry = entry->next) {
+        for (const name *entry = atomic_load_explicit(&names, memory_order_acquire); entry != NULL;
+             entry = entry->next) {
             if (!ht_writer_reserve(self, writer, 2 + ht_words_of(entry->count))) return;
             put_name(writer, entry);
         }
     }
     if (!ht_writer_reserve(self, writer, 4)) return;
-    // The first thread's name alone, at the start: the collector reads those of the others, for a program may have forbidden itself the call by then.
+    // The first thread's name alone, at the start: the collector reads those of the others, for a program may have
+    // forbidden itself the call by then.
     char comm[16] = {0};
     if (first) ht_syscall(SYS_prctl, 16 /* PR_GET_NAME */, (long)comm, 0, 0, 0, 0);
     size_t count = strnlen(comm, sizeof comm);
@@ -117,7 +125,8 @@ static uint32_t intern(ht_thread *self, ht_writer *writer, uint32_t kind, const 
     return made->id;
 }
 
-uint32_t ht_tag_intern(ht_thread *self, ht_writer *writer, const char *family, const char *type, const char *cause, const char *language) {
+uint32_t ht_tag_intern(ht_thread *self, ht_writer *writer, const char *family, const char *type, const char *cause,
+                       const char *language) {
     char text[NAME_MAX_BYTES * 2];
     size_t count = 0;
     const char *parts[4] = {family, type, cause, language};

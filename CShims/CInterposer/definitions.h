@@ -1,14 +1,16 @@
-// What streams define besides events: the image, threads, owner tags, counters, modules. Cold; each is written to the defining thread's own stream before
-// anything refers to it.
+// What streams define besides events: the image, threads, owner tags, counters, modules. Cold; each is written to the
+// defining thread's own stream before anything refers to it.
 #pragma once
 
 #include "ring.h"
 
-// Opens a stream: the image (its first stream alone, with the tags and counters known already), then the thread. Room for it was reserved by the caller.
+// Opens a stream: the image (its first stream alone, with the tags and counters known already), then the thread. Room
+// for it was reserved by the caller.
 void ht_put_stream_start(ht_thread *self, ht_writer *writer);
 
 // Owner tags and counters: equal texts give the same id, from 1. 0 when memory for them cannot be had.
-uint32_t ht_tag_intern(ht_thread *self, ht_writer *writer, const char *family, const char *type, const char *cause, const char *language);
+uint32_t ht_tag_intern(ht_thread *self, ht_writer *writer, const char *family, const char *type, const char *cause,
+                       const char *language);
 uint32_t ht_counter_intern(ht_thread *self, ht_writer *writer, const char *name);
 
 // A loaded module that has appeared in a call stack.
@@ -20,7 +22,8 @@ typedef struct ht_module {
     _Atomic uint32_t gone;
 } ht_module;
 
-// The module at `address`, defined in this stream if it is new; NULL when no module is loaded there. `eh_frame_hdr` receives its unwind index.
+// The module at `address`, defined in this stream if it is new; NULL when no module is loaded there. `eh_frame_hdr`
+// receives its unwind index.
 const ht_module *ht_module_at(ht_thread *self, ht_writer *writer, uintptr_t address, const uint8_t **eh_frame_hdr);
 // After a dlclose: marks modules that are no longer loaded. Returns whether there was any.
 bool ht_modules_check(ht_thread *self, ht_writer *writer);

@@ -1,5 +1,5 @@
-// Composing and cleaning environments. Used before main and in exec wrappers (also in a vfork child, which shares its parent's memory): no allocation, nothing
-// written but the caller's arrays and, before main, the program's own array.
+// Composing and cleaning environments. Used before main and in exec wrappers (also in a vfork child, which shares its
+// parent's memory): no allocation, nothing written but the caller's arrays and, before main, the program's own array.
 #include "environment.h"
 
 #include "life.h"
@@ -29,7 +29,9 @@ const char *ht_environment_get(char *const *environment, const char *name) {
 static bool is_ours(const char *entry, size_t length, const char *allocator) {
     static const char name[] = "libheaptrail.so";
     size_t tail = sizeof name - 1;
-    if (length >= tail && memcmp(entry + length - tail, name, tail) == 0 && (length == tail || entry[length - tail - 1] == '/')) return true;
+    if (length >= tail && memcmp(entry + length - tail, name, tail) == 0 &&
+        (length == tail || entry[length - tail - 1] == '/'))
+        return true;
     return allocator[0] != 0 && strlen(allocator) == length && memcmp(entry, allocator, length) == 0;
 }
 
@@ -67,8 +69,9 @@ ht_environment_size ht_environment_measure(char *const *environment) {
     ht_environment_size size = {.pointers = 4};
     const char *preloads = ht_environment_get(environment, "LD_PRELOAD");
     for (; *environment != NULL; environment++) size.pointers++;
-    size.bytes = sizeof "LD_PRELOAD=" + strlen(library_path) + strlen(ht_region_shared->allocator_path) + (preloads == NULL ? 0 : strlen(preloads)) + 4
-                 + sizeof "HEAPTRAIL_REGION=/proc//fd/" + 2 * NUMBER_BYTES + sizeof "HEAPTRAIL_ROLE=image" + 8;
+    size.bytes = sizeof "LD_PRELOAD=" + strlen(library_path) + strlen(ht_region_shared->allocator_path) +
+                 (preloads == NULL ? 0 : strlen(preloads)) + 4 + sizeof "HEAPTRAIL_REGION=/proc//fd/" +
+                 2 * NUMBER_BYTES + sizeof "HEAPTRAIL_ROLE=image" + 8;
     return size;
 }
 
@@ -91,7 +94,8 @@ void ht_environment_fill(char *const *environment, enum ht_environment_role role
     const char *preloads = ht_environment_get(environment, "LD_PRELOAD");
     char **out = pointers;
     for (; *environment != NULL; environment++) {
-        if (strncmp(*environment, "HEAPTRAIL_", 10) != 0 && value_of(*environment, "LD_PRELOAD") == NULL) *out++ = *environment;
+        if (strncmp(*environment, "HEAPTRAIL_", 10) != 0 && value_of(*environment, "LD_PRELOAD") == NULL)
+            *out++ = *environment;
     }
     *out++ = text;
     text = append(append(text, "LD_PRELOAD="), library_path);

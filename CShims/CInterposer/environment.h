@@ -1,4 +1,5 @@
-// The environment at the start and at exec: our variables leave it before main, and come back only where recording goes on.
+// The environment at the start and at exec: our variables leave it before main, and come back only where recording goes
+// on.
 #pragma once
 
 #include <stdbool.h>
@@ -6,8 +7,8 @@
 
 // Reads a variable of an environment array, NULL when it is not there.
 const char *ht_environment_get(char *const *environment, const char *name);
-// Takes HEAPTRAIL_ variables and our entries of LD_PRELOAD out of the array, in place; a user's own preloads stay. `allocator` is a preloaded
-// library that came with us, "" for none.
+// Takes HEAPTRAIL_ variables and our entries of LD_PRELOAD out of the array, in place; a user's own preloads stay.
+// `allocator` is a preloaded library that came with us, "" for none.
 void ht_environment_clean(char **environment, const char *allocator);
 
 // How large an environment with our variables is: pointers (the final NULL included) and bytes of text.

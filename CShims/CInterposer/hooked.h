@@ -1,5 +1,5 @@
-// The one list of what Heaptrail interposes. The table of real functions, their lookup and the exported-symbol check (scripts/build-interposer) derive from it.
-// X(return type, name, parameters)
+// The one list of what Heaptrail interposes. The table of real functions, their lookup and the exported-symbol check
+// (scripts/build-interposer) derive from it. X(return type, name, parameters)
 #pragma once
 
 #include <pthread.h>
@@ -7,6 +7,7 @@
 #include <stddef.h>
 #include <stdio.h>
 
+// clang-format off
 #define HT_HOOKED_C(X)                                                 \
     X(void *, malloc, (size_t))                                        \
     X(void *, calloc, (size_t, size_t))                                \
@@ -75,3 +76,4 @@
     X(FILE *, popen, (const char *, const char *))
 
 #define HT_HOOKED(X) HT_HOOKED_C(X) HT_HOOKED_NEW(X) HT_HOOKED_DELETE(X) HT_HOOKED_JEMALLOC(X) HT_HOOKED_PROCESS(X)
+// clang-format on

@@ -1,5 +1,5 @@
-// Starting, following and ending a recording. Starting runs before main, inside the first hooked call; the rest is cold. System calls of the start: open, mmap,
-// close on the shared region, madvise on the switch; nothing stays open.
+// Starting, following and ending a recording. Starting runs before main, inside the first hooked call; the rest is
+// cold. System calls of the start: open, mmap, close on the shared region, madvise on the switch; nothing stays open.
 #include "life.h"
 
 #include "alone.h"
@@ -33,12 +33,15 @@ enum { GRANT_STEPS = 100 };
 
 static size_t shared_bytes;  // of ht_region_shared, as far as it is mapped here
 
-// Maps as much of the region as the program's address-space limit leaves comfortable room for. NULL when even the smallest does not fit.
+// Maps as much of the region as the program's address-space limit leaves comfortable room for. NULL when even the
+// smallest does not fit.
 ht_region *ht_life_map(int fd, size_t *mapped_bytes) {
     size_t bytes = HT_REGION_BYTES;
-    size_t least = HT_CONTROL_BYTES + (size_t)HT_HOME_COUNT * HT_HOME_BYTES + ((size_t)HT_SEGMENTS_BEYOND_THREADS + 128) * HT_SEGMENT_BYTES;
+    size_t least = HT_CONTROL_BYTES + (size_t)HT_HOME_COUNT * HT_HOME_BYTES +
+                   ((size_t)HT_SEGMENTS_BEYOND_THREADS + 128) * HT_SEGMENT_BYTES;
     struct rlimit limit;
-    if (getrlimit(RLIMIT_AS, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY && limit.rlim_cur / 8 < bytes) bytes = least;
+    if (getrlimit(RLIMIT_AS, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY && limit.rlim_cur / 8 < bytes)
+        bytes = least;
     long mapped = ht_syscall(SYS_mmap, 0, (long)bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE, fd, 0);
     if (mapped < 0 && mapped > -4096) return NULL;
     ht_region *region = (ht_region *)mapped;
@@ -81,7 +84,8 @@ static ht_region *map_collectors(uint32_t pid, uint32_t fd, size_t *bytes) {
     return map_path(path, bytes);
 }
 
-// Asks, through the root region, for a region of this process's own. NULL when the collector does not answer within ten seconds.
+// Asks, through the root region, for a region of this process's own. NULL when the collector does not answer within ten
+// seconds.
 static ht_region *request_region(ht_region *root, bool forked, size_t *bytes) {
     uint32_t number = atomic_fetch_add_explicit(&root->requests, 1, memory_order_acq_rel);
     ht_grant *grant = &root->grants[number % HT_GRANT_COUNT];
@@ -110,21 +114,25 @@ static void attach(ht_region *region, size_t bytes) {
     atomic_store_explicit(&region->exec_pending, 0, memory_order_relaxed);
     atomic_store_explicit(&region->pid, (uint32_t)ht_syscall(SYS_getpid, 0, 0, 0, 0, 0, 0), memory_order_release);
     uint32_t ready = HT_STATE_READY;
-    atomic_compare_exchange_strong_explicit(&region->state, &ready, HT_STATE_RUNNING, memory_order_acq_rel, memory_order_acquire);
+    atomic_compare_exchange_strong_explicit(&region->state, &ready, HT_STATE_RUNNING, memory_order_acq_rel,
+                                            memory_order_acquire);
     if (ready == HT_STATE_OFF) return;
-    uint32_t segments = (uint32_t)((bytes - HT_CONTROL_BYTES - (size_t)HT_HOME_COUNT * HT_HOME_BYTES) / HT_SEGMENT_BYTES);
+    uint32_t segments =
+        (uint32_t)((bytes - HT_CONTROL_BYTES - (size_t)HT_HOME_COUNT * HT_HOME_BYTES) / HT_SEGMENT_BYTES);
     if (segments < region->segment_limit) region->segment_limit = segments;
     if (atomic_load_explicit(&region->fresh_segments, memory_order_relaxed) > segments) {
         ht_life_turn_off(HT_LOSS_NO_RING);  // the image before this one used more than there is address space for now
         return;
     }
     ht_epoch++;
-    // The wiped page is what keeps a forked child from writing into its parent's rings: without it nothing may be recorded.
+    // The wiped page is what keeps a forked child from writing into its parent's rings: without it nothing may be
+    // recorded.
     if (ht_syscall(SYS_madvise, (long)&ht_power, sizeof ht_power, MADV_WIPEONFORK, 0, 0, 0) != 0) {
         ht_life_turn_off(HT_LOSS_NO_RING);
         return;
     }
-    atomic_store_explicit(&ht_follow_forks, (ht_options & HT_OPTION_FOLLOW) != 0 && region->collector_pid != 0, memory_order_relaxed);
+    atomic_store_explicit(&ht_follow_forks, (ht_options & HT_OPTION_FOLLOW) != 0 && region->collector_pid != 0,
+                          memory_order_relaxed);
     atomic_store_explicit(&ht_power.on, 1, memory_order_release);
 }
 
@@ -136,10 +144,13 @@ static void find_self(void) {
     ht_environment_set_library(found.dlfo_link_map->l_name);
 }
 
-// Where glibc has kept it since 2.4 on x86-64 (nptl_db, debuggers' window into libc, relies on it); checked on the first thread before it is believed.
+// Where glibc has kept it since 2.4 on x86-64 (nptl_db, debuggers' window into libc, relies on it); checked on the
+// first thread before it is believed.
 enum { THREAD_BLOCK_ID = 720 };
 
-static uint32_t id_in_thread_block(void) { return *(const uint32_t *)(const void *)((const char *)__builtin_thread_pointer() + THREAD_BLOCK_ID); }
+static uint32_t id_in_thread_block(void) {
+    return *(const uint32_t *)(const void *)((const char *)__builtin_thread_pointer() + THREAD_BLOCK_ID);
+}
 
 uint32_t ht_thread_id(const ht_thread *self) {
     if (self->id != 0) return self->id;
@@ -177,7 +188,8 @@ void ht_life_start(void) {
 }
 
 bool ht_life_follow(void) {
-    // One thread exists in a child after fork. Whoever comes second here while the first asks passes through unrecorded.
+    // One thread exists in a child after fork. Whoever comes second here while the first asks passes through
+    // unrecorded.
     if (atomic_exchange_explicit(&ht_follow_forks, 0, memory_order_acq_rel) == 0) return false;
     ht_region *parent = ht_region_shared;
     size_t bytes = 0, root_bytes = 0;
@@ -192,8 +204,8 @@ bool ht_life_follow(void) {
     ht_stacks_reset();
     ht_modules_reset();
     ht_rules_flush();
-    // This thread's cursors point into the region just unmapped; empty, they make its next event open a stream of its own. A child made by a bare clone
-    // has its parent's id in its thread block.
+    // This thread's cursors point into the region just unmapped; empty, they make its next event open a stream of its
+    // own. A child made by a bare clone has its parent's id in its thread block.
     memset(ht_self.lane, 0, sizeof ht_self.lane);
     ht_self.depth = 0;
     ht_self.deleting = NULL;

@@ -1,9 +1,11 @@
 // The life cycle of recording in this process, and what every part of the recorder reads of it.
 //
 //            first hooked call                    trouble, or the collector's death
-//   UNBORN ───────────────────► BOOTING ──► ON ────────────────────────────────────► OFF (final: hooks pass straight through)
-//                                  │          └── fork: the child's copy of the switch is wiped by the kernel ──► OFF, or FOLLOW
-//                                  └── nothing to record ─────────────────────────────────────────────────────► OFF
+//   UNBORN ───────────────────► BOOTING ──► ON ────────────────────────────────────► OFF (final: hooks pass straight
+//   through)
+//                                  │          └── fork: the child's copy of the switch is wiped by the kernel ──► OFF,
+//                                  or FOLLOW └── nothing to record
+//                                  ─────────────────────────────────────────────────────► OFF
 //   FOLLOW (a forked child of a followed program) ── its first event ──► ON, in a trace of its own
 #pragma once
 
@@ -29,20 +31,22 @@ static inline bool ht_recording(void) {
 
 // Whether a forked child is to be followed: set while the switch was on, survives the fork that wipes the switch.
 extern _Atomic uint32_t ht_follow_forks;
-extern ht_region *ht_region_shared;   // NULL unless attached
-extern uint32_t ht_options;           // ht_region_option, copied at the start
+extern ht_region *ht_region_shared;  // NULL unless attached
+extern uint32_t ht_options;          // ht_region_option, copied at the start
 extern uint32_t ht_max_depth;
-extern uint32_t ht_epoch;             // grows when a followed child starts anew
-extern bool ht_thread_block_has_id;   // libc keeps the thread's id where we look for it
+extern uint32_t ht_epoch;                     // grows when a followed child starts anew
+extern bool ht_thread_block_has_id;           // libc keeps the thread's id where we look for it
 extern uintptr_t ht_self_start, ht_self_end;  // our own text: frames in it are not the program's
 
 // Maps the shared region from a descriptor, as much of it as the address-space limit allows; NULL when it is not one.
 ht_region *ht_life_map(int fd, size_t *mapped_bytes);
-// The calling thread's id in the system. No system call where libc's thread block says it, and then right in a vfork child, too, which runs on its parent's thread.
+// The calling thread's id in the system. No system call where libc's thread block says it, and then right in a vfork
+// child, too, which runs on its parent's thread.
 uint32_t ht_thread_id(const ht_thread *self);
 // Runs once, at the first hooked call or in the constructor, whichever is first.
 void ht_life_start(void);
-// In a forked child of a followed program: asks the collector for a trace of its own. Returns whether recording is on now.
+// In a forked child of a followed program: asks the collector for a trace of its own. Returns whether recording is on
+// now.
 bool ht_life_follow(void);
 // Turns recording off for good, with the reason (ht_loss_reason). Any thread.
 void ht_life_turn_off(uint32_t reason);

@@ -1,5 +1,6 @@
-// The modules that call stacks pass through. Found by _dl_find_object: lock-free, so a thread that allocates while another holds the loader's lock never waits
-// for it (dl_iterate_phdr would), and dlopen need not be wrapped (which would change the caller that RPATH is looked up for).
+// The modules that call stacks pass through. Found by _dl_find_object: lock-free, so a thread that allocates while
+// another holds the loader's lock never waits for it (dl_iterate_phdr would), and dlopen need not be wrapped (which
+// would change the caller that RPATH is looked up for).
 #include "definitions.h"
 
 #include "arena.h"
@@ -15,7 +16,8 @@ enum { BUILD_ID_MAX = 64 };
 static _Atomic(ht_module *) modules;
 static _Atomic uint32_t last_module_id;
 
-// The build id in the notes of an image mapped from its first page. Reads only what lies in [start, end). 0 bytes when there is none.
+// The build id in the notes of an image mapped from its first page. Reads only what lies in [start, end). 0 bytes when
+// there is none.
 static size_t find_build_id(const uint8_t *start, const uint8_t *end, uintptr_t bias, uint8_t *build_id) {
     const ElfW(Ehdr) *header = (const ElfW(Ehdr) *)(const void *)start;
     if ((size_t)(end - start) < sizeof *header || memcmp(header->e_ident, ELFMAG, SELFMAG) != 0) return 0;
@@ -32,7 +34,8 @@ static size_t find_build_id(const uint8_t *start, const uint8_t *end, uintptr_t 
             const uint8_t *content = text + ((entry->n_namesz + 3u) & ~3u);
             const uint8_t *next = content + ((entry->n_descsz + 3u) & ~3u);
             if (next > notes_end || next <= note) break;
-            if (entry->n_type == NT_GNU_BUILD_ID && entry->n_namesz == 4 && memcmp(text, "GNU", 4) == 0 && entry->n_descsz <= BUILD_ID_MAX) {
+            if (entry->n_type == NT_GNU_BUILD_ID && entry->n_namesz == 4 && memcmp(text, "GNU", 4) == 0 &&
+                entry->n_descsz <= BUILD_ID_MAX) {
                 memcpy(build_id, content, entry->n_descsz);
                 return entry->n_descsz;
             }
@@ -44,13 +47,15 @@ static size_t find_build_id(const uint8_t *start, const uint8_t *end, uintptr_t 
 
 static bool put_module(ht_thread *self, ht_writer *writer, const ht_module *module, const struct link_map *map) {
     uint8_t build_id[BUILD_ID_MAX];
-    size_t id_bytes = find_build_id((const uint8_t *)module->start, (const uint8_t *)module->end, map->l_addr, build_id);
+    size_t id_bytes =
+        find_build_id((const uint8_t *)module->start, (const uint8_t *)module->end, map->l_addr, build_id);
     const char *path = map->l_name;
     size_t path_bytes = path == NULL ? 0 : strnlen(path, HT_PATH_MAX);
     if (path_bytes == 0) path = ht_definitions_executable(&path_bytes);
     size_t words = 3 + 1 + ht_words_of(id_bytes) + ht_words_of(path_bytes);
     if (!ht_writer_reserve(self, writer, 3 + words)) return false;
-    // The stream may have been idle for long: the module is dated by the event that met it, never later than that event itself.
+    // The stream may have been idle for long: the module is dated by the event that met it, never later than that event
+    // itself.
     if (writer->now > writer->time) {
         ht_put(writer, ht_extended(HT_EXTENDED_TIME, 1, 0));
         ht_put(writer, writer->time = writer->now);
@@ -73,7 +78,9 @@ const ht_module *ht_module_at(ht_thread *self, ht_writer *writer, uintptr_t addr
     uintptr_t start = (uintptr_t)found.dlfo_map_start;
     ht_module *head = atomic_load_explicit(&modules, memory_order_acquire);
     for (ht_module *known = head; known != NULL; known = known->next) {
-        if (known->start == start && known->link_map == found.dlfo_link_map && !atomic_load_explicit(&known->gone, memory_order_relaxed)) return known;
+        if (known->start == start && known->link_map == found.dlfo_link_map &&
+            !atomic_load_explicit(&known->gone, memory_order_relaxed))
+            return known;
     }
     ht_module *made = ht_arena_take(sizeof *made);
     if (made == NULL) return NULL;
@@ -92,8 +99,8 @@ bool ht_modules_check(ht_thread *self, ht_writer *writer) {
     for (ht_module *known = atomic_load_explicit(&modules, memory_order_acquire); known != NULL; known = known->next) {
         if (atomic_load_explicit(&known->gone, memory_order_relaxed)) continue;
         struct dl_find_object found;
-        if (_dl_find_object((void *)known->start, &found) == 0 && found.dlfo_link_map == known->link_map
-            && (uintptr_t)found.dlfo_map_start == known->start) {
+        if (_dl_find_object((void *)known->start, &found) == 0 && found.dlfo_link_map == known->link_map &&
+            (uintptr_t)found.dlfo_map_start == known->start) {
             continue;
         }
         any = true;

@@ -1,5 +1,6 @@
-// Looking up the real functions. Runs on the first thread before main, inside the first hooked call (the loader's own, usually). dlsym may allocate; such calls
-// come back through the hooks while ht_boot_state is RUNNING and are served from the boot arena.
+// Looking up the real functions. Runs on the first thread before main, inside the first hooked call (the loader's own,
+// usually). dlsym may allocate; such calls come back through the hooks while ht_boot_state is RUNNING and are served
+// from the boot arena.
 #include "real.h"
 
 #include "life.h"
@@ -37,7 +38,8 @@ bool ht_boot(void) {
 #undef HT_LOOK_UP
     *(void **)(void *)&ht_real.malloc_usable_size = dlsym(RTLD_NEXT, "malloc_usable_size");
     if (ht_real.cfree == NULL) ht_real.cfree = ht_real.free;
-    // tcmalloc allocates when it is first asked for a size. The asking is ours, so the block is not the program's: it comes from the boot arena, unrecorded.
+    // tcmalloc allocates when it is first asked for a size. The asking is ours, so the block is not the program's: it
+    // comes from the boot arena, unrecorded.
     ht_real_usable_size(NULL);
     ht_life_start();
     ht_boot_state = HT_BOOT_DONE;

@@ -1,5 +1,5 @@
-// The functions behind the hooks: whatever the program would have reached without us, looked up once by dlsym(RTLD_NEXT), and the small arena that serves
-// allocations made while they are being looked up.
+// The functions behind the hooks: whatever the program would have reached without us, looked up once by
+// dlsym(RTLD_NEXT), and the small arena that serves allocations made while they are being looked up.
 #pragma once
 
 #include "hooked.h"
@@ -18,7 +18,8 @@ extern ht_real_functions ht_real __attribute__((visibility("hidden")));
 enum ht_boot_state { HT_BOOT_UNBORN = 0, HT_BOOT_RUNNING = 1, HT_BOOT_DONE = 2 };
 extern int ht_boot_state __attribute__((visibility("hidden")));
 
-// Looks everything up and starts recording, on the first call of all. False while that is under way: the caller is nested in it and must use the boot arena.
+// Looks everything up and starts recording, on the first call of all. False while that is under way: the caller is
+// nested in it and must use the boot arena.
 bool ht_boot(void) __attribute__((cold, visibility("hidden")));
 
 static inline bool ht_ready(void) { return __builtin_expect(ht_boot_state == HT_BOOT_DONE, 1) || ht_boot(); }
@@ -31,5 +32,6 @@ size_t ht_boot_span(const void *block);
 
 // What the real allocator gives for a block; 0 when it cannot be asked.
 size_t ht_real_usable_size(const void *block);
-// A real function that was not there at the start (a C program that loads a C++ plugin): looked up in libstdc++ when it is loaded by now, else NULL.
+// A real function that was not there at the start (a C program that loads a C++ plugin): looked up in libstdc++ when it
+// is loaded by now, else NULL.
 void *ht_real_late(const char *name) __attribute__((cold));

@@ -1,4 +1,5 @@
-// The record path. Runs inside every hook; see record.h for when. Cost without stacks: the clock (about 12 ns), two loads, two or three stores, one publication.
+// The record path. Runs inside every hook; see record.h for when. Cost without stacks: the clock (about 12 ns), two
+// loads, two or three stores, one publication.
 #include "record.h"
 
 #include "real.h"
@@ -14,7 +15,8 @@ enum { SMALL_SIZES = 64 << 10 };
 static _Atomic uint8_t small_known[SMALL_SIZES / 8];
 static ht_table sizes_known = {.first_lines = 64};
 
-static void __attribute__((noinline, cold)) lose(ht_region *region, uint32_t allocations, uint32_t frees, size_t bytes, uint32_t reason) {
+static void __attribute__((noinline, cold))
+lose(ht_region *region, uint32_t allocations, uint32_t frees, size_t bytes, uint32_t reason) {
     if (region == NULL || !ht_recording()) return;
     atomic_fetch_add_explicit(&region->lost_allocations, allocations, memory_order_relaxed);
     atomic_fetch_add_explicit(&region->lost_frees, frees, memory_order_relaxed);
@@ -22,7 +24,8 @@ static void __attribute__((noinline, cold)) lose(ht_region *region, uint32_t all
     if (reason != HT_LOSS_NONE) atomic_store_explicit(&region->lost_reason, reason, memory_order_relaxed);
 }
 
-static void __attribute__((noinline, cold)) put_usable(ht_thread *self, ht_writer *writer, size_t usable, size_t size, uint32_t code) {
+static void __attribute__((noinline, cold))
+put_usable(ht_thread *self, ht_writer *writer, size_t usable, size_t size, uint32_t code) {
     if (!ht_writer_reserve(self, writer, 3 + HT_RECORD_WORDS)) return;
     ht_put(writer, ht_extended(HT_EXTENDED_USABLE, 2, code));
     ht_put(writer, size);
@@ -34,7 +37,8 @@ static void __attribute__((noinline, cold)) put_usable(ht_thread *self, ht_write
 static inline bool is_new_size(size_t size, uint32_t code) {
     if (__builtin_expect(size < SMALL_SIZES && code == 0, 1)) {
         uint8_t bit = (uint8_t)(1u << (size & 7));
-        if (__builtin_expect((atomic_load_explicit(&small_known[size >> 3], memory_order_relaxed) & bit) != 0, 1)) return false;
+        if (__builtin_expect((atomic_load_explicit(&small_known[size >> 3], memory_order_relaxed) & bit) != 0, 1))
+            return false;
         return (atomic_fetch_or_explicit(&small_known[size >> 3], bit, memory_order_relaxed) & bit) == 0;
     }
     uint64_t hash = (size ^ (uint64_t)code << 58) * 0x9e3779b97f4a7c15ull;
@@ -47,12 +51,14 @@ static inline bool is_new_size(size_t size, uint32_t code) {
 
 enum { NOT_ASKED = 0 };
 
-// The usable size where it is to be written, NOT_ASKED otherwise. Asked outside the guard: an allocator may set itself up on this call, and allocate (tcmalloc does).
+// The usable size where it is to be written, NOT_ASKED otherwise. Asked outside the guard: an allocator may set itself
+// up on this call, and allocate (tcmalloc does).
 static inline size_t ask_usable(const void *block, size_t size, uint32_t code) {
     return __builtin_expect(is_new_size(size, code), 0) ? ht_real_usable_size(block) : NOT_ASKED;
 }
 
-// What does not fit the narrow words: sizes from 4 GiB, alignments above 128 KiB, addresses that are odd or beyond 47 bits.
+// What does not fit the narrow words: sizes from 4 GiB, alignments above 128 KiB, addresses that are odd or beyond 47
+// bits.
 static inline bool fits(const void *block, size_t size, uint32_t code) {
     return ht_narrow_address((uint64_t)(uintptr_t)block) && size >> HT_SIZE_BITS == 0 && code < 1u << HT_ALIGNMENT_BITS;
 }
@@ -138,7 +144,8 @@ void ht_record_free(const void *block, uint64_t now) {
     ht_leave(self);
 }
 
-void ht_record_reallocation(const void *old, uint64_t before, const void *block, size_t size, uint32_t code, const void *frame) {
+void ht_record_reallocation(const void *old, uint64_t before, const void *block, size_t size, uint32_t code,
+                            const void *frame) {
     uint64_t now = ht_now();
     size_t usable = ask_usable(block, size, code);
     ht_thread *self = &ht_self;
@@ -158,10 +165,13 @@ void ht_record_reallocation(const void *old, uint64_t before, const void *block,
     if (!room) {
         lose(ht_region_shared, 1, 1, size, HT_LOSS_NONE);
     } else {
-        // The second stamp's delta has no escape of its own: a call that took longer than 17 bits of ticks is written wide.
+        // The second stamp's delta has no escape of its own: a call that took longer than 17 bits of ticks is written
+        // wide.
         uint64_t first = before < writer->time ? writer->time : before;
         uint64_t second = now < first ? first : now;
-        if (__builtin_expect(fits(block, size, code) && ht_narrow_address((uint64_t)(uintptr_t)old) && (second - first) >> HT_DELTA_BITS == 0, 1)) {
+        if (__builtin_expect(fits(block, size, code) && ht_narrow_address((uint64_t)(uintptr_t)old) &&
+                                 (second - first) >> HT_DELTA_BITS == 0,
+                             1)) {
             uint64_t delta = ht_put_delta(writer, first);
             ht_put(writer, ht_event_word(HT_RECORD_REALLOC, delta, (uint64_t)(uintptr_t)old));
             ht_put(writer, ht_event_word(HT_RECORD_ALLOC, second - first, (uint64_t)(uintptr_t)block));
@@ -185,7 +195,8 @@ void ht_record_reallocation(const void *old, uint64_t before, const void *block,
 
 void ht_sizes_reset(void) {
     for (size_t i = 0; i < sizeof small_known; i++) {
-        if (atomic_load_explicit(&small_known[i], memory_order_relaxed) != 0) atomic_store_explicit(&small_known[i], 0, memory_order_relaxed);
+        if (atomic_load_explicit(&small_known[i], memory_order_relaxed) != 0)
+            atomic_store_explicit(&small_known[i], 0, memory_order_relaxed);
     }
     ht_table_reset(&sizes_known);
 }

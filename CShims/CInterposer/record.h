@@ -1,4 +1,5 @@
-// Recording one event. Called by the hooks after (ALLOC) or before (FREE) the real call, with the frame address of the hook. Nothing here touches errno.
+// Recording one event. Called by the hooks after (ALLOC) or before (FREE) the real call, with the frame address of the
+// hook. Nothing here touches errno.
 #pragma once
 
 #include "life.h"
@@ -13,11 +14,13 @@ static inline uint32_t ht_alignment_code(size_t alignment) {
     return log <= 17 ? log - 2 : 16 + log;
 }
 
-// ALLOC of `size` bytes at `block`. `via` is the real function to show as the innermost frame when it made the block without calling malloc (operator new), else NULL.
+// ALLOC of `size` bytes at `block`. `via` is the real function to show as the innermost frame when it made the block
+// without calling malloc (operator new), else NULL.
 void ht_record_allocation(const void *block, size_t size, uint32_t alignment_code, const void *frame, const void *via);
 // FREE of `block`, not NULL, stamped `now` (before the real call).
 void ht_record_free(const void *block, uint64_t now);
 // A realloc that succeeded: FREE of `old` at `before`, ALLOC of `block` now, as one record.
-void ht_record_reallocation(const void *old, uint64_t before, const void *block, size_t size, uint32_t alignment_code, const void *frame);
+void ht_record_reallocation(const void *old, uint64_t before, const void *block, size_t size, uint32_t alignment_code,
+                            const void *frame);
 // For a followed child: forgets whose usable size its parent's trace has.
 void ht_sizes_reset(void);

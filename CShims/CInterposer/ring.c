@@ -1,5 +1,6 @@
-// The cold half of writing: registering a thread, taking segments, waiting for room. Runs inside hooks, on the program's threads; makes no system call but
-// futex (and gettid, once a thread, where libc's thread block is not as expected).
+// The cold half of writing: registering a thread, taking segments, waiting for room. Runs inside hooks, on the
+// program's threads; makes no system call but futex (and gettid, once a thread, where libc's thread block is not as
+// expected).
 #include "ring.h"
 
 #include "definitions.h"
@@ -12,19 +13,25 @@
 
 __thread ht_thread ht_self __attribute__((tls_model("initial-exec"), visibility("hidden")));
 
-enum { SILENCE_NS_MAX_STEPS = 300, WAIT_STEP_NS = 100000000, HOME_WAIT_STEPS = 300 };  // 300 steps of 100 ms: 30 s without a sign of life
+enum {
+    SILENCE_NS_MAX_STEPS = 300,
+    WAIT_STEP_NS = 100000000,
+    HOME_WAIT_STEPS = 300
+};  // 300 steps of 100 ms: 30 s without a sign of life
 
 static bool on_alternate_stack(void) {
     stack_t stack;
     return ht_syscall(SYS_sigaltstack, 0, (long)&stack, 0, 0, 0, 0) == 0 && (stack.ss_flags & SS_ONSTACK) != 0;
 }
 
-// A guard was abandoned when the frame that entered it is gone: ours lies farther out on the same stack. A handler's stack within the thread's own would look
-// the same, so the kernel is asked about that. What the abandoned call had written and not published is taken back; the stream goes on from there.
+// A guard was abandoned when the frame that entered it is gone: ours lies farther out on the same stack. A handler's
+// stack within the thread's own would look the same, so the kernel is asked about that. What the abandoned call had
+// written and not published is taken back; the stream goes on from there.
 void ht_leave_abandoned(ht_thread *self, const void *frame) {
     uintptr_t here = (uintptr_t)frame;
     while (self->depth > 0 && self->depth <= HT_LANES) {
-        if ((uintptr_t)self->entered_at[self->depth - 1] > here || here >= self->stack_top || on_alternate_stack()) return;
+        if ((uintptr_t)self->entered_at[self->depth - 1] > here || here >= self->stack_top || on_alternate_stack())
+            return;
         ht_writer *writer = &self->lane[--self->depth];
         if (writer->segment == NULL) continue;
         writer->at = writer->segment->words + atomic_load_explicit(&writer->segment->used, memory_order_relaxed);
@@ -71,7 +78,8 @@ static uint32_t wait_for_segment(ht_region *region, const ht_writer *writer) {
         if (region->collector_pid != 0 && ht_region_collector_died(region)) break;
         ring_bell(region);
         atomic_fetch_add_explicit(&region->room_waiters, 1, memory_order_seq_cst);
-        // Only a step that was slept through counts: where thousands of threads contend, a round of the collector outlasts many wake-ups in vain.
+        // Only a step that was slept through counts: where thousands of threads contend, a round of the collector
+        // outlasts many wake-ups in vain.
         long slept = ht_futex_wait(&region->room, room, WAIT_STEP_NS);
         atomic_fetch_sub_explicit(&region->room_waiters, 1, memory_order_relaxed);
         uint64_t now = atomic_load_explicit(&region->heartbeat, memory_order_relaxed);
@@ -94,7 +102,8 @@ static struct ht_walk_cache *walk_cache_of(ht_home *home) {
     return cache;
 }
 
-// Waits, once a thread, until the collector has looked twice for homes of ended threads: the second time it began after we asked. 0 when all are in use.
+// Waits, once a thread, until the collector has looked twice for homes of ended threads: the second time it began after
+// we asked. 0 when all are in use.
 static uint32_t wait_for_home(ht_thread *self, ht_region *region) {
     if (self->homeless) return 0;
     uint32_t first = atomic_load_explicit(&region->reaps, memory_order_acquire);
@@ -102,7 +111,8 @@ static uint32_t wait_for_home(ht_thread *self, ht_region *region) {
         uint32_t reaps = atomic_load_explicit(&region->reaps, memory_order_acquire);
         uint32_t index = ht_region_take_home(region);
         if (index != 0) return index;
-        if (reaps - first >= 2 || !ht_recording() || (region->collector_pid != 0 && ht_region_collector_died(region))) break;
+        if (reaps - first >= 2 || !ht_recording() || (region->collector_pid != 0 && ht_region_collector_died(region)))
+            break;
         atomic_store_explicit(&region->homes_wanted, 1, memory_order_relaxed);
         ring_bell(region);
         ht_futex_wait(&region->reaps, reaps, WAIT_STEP_NS);
@@ -171,7 +181,8 @@ bool ht_writer_advance(ht_thread *self, ht_writer *writer, size_t words) {
     writer->segment = ht_region_segment(region, taken - 1);
     writer->at = writer->segment->words;
     writer->end = writer->segment->words + HT_SEGMENT_WORDS;
-    // Release: pairs with the collector's acquire of `next`, after which it reads the old segment's `used` for the last time.
+    // Release: pairs with the collector's acquire of `next`, after which it reads the old segment's `used` for the last
+    // time.
     atomic_store_explicit(&old->next, taken, memory_order_release);
     if (atomic_load_explicit(&region->collector_sleeping, memory_order_relaxed)) ring_bell(region);
     return true;

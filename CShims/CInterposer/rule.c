@@ -31,7 +31,9 @@ ht_rule ht_rule_compile(ht_thread *self, ht_writer *writer, uintptr_t pc) {
         const ht_module *module = ht_module_at(self, writer, pc, &eh_frame_hdr);
         // Code outside every module (a just-in-time compiler's) may be replaced at any time: its rule is not kept.
         if (module == NULL) return ht_rule_make(HT_RULE_FRAME, 2, 2);
-        rule = eh_frame_hdr == NULL ? ht_rule_make(HT_RULE_FRAME, 2, 2) : ht_cfi_rule(eh_frame_hdr, (const uint8_t *)module->start, (const uint8_t *)module->end, pc);
+        rule = eh_frame_hdr == NULL
+                   ? ht_rule_make(HT_RULE_FRAME, 2, 2)
+                   : ht_cfi_rule(eh_frame_hdr, (const uint8_t *)module->start, (const uint8_t *)module->end, pc);
     }
     store(pc, rule);
     return rule;

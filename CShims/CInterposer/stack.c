@@ -1,4 +1,5 @@
-// Interning of call stacks. Runs inside hooks: one walk and one probe for a stack seen before; a STACK record and an insert for a new one.
+// Interning of call stacks. Runs inside hooks: one walk and one probe for a stack seen before; a STACK record and an
+// insert for a new one.
 #include "stack.h"
 
 #include "definitions.h"
@@ -16,14 +17,15 @@ static uint64_t finish(uint64_t hash, uint64_t more) {
     return hash ^ hash >> 31;
 }
 
-static uint32_t __attribute__((noinline, cold)) define(ht_thread *self, ht_writer *writer, const ht_walked *walked, const void *via, uint64_t hash) {
+static uint32_t __attribute__((noinline, cold))
+define(ht_thread *self, ht_writer *writer, const ht_walked *walked, const void *via, uint64_t hash) {
     uint32_t id = atomic_fetch_add_explicit(&last_stack_id, 1, memory_order_relaxed) + 1;
     if (id >> HT_STACK_BITS) return 0;
     ht_home *home = writer->home;
     if (walked->in_cache) ht_walk_copy(writer->cache, home->frames + (via != NULL));
     uint32_t keep = 0;
-    while (writer->last_stack != 0 && keep < walked->count && keep < writer->last_depth
-           && home->frames[walked->count - 1 - keep] == home->last_frames[writer->last_depth - 1 - keep]) {
+    while (writer->last_stack != 0 && keep < walked->count && keep < writer->last_depth &&
+           home->frames[walked->count - 1 - keep] == home->last_frames[writer->last_depth - 1 - keep]) {
         keep++;
     }
     uint32_t fresh = walked->count - keep;
@@ -54,7 +56,8 @@ uint32_t ht_stack_id(ht_thread *self, ht_writer *writer, const void *frame, cons
     } else if (self->tag == 0) {
         return 0;
     }
-    uint64_t hash = finish(walked.hash, (uint64_t)self->tag << 32 ^ atomic_load_explicit(&generation, memory_order_relaxed));
+    uint64_t hash =
+        finish(walked.hash, (uint64_t)self->tag << 32 ^ atomic_load_explicit(&generation, memory_order_relaxed));
     uint32_t id = ht_table_find(&stacks, hash);
     return __builtin_expect(id != 0, 1) ? id : define(self, writer, &walked, via, hash);
 }

@@ -1,4 +1,5 @@
-// One step outwards from a frame, by its rule. Shared by the full walk and the incremental one, so that they cannot differ.
+// One step outwards from a frame, by its rule. Shared by the full walk and the incremental one, so that they cannot
+// differ.
 #pragma once
 
 #include "rule.h"
@@ -24,7 +25,11 @@ typedef struct ht_step_reads {
     bool uses_fp;        // the rule starts from the frame pointer
 } ht_step_reads;
 
-enum { HT_UCONTEXT_RBP = 120, HT_UCONTEXT_RSP = 160, HT_UCONTEXT_RIP = 168 };  // offsets of gregs in the kernel's x86-64 ucontext
+enum {
+    HT_UCONTEXT_RBP = 120,
+    HT_UCONTEXT_RSP = 160,
+    HT_UCONTEXT_RIP = 168
+};  // offsets of gregs in the kernel's x86-64 ucontext
 
 // Farther below the top than this is another stack.
 static const uintptr_t ht_bounded_span = (uintptr_t)1 << 30;
@@ -33,8 +38,9 @@ static inline bool ht_on_own_stack(uintptr_t sp, uintptr_t top) { return sp < to
 
 static inline uintptr_t ht_word_at(uintptr_t address) { return *(const uintptr_t *)address; }
 
-// `bounded`: the frame lies on the thread's own stack, which ends at `top`; nothing above it is read. On other stacks (coroutines, signal stacks, threads made
-// without pthread_create) only rules compiled from unwind tables are followed, never a guessed frame pointer.
+// `bounded`: the frame lies on the thread's own stack, which ends at `top`; nothing above it is read. On other stacks
+// (coroutines, signal stacks, threads made without pthread_create) only rules compiled from unwind tables are followed,
+// never a guessed frame pointer.
 static inline ht_step ht_step_out(ht_registers *at, ht_rule rule, bool bounded, uintptr_t top, ht_step_reads *reads) {
     uint32_t kind = ht_rule_kind_of(rule);
     uintptr_t cfa;
@@ -56,7 +62,8 @@ static inline ht_step ht_step_out(ht_registers *at, ht_rule rule, bool bounded, 
         }
         case HT_RULE_SIGNAL:
             if (bounded && at->sp + HT_UCONTEXT_RIP + 8 > top) return HT_STEP_EARLY;
-            *at = (ht_registers){ht_word_at(at->sp + HT_UCONTEXT_RIP), ht_word_at(at->sp + HT_UCONTEXT_RSP), ht_word_at(at->sp + HT_UCONTEXT_RBP)};
+            *at = (ht_registers){ht_word_at(at->sp + HT_UCONTEXT_RIP), ht_word_at(at->sp + HT_UCONTEXT_RSP),
+                                 ht_word_at(at->sp + HT_UCONTEXT_RBP)};
             return HT_STEP_SIGNAL;
         case HT_RULE_FRAME:
             if (!bounded) return HT_STEP_EARLY;

@@ -42,8 +42,9 @@ static bool insert_in(ht_table_level *level, uint64_t hash, uint32_t id) {
         for (int i = 0; i < HT_TABLE_LINE; i++) {
             uint64_t empty = 0;
             // Release: what the id stands for was published before; acquire in find_in pairs with it.
-            if (atomic_load_explicit(&line[i], memory_order_relaxed) == 0
-                && atomic_compare_exchange_strong_explicit(&line[i], &empty, word, memory_order_release, memory_order_relaxed)) {
+            if (atomic_load_explicit(&line[i], memory_order_relaxed) == 0 &&
+                atomic_compare_exchange_strong_explicit(&line[i], &empty, word, memory_order_release,
+                                                        memory_order_relaxed)) {
                 atomic_fetch_add_explicit(&level->filled, 1, memory_order_relaxed);
                 return true;
             }
@@ -80,7 +81,8 @@ static ht_table_level *grow(ht_table *table, ht_table_level *newest) {
 
 bool ht_table_insert(ht_table *table, uint64_t hash, uint32_t id) {
     ht_table_level *newest = atomic_load_explicit(&table->newest, memory_order_acquire);
-    if (newest == NULL || atomic_load_explicit(&newest->filled, memory_order_relaxed) > (newest->line_mask + 1) * 5) newest = grow(table, newest);
+    if (newest == NULL || atomic_load_explicit(&newest->filled, memory_order_relaxed) > (newest->line_mask + 1) * 5)
+        newest = grow(table, newest);
     if (newest == NULL) return false;
     if (insert_in(newest, hash, id)) return true;
     newest = grow(table, newest);

@@ -1,9 +1,11 @@
-// A growing set of 64-bit hashes, each with an id of 28 bits, shared by all threads without a lock: call stacks, and sizes whose usable size is known.
+// A growing set of 64-bit hashes, each with an id of 28 bits, shared by all threads without a lock: call stacks, and
+// sizes whose usable size is known.
 //
-// A slot is one word: 36 bits of the hash beside the id; the line it lies in gives the hash's low bits, so two keys are confused only when 36 + log2(lines)
-// bits agree (for a million stacks: below one in 30,000 that any two are). Lines of 8 slots fill a cache line; a probe looks at up to four. When a table
-// is 5/8 full one thread makes the next, twice as large, in front; older ones stay readable and their entries move forward as they are used.
-// An insert that loses a race or finds no slot is dropped: the id is then defined once more later, which costs words, not correctness.
+// A slot is one word: 36 bits of the hash beside the id; the line it lies in gives the hash's low bits, so two keys are
+// confused only when 36 + log2(lines) bits agree (for a million stacks: below one in 30,000 that any two are). Lines of
+// 8 slots fill a cache line; a probe looks at up to four. When a table is 5/8 full one thread makes the next, twice as
+// large, in front; older ones stay readable and their entries move forward as they are used. An insert that loses a
+// race or finds no slot is dropped: the id is then defined once more later, which costs words, not correctness.
 #pragma once
 
 #include <stdatomic.h>

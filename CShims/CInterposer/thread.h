@@ -1,7 +1,8 @@
 // The state of a recording thread, and the guard through which alone it is reached.
 //
-// ht_self lies in initial-exec TLS: one instruction to address, never allocated, alive until the thread is gone (so frees in TLS destructors count).
-// Its zero value means "not registered". Functions that record take an ht_writer, which only ht_enter gives out: re-entrance shows in signatures.
+// ht_self lies in initial-exec TLS: one instruction to address, never allocated, alive until the thread is gone (so
+// frees in TLS destructors count). Its zero value means "not registered". Functions that record take an ht_writer,
+// which only ht_enter gives out: re-entrance shows in signatures.
 #pragma once
 
 #include <heaptrail_region.h>
@@ -10,51 +11,55 @@
 #include <stdint.h>
 
 enum {
-    HT_LANES = 4,            // 0 the thread's stream, 1 to 3 signal handlers that interrupt the recorder, one within the other
-    HT_TAG_DEPTH = 64,       // owner tags pushed on one thread; deeper ones count but do not show
-    HT_RECORD_WORDS = 24,    // words that the longest record of the hot path may take, definitions aside
+    HT_LANES = 4,  // 0 the thread's stream, 1 to 3 signal handlers that interrupt the recorder, one within the other
+    HT_TAG_DEPTH = 64,     // owner tags pushed on one thread; deeper ones count but do not show
+    HT_RECORD_WORDS = 24,  // words that the longest record of the hot path may take, definitions aside
 };
 
 // A stream of records on its way to the collector. Written by its thread alone.
 typedef struct ht_writer {
-    uint64_t *at;          // next word
-    uint64_t *end;         // one past the segment's last word
+    uint64_t *at;   // next word
+    uint64_t *end;  // one past the segment's last word
     ht_segment *segment;
-    ht_home *home;         // shared: identity and scratch
+    ht_home *home;                // shared: identity and scratch
     struct ht_walk_cache *cache;  // the lane's previous walk, NULL when there is no memory for it
-    uint64_t time;         // ticks of the last event: deltas count from here
-    uint32_t last_stack;   // id whose frames are in home->last_frames, 0 none
+    uint64_t time;                // ticks of the last event: deltas count from here
+    uint32_t last_stack;          // id whose frames are in home->last_frames, 0 none
     uint32_t last_depth;
-    uint64_t now;          // ticks of the event at hand, for definitions that it needs
-    bool droppable;        // the event at hand may be dropped when the collector is behind (only where the user asked for it)
+    uint64_t now;    // ticks of the event at hand, for definitions that it needs
+    bool droppable;  // the event at hand may be dropped when the collector is behind (only where the user asked for it)
 } ht_writer;
 
 typedef struct ht_thread {
     // Hot: read on every event.
-    uint32_t depth;              // guards entered: index of the lane to use
-    uint32_t tag;                // owner tag on top, 0 none
-    uintptr_t stack_top;         // addresses below it and above sp belong to this thread's stack; 0 when not known
-    const void *last_allocation; // pointer of the last ALLOC recorded, and of the first since it was last set to NULL: what operator new's hook
-    const void *first_allocation; // compares with. Two, for a signal handler may allocate before or after the malloc beneath
-    const void *deleting;        // pointer that operator delete recorded already: the free beneath it is the same event
-    const void *entered_at[HT_LANES]; // frame that entered each guard: finds out the guards that a handler left by siglongjmp
+    uint32_t depth;               // guards entered: index of the lane to use
+    uint32_t tag;                 // owner tag on top, 0 none
+    uintptr_t stack_top;          // addresses below it and above sp belong to this thread's stack; 0 when not known
+    const void *last_allocation;  // pointer of the last ALLOC recorded, and of the first since it was last set to NULL:
+                                  // what operator new's hook
+    const void
+        *first_allocation;  // compares with. Two, for a signal handler may allocate before or after the malloc beneath
+    const void *deleting;   // pointer that operator delete recorded already: the free beneath it is the same event
+    const void
+        *entered_at[HT_LANES];  // frame that entered each guard: finds out the guards that a handler left by siglongjmp
     ht_writer lane[HT_LANES];
     // Cold.
-    uint32_t epoch;              // ht_epoch at registration: differs in a followed child
+    uint32_t epoch;  // ht_epoch at registration: differs in a followed child
     uint32_t serial;
-    uint32_t id;                 // of this thread in the system, where its own block does not say it; else 0
-    bool homeless;               // found every home in use: does not wait for one again
+    uint32_t id;    // of this thread in the system, where its own block does not say it; else 0
+    bool homeless;  // found every home in use: does not wait for one again
     uint32_t tag_depth;
     uint32_t tags[HT_TAG_DEPTH];
 } ht_thread;
 
 extern __thread ht_thread ht_self __attribute__((tls_model("initial-exec"), visibility("hidden")));
 
-// The rare case: a guard is entered already. Leaves those first that nobody will ever leave, because a signal handler jumped out of the recorder.
+// The rare case: a guard is entered already. Leaves those first that nobody will ever leave, because a signal handler
+// jumped out of the recorder.
 void ht_leave_abandoned(ht_thread *self, const void *frame) __attribute__((cold, noinline, visibility("hidden")));
 
-// Enters the guard. NULL when events of this thread are nested too deep to be recorded. No fence is needed: only this thread, its signal handlers
-// included, reads depth.
+// Enters the guard. NULL when events of this thread are nested too deep to be recorded. No fence is needed: only this
+// thread, its signal handlers included, reads depth.
 static inline ht_writer *ht_enter(ht_thread *self) {
     const void *frame = __builtin_frame_address(0);
     if (__builtin_expect(self->depth != 0, 0)) ht_leave_abandoned(self, frame);

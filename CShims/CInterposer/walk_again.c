@@ -1,12 +1,13 @@
-// The incremental walk. Runs inside hooks. Stopping at the first frame that looks the same is unsound without the check of every word: a callee that returned and
-// was called again leaves the same frame above other ones (it merged 5,300 of 68,685 stacks of a python run). A build with HT_CHECK_WALKS walks fully after each
-// incremental walk and stops the program at the first difference.
+// The incremental walk. Runs inside hooks. Stopping at the first frame that looks the same is unsound without the check
+// of every word: a callee that returned and was called again leaves the same frame above other ones (it merged 5,300 of
+// 68,685 stacks of a python run). A build with HT_CHECK_WALKS walks fully after each incremental walk and stops the
+// program at the first difference.
 #include "walk.h"
 
 #include <heaptrail_trace.h>
 
-// Compares every word that the previous walk read from frame `index` outwards with memory. 0 when all are as they were; else the frame whose step outwards
-// reads something else now, which is at least 1: the outermost frame steps nowhere.
+// Compares every word that the previous walk read from frame `index` outwards with memory. 0 when all are as they were;
+// else the frame whose step outwards reads something else now, which is at least 1: the outermost frame steps nowhere.
 static inline uint32_t changed(const ht_cached_frame *frames, uint32_t index) {
     for (uint32_t i = index; i > 0; i--) {
         const ht_cached_frame *frame = &frames[i], *caller = &frames[i - 1];
@@ -17,8 +18,9 @@ static inline uint32_t changed(const ht_cached_frame *frames, uint32_t index) {
     return 0;
 }
 
-// Frames of the previous walk that can be kept when the next one has come to `at`: 0 none. `*candidate` moves outwards with the walk, and past a frame that was
-// found changed: whatever lies further in reads the same word. So a walk compares each word once at most.
+// Frames of the previous walk that can be kept when the next one has come to `at`: 0 none. `*candidate` moves outwards
+// with the walk, and past a frame that was found changed: whatever lies further in reads the same word. So a walk
+// compares each word once at most.
 static inline uint32_t kept(const ht_walk_cache *cache, uint32_t *candidate, const ht_registers *at) {
     uint32_t next = *candidate;
     while (next > 0 && cache->frames[next - 1].sp < at->sp) next--;
@@ -74,7 +76,8 @@ ht_walked ht_walk_again(ht_thread *self, ht_writer *writer, ht_registers start, 
         if (keep != 0) break;
         ht_rule rule = ht_rule_for(self, writer, at.pc - 1);
         uint32_t kind = ht_rule_kind_of(rule);
-        if (kind == HT_RULE_FRAME || kind == HT_RULE_SIGNAL || fresh == HT_CACHED_FRAMES_MAX) return fully(self, writer, start, frames, limit);
+        if (kind == HT_RULE_FRAME || kind == HT_RULE_SIGNAL || fresh == HT_CACHED_FRAMES_MAX)
+            return fully(self, writer, start, frames, limit);
         ht_cached_frame *frame = &cache->fresh[fresh++];
         frame->pc = at.pc;
         frame->sp = at.sp;

@@ -1,7 +1,7 @@
 // The fork of a small child (see CLaunch.h for why) and the wait for it. Linux only.
 // Before the fork every mapping that the child can do without is marked MADV_DONTFORK, afterwards the marks are taken
-// away. The child calls nothing but libc's syscall() and errno, and reads nothing but its stack, the thread's own block,
-// the images of this code and of libc, and a parcel with the strings for exec.
+// away. The child calls nothing but libc's syscall() and errno, and reads nothing but its stack, the thread's own
+// block, the images of this code and of libc, and a parcel with the strings for exec.
 
 #include "CLaunch.h"
 
@@ -112,7 +112,8 @@ static size_t ranges_collect(struct range *ranges, const uintptr_t *images, cons
         struct range range;
         char permissions[5];
         name[0] = 0;
-        if (sscanf(line, "%lx-%lx %4s %*s %*s %*s %4399[^\n]", &range.start, &range.end, permissions, name) < 3) continue;
+        if (sscanf(line, "%lx-%lx %4s %*s %*s %*s %4399[^\n]", &range.start, &range.end, permissions, name) < 3)
+            continue;
         int keep = permissions[3] != 'p' || strncmp(name, "[v", 2) == 0;
         for (size_t i = 0; i < 2 && name[0] == '/'; i++) {
             if (images[i] == range.start) strcpy(image_names[i], name);
@@ -131,8 +132,9 @@ static void ranges_advise(const struct range *ranges, size_t count, int advice) 
 
 // In the child: becomes the program, or sends the errno and ends. Every call here is one that the parent has made
 // before the fork, for a first call would enter the dynamic loader, whose memory the child does not have.
-__attribute__((noreturn, noinline)) HT_LAUNCH_BARE static void child_exec(
-    const struct parcel *parcel, const int32_t *descriptors, const sigset_t *mask, int report) {
+__attribute__((noreturn, noinline)) HT_LAUNCH_BARE static void child_exec(const struct parcel *parcel,
+                                                                          const int32_t *descriptors,
+                                                                          const sigset_t *mask, int report) {
     for (int i = 0; i < 3; i++) {
         if (syscall(SYS_dup3, descriptors[i], i, 0) < 0) goto failed;
     }
@@ -167,8 +169,8 @@ static int descriptors_lift(const struct ht_launch_request *request, int32_t *li
 // One fork at a time: the marks of one thread take away the stack that another thread's child would run on.
 static pthread_mutex_t fork_lock = PTHREAD_MUTEX_INITIALIZER;
 
-HT_LAUNCH_BARE static int fork_small(
-    const struct parcel *parcel, const int32_t *descriptors, int report, struct ht_launch_process *process) {
+HT_LAUNCH_BARE static int fork_small(const struct parcel *parcel, const int32_t *descriptors, int report,
+                                     struct ht_launch_process *process) {
     struct range *ranges = malloc(HT_LAUNCH_MAX_RANGES * sizeof *ranges);
     if (!ranges) return ENOMEM;
     const uintptr_t images[2] = {image_base((const void *)ht_launch_start), image_base((const void *)execve)};
@@ -208,7 +210,8 @@ int32_t ht_launch_start(const struct ht_launch_request *request, struct ht_launc
     int failure = 0;
     // The pipe closes at exec; before that it can only bring the errno of a child that could not get there.
     ssize_t count = 0;
-    while (!error && (count = read(report[0], &failure, sizeof failure)) < 0 && errno == EINTR) {}
+    while (!error && (count = read(report[0], &failure, sizeof failure)) < 0 && errno == EINTR) {
+    }
     if (!error && count == (ssize_t)sizeof failure) {
         waitpid(process->pid, NULL, 0);
         error = failure;

@@ -1,4 +1,5 @@
-// CRC-32C for both sides of the trace. Runs on the writer's and the reader's threads, never inside a hook. No state but a constant table.
+// CRC-32C for both sides of the trace. Runs on the writer's and the reader's threads, never inside a hook. No state but
+// a constant table.
 #include <heaptrail_trace.h>
 
 #include <string.h>

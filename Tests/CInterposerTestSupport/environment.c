@@ -7,7 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-// The entries of NUL-terminated texts as an array in one allocation of its own, so that whatever is written is ours. The caller frees [0] and the array.
+// The entries of NUL-terminated texts as an array in one allocation of its own, so that whatever is written is ours.
+// The caller frees [0] and the array.
 static char **split(const char *text, size_t count, char **storage) {
     size_t entries = 0;
     for (size_t i = 0; i < count; i++) entries += text[i] == 0;
@@ -44,7 +45,8 @@ size_t ht_test_environment_clean(const char *text, size_t count, const char *all
     return used;
 }
 
-ht_test_filled ht_test_environment_fill(const char *text, size_t count, const char *library, const char *allocator, bool child, char *out, size_t capacity) {
+ht_test_filled ht_test_environment_fill(const char *text, size_t count, const char *library, const char *allocator,
+                                        bool child, char *out, size_t capacity) {
     enum { GUARD = 64, MARK = 0x5a };
     char *storage;
     char **array = split(text, count, &storage);
@@ -69,7 +71,8 @@ ht_test_filled ht_test_environment_fill(const char *text, size_t count, const ch
     for (size_t i = 0; i < GUARD; i++) filled.overrun |= bytes[size.bytes + i] != MARK;
     const char *marks = (const char *)(pointers + size.pointers);
     for (size_t i = 0; i < GUARD * sizeof *pointers; i++) filled.overrun |= marks[i] != MARK;
-    while (pointers[filled.pointers_used++] != NULL) {}
+    while (pointers[filled.pointers_used++] != NULL) {
+    }
     const char *last = pointers[filled.pointers_used - 2];
     filled.bytes_used = (size_t)(last + strlen(last) + 1 - bytes);
     filled.count = join(pointers, out, capacity);

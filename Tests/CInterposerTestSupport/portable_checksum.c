@@ -4,4 +4,6 @@
 
 #include <CInterposerTestSupport.h>
 
-uint32_t ht_test_crc32c_portable(uint32_t seed, const void *bytes, size_t count) { return ~portable(~seed, bytes, count); }
+uint32_t ht_test_crc32c_portable(uint32_t seed, const void *bytes, size_t count) {
+    return ~portable(~seed, bytes, count);
+}

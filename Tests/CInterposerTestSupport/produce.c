@@ -51,7 +51,9 @@ static void count(const ht_test_operation *operation) {
 
 static uint32_t tag_of(const char *type) {
     ht_writer *writer = ht_enter(&ht_self);
-    uint32_t tag = ht_writer_reserve(&ht_self, writer, HT_RECORD_WORDS) ? ht_tag_intern(&ht_self, writer, "Class", type, "construct", "swift") : 0;
+    uint32_t tag = ht_writer_reserve(&ht_self, writer, HT_RECORD_WORDS)
+                       ? ht_tag_intern(&ht_self, writer, "Class", type, "construct", "swift")
+                       : 0;
     ht_leave(&ht_self);
     return tag;
 }
@@ -64,8 +66,13 @@ static void perform(const ht_test_operation *operation, uint64_t start) {
     switch (operation->kind) {
         case HT_TEST_ALLOCATE: ht_record_allocation(block, operation->size, code, frame, NULL); break;
         case HT_TEST_FREE: ht_record_free(block, at); break;
-        case HT_TEST_REALLOCATE: ht_record_reallocation((const void *)(uintptr_t)operation->old, at, block, operation->size, code, frame); break;
-        case HT_TEST_PUSH_TAG: ht_self.tags[ht_self.tag_depth++] = ht_self.tag; ht_self.tag = tag_of(operation->label); break;
+        case HT_TEST_REALLOCATE:
+            ht_record_reallocation((const void *)(uintptr_t)operation->old, at, block, operation->size, code, frame);
+            break;
+        case HT_TEST_PUSH_TAG:
+            ht_self.tags[ht_self.tag_depth++] = ht_self.tag;
+            ht_self.tag = tag_of(operation->label);
+            break;
         case HT_TEST_POP_TAG: ht_self.tag = ht_self.tags[--ht_self.tag_depth]; break;
         case HT_TEST_COUNT: count(operation); break;
         default: abort();
@@ -97,13 +104,16 @@ struct ht_test_production {
     pthread_t ids[];
 };
 
-uint64_t ht_test_address(uint32_t thread, uint32_t number) { return ((uint64_t)thread + 1) << 36 | (uint64_t)number << 4; }
+uint64_t ht_test_address(uint32_t thread, uint32_t number) {
+    return ((uint64_t)thread + 1) << 36 | (uint64_t)number << 4;
+}
 
 static void produce(ht_test_production *production, uint32_t index) {
     const void *frame = __builtin_frame_address(0);
     for (uint32_t i = 0; i < production->events; i++) {
         ht_record_allocation((const void *)(uintptr_t)ht_test_address(index, i), 16 + (i & 1023), 0, frame, NULL);
-        if (production->frees && (i & 1) != 0) ht_record_free((const void *)(uintptr_t)ht_test_address(index, i - 1), ht_now());
+        if (production->frees && (i & 1) != 0)
+            ht_record_free((const void *)(uintptr_t)ht_test_address(index, i - 1), ht_now());
     }
 }
 

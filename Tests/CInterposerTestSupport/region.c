@@ -55,12 +55,14 @@ static void *contend(void *context) {
         random = random * 1664525u + 1013904223u;
         uint32_t wanted = 1 + (random >> 16) % c->held, count = 0;
         while (count < wanted && (held[count] = ht_region_take_segment(c->region, UNBRAKED)) != 0) {
-            if (atomic_exchange_explicit(&c->owners[held[count] - 1], name, memory_order_relaxed) != 0) atomic_fetch_add_explicit(&c->doubly_owned, 1, memory_order_relaxed);
+            if (atomic_exchange_explicit(&c->owners[held[count] - 1], name, memory_order_relaxed) != 0)
+                atomic_fetch_add_explicit(&c->doubly_owned, 1, memory_order_relaxed);
             count++;
         }
         while (count > 0) {
             count--;
-            if (atomic_exchange_explicit(&c->owners[held[count] - 1], 0, memory_order_relaxed) != name) atomic_fetch_add_explicit(&c->doubly_owned, 1, memory_order_relaxed);
+            if (atomic_exchange_explicit(&c->owners[held[count] - 1], 0, memory_order_relaxed) != name)
+                atomic_fetch_add_explicit(&c->doubly_owned, 1, memory_order_relaxed);
             ht_region_give_segment(c->region, held[count]);
         }
     }

@@ -52,7 +52,9 @@ static int visit(struct dl_phdr_info *info, size_t size, void *context) {
     for (int i = 0; i < info->dlpi_phnum; i++) {
         const ElfW(Phdr) *segment = &info->dlpi_phdr[i];
         uint64_t start = info->dlpi_addr + segment->p_vaddr;
-        if (segment->p_type != PT_LOAD || module->eh_frame_hdr < start || module->eh_frame_hdr >= start + segment->p_filesz) continue;
+        if (segment->p_type != PT_LOAD || module->eh_frame_hdr < start ||
+            module->eh_frame_hdr >= start + segment->p_filesz)
+            continue;
         module->segment_start = start;
         module->segment_end = start + segment->p_filesz;
     }
@@ -65,8 +67,9 @@ bool ht_test_find_module(const char *name, ht_test_module *module) {
 }
 
 ht_test_rule ht_test_module_rule(const ht_test_module *module, uint64_t address) {
-    return plain(ht_cfi_rule((const uint8_t *)(uintptr_t)module->eh_frame_hdr, (const uint8_t *)(uintptr_t)module->start,
-                             (const uint8_t *)(uintptr_t)module->end, (uintptr_t)address));
+    return plain(ht_cfi_rule((const uint8_t *)(uintptr_t)module->eh_frame_hdr,
+                             (const uint8_t *)(uintptr_t)module->start, (const uint8_t *)(uintptr_t)module->end,
+                             (uintptr_t)address));
 }
 
 // MARK: readelf's rows
@@ -113,7 +116,9 @@ static ht_test_rule expected(const table_row *row, bool signal_frame) {
     if (is_register(row->rbp, "c", &saved)) saved = -saved;
     else if (row->rbp[0] != 0 && strcmp(row->rbp, "u") != 0 && strcmp(row->rbp, "s") != 0) return rule;
     if (saved < 0 || saved % 8 != 0 || saved / 8 >= 1 << HT_RULE_SAVED_BITS) return rule;
-    uint32_t kind = is_register(row->cfa, "rsp", &offset) ? HT_RULE_RSP : is_register(row->cfa, "rbp", &offset) ? HT_RULE_RBP : 0;
+    uint32_t kind = is_register(row->cfa, "rsp", &offset)   ? HT_RULE_RSP
+                    : is_register(row->cfa, "rbp", &offset) ? HT_RULE_RBP
+                                                            : 0;
     if (kind == 0 || offset % 8 != 0 || labs(offset) / 8 >= 1 << (HT_RULE_OFFSET_BITS - 1)) return rule;
     return (ht_test_rule){.kind = kind, .offset = offset, .saved = (uint64_t)saved};
 }
@@ -123,17 +128,21 @@ static void check(reader *r, uint64_t address, const table_row *row) {
     ht_test_rule got = ht_test_module_rule(r->module, address + r->module->bias);
     bool same;
     if (wanted.kind == 0) {
-        bool realigned_or_plt = strcmp(row->cfa, "exp") == 0 && (got.kind == HT_RULE_RBP_DEREF || got.kind == HT_RULE_RSP);
+        bool realigned_or_plt =
+            strcmp(row->cfa, "exp") == 0 && (got.kind == HT_RULE_RBP_DEREF || got.kind == HT_RULE_RSP);
         same = got.kind == HT_RULE_FRAME || realigned_or_plt;
         r->result.beyond += same;
     } else {
-        same = got.kind == wanted.kind && (got.kind == HT_RULE_END || got.kind == HT_RULE_SIGNAL || (got.offset == wanted.offset && got.saved == wanted.saved));
+        same = got.kind == wanted.kind && (got.kind == HT_RULE_END || got.kind == HT_RULE_SIGNAL ||
+                                           (got.offset == wanted.offset && got.saved == wanted.saved));
         r->result.equal += same;
     }
     if (same) return;
     if (r->result.differing++ == 0) {
-        snprintf(r->result.first_difference, sizeof r->result.first_difference, "at 0x%llx: readelf CFA %s rbp %s ra %s, rule kind %u offset %lld saved %llu",
-                 (unsigned long long)address, row->cfa, row->rbp, row->ra, got.kind, (long long)got.offset, (unsigned long long)got.saved);
+        snprintf(r->result.first_difference, sizeof r->result.first_difference,
+                 "at 0x%llx: readelf CFA %s rbp %s ra %s, rule kind %u offset %lld saved %llu",
+                 (unsigned long long)address, row->cfa, row->rbp, row->ra, got.kind, (long long)got.offset,
+                 (unsigned long long)got.saved);
     }
 }
 
@@ -173,7 +182,8 @@ static void take_line(reader *r, const char *line, size_t count) {
     if (cell_count >= 5 && lengths[3] == 3 && memcmp(cells[3], "CIE", 3) == 0 && r->cie_count < CIES_MAX) {
         close_entry(r);
         cie_row *cie = &r->cies[r->cie_count++];
-        *cie = (cie_row){.offset = strtoull(cells[0], NULL, 16), .signal_frame = memchr(cells[4], 'S', lengths[4]) != NULL};
+        *cie = (cie_row){.offset = strtoull(cells[0], NULL, 16),
+                         .signal_frame = memchr(cells[4], 'S', lengths[4]) != NULL};
         r->cie = cie;
     } else if (cell_count >= 6 && lengths[3] == 3 && memcmp(cells[3], "FDE", 3) == 0) {
         close_entry(r);
@@ -201,8 +211,10 @@ static void take_line(reader *r, const char *line, size_t count) {
         table_row row = {.location = strtoull(cells[0], NULL, 16)};
         close_row(r, row.location);
         take_cell(row.cfa, cells[1], lengths[1]);
-        if (r->rbp_column >= 0 && r->rbp_column < cell_count) take_cell(row.rbp, cells[r->rbp_column], lengths[r->rbp_column]);
-        if (r->ra_column >= 0 && r->ra_column < cell_count) take_cell(row.ra, cells[r->ra_column], lengths[r->ra_column]);
+        if (r->rbp_column >= 0 && r->rbp_column < cell_count)
+            take_cell(row.rbp, cells[r->rbp_column], lengths[r->rbp_column]);
+        if (r->ra_column >= 0 && r->ra_column < cell_count)
+            take_cell(row.ra, cells[r->ra_column], lengths[r->ra_column]);
         r->row = row;
         r->has_row = true;
         if (!r->in_fde && r->cie_count > 0) r->cies[r->cie_count - 1].initial = row;
@@ -272,7 +284,8 @@ uint64_t ht_test_damage(const ht_test_module *module, uint32_t rounds, uint32_t 
             else *at = (uint8_t)(choice >> 8);
         }
         for (uint32_t i = 0; i < ASKED; i++) {
-            // Addresses of functions, as the undamaged index has them; the copy stands at another place, and so do they.
+            // Addresses of functions, as the undamaged index has them; the copy stands at another place, and so do
+            // they.
             uint32_t count;
             memcpy(&count, original + tables.tables + 8, 4);
             int32_t begin;

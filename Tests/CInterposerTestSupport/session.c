@@ -20,7 +20,8 @@
 enum { BUFFER_BYTES = 256 << 10 };
 
 ht_region *ht_test_region_make(uint32_t options, uint32_t max_depth, uint32_t segment_limit) {
-    void *pages = mmap(NULL, HT_REGION_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    void *pages =
+        mmap(NULL, HT_REGION_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (pages == MAP_FAILED) return NULL;
     ht_region *region = pages;
     ht_region_init(region, options, max_depth);
@@ -46,7 +47,9 @@ ht_test_session *ht_test_session_start(ht_test_options options) {
     session->region = ht_test_region_make(options.options, options.max_depth, options.segment_limit);
     session->buffer = malloc(BUFFER_BYTES);
     session->text = options.text ? calloc(1, sizeof *session->text) : NULL;
-    if (session->fd < 0 || session->region == NULL || session->buffer == NULL || (options.text && session->text == NULL)) abort();
+    if (session->fd < 0 || session->region == NULL || session->buffer == NULL ||
+        (options.text && session->text == NULL))
+        abort();
     session->drain = (ht_drain){.region = session->region};
     if (options.text) {
         session->text->fd = session->fd;
@@ -54,7 +57,8 @@ ht_test_session *ht_test_session_start(ht_test_options options) {
     } else {
         session->writer = (ht_trace_writer){.fd = session->fd, .buffer = session->buffer, .capacity = BUFFER_BYTES};
         session->drain.writer = &session->writer;
-        ht_trace_put_header(&session->writer, HT_MODE_THREAD, options.options & HT_OPTION_NO_STACKS ? HT_FILE_NO_STACKS : 0, (uint32_t)getpid(), 0);
+        ht_trace_put_header(&session->writer, HT_MODE_THREAD,
+                            options.options & HT_OPTION_NO_STACKS ? HT_FILE_NO_STACKS : 0, (uint32_t)getpid(), 0);
         ht_trace_put_clock(&session->writer);
     }
     ht_real.malloc_usable_size = usable_size;
@@ -107,9 +111,11 @@ void ht_test_session_await_waiter(ht_test_session *session) {
     while (atomic_load_explicit(&session->region->room_waiters, memory_order_seq_cst) == 0) sched_yield();
 }
 
-void ht_test_put_stream(ht_test_session *session, uint32_t serial, uint16_t image, uint64_t start, const uint64_t *words, size_t count) {
+void ht_test_put_stream(ht_test_session *session, uint32_t serial, uint16_t image, uint64_t start,
+                        const uint64_t *words, size_t count) {
     ht_region *region = session->region;
-    uint32_t segment_number = ht_region_take_segment(region, HT_SEGMENTS_BEYOND_THREADS), number = ht_region_take_home(region);
+    uint32_t segment_number = ht_region_take_segment(region, HT_SEGMENTS_BEYOND_THREADS),
+             number = ht_region_take_home(region);
     if (segment_number == 0 || number == 0 || count > HT_SEGMENT_WORDS) abort();
     ht_segment *segment = ht_region_segment(region, segment_number - 1);
     memcpy(segment->words, words, count * sizeof words[0]);
@@ -119,9 +125,7 @@ void ht_test_put_stream(ht_test_session *session, uint32_t serial, uint16_t imag
     atomic_store_explicit(&home->state, HT_HOME_LIVE, memory_order_release);
 }
 
-static void *hold(void *context) {
-    return (void *)(intptr_t)pthread_mutex_lock(context);
-}
+static void *hold(void *context) { return (void *)(intptr_t)pthread_mutex_lock(context); }
 
 bool ht_test_session_kill_collector(ht_test_session *session, bool process) {
     ht_region *region = session->region;
@@ -135,7 +139,8 @@ bool ht_test_session_kill_collector(ht_test_session *session, bool process) {
         if (child < 0) return false;
         if (child == 0) _exit(pthread_mutex_lock(&region->alive) == 0 ? 0 : 1);
         int status;
-        while (waitpid(child, &status, 0) < 0 && errno == EINTR) {}
+        while (waitpid(child, &status, 0) < 0 && errno == EINTR) {
+        }
         if (status != 0) return false;
     }
     return ht_region_collector_died(region);

@@ -25,7 +25,9 @@ void ht_test_table_free(ht_test_table *table) {
 }
 
 uint32_t ht_test_table_find(ht_test_table *table, uint64_t hash) { return ht_table_find(&table->table, hash); }
-bool ht_test_table_insert(ht_test_table *table, uint64_t hash, uint32_t id) { return ht_table_insert(&table->table, hash, id); }
+bool ht_test_table_insert(ht_test_table *table, uint64_t hash, uint32_t id) {
+    return ht_table_insert(&table->table, hash, id);
+}
 
 uint32_t ht_test_table_levels(ht_test_table *table) {
     uint32_t count = 0;

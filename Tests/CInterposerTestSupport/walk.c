@@ -1,4 +1,5 @@
-// Stacks to walk: plain ones, frames without frame pointers, realigned frames, signal handlers, recursion; and libgcc's unwinder as the reference.
+// Stacks to walk: plain ones, frames without frame pointers, realigned frames, signal handlers, recursion; and libgcc's
+// unwinder as the reference.
 #include "session.h"
 
 #include "definitions.h"
@@ -22,7 +23,8 @@ typedef struct job {
 
 // Calls body(context) from a frame without a frame pointer: rbp is saved and then holds garbage.
 void ht_test_call_bare(void (*body)(void *), void *context) __attribute__((visibility("hidden")));
-// Calls body(context) from a frame realigned the way gcc does it: the CFA is *(rbp - 8), and rbp's own word lies at rbp.
+// Calls body(context) from a frame realigned the way gcc does it: the CFA is *(rbp - 8), and rbp's own word lies at
+// rbp.
 void ht_test_call_realigned(void (*body)(void *), void *context) __attribute__((visibility("hidden")));
 __asm__(
     ".text\n"
@@ -83,7 +85,8 @@ static void __attribute__((noinline)) capture(job *work) {
     ht_test_walk *walk = work->walk;
     ht_writer *writer = ht_enter(&ht_self);
     if (ht_writer_reserve(&ht_self, writer, HT_RECORD_WORDS)) {
-        ht_walked walked = ht_walk(&ht_self, writer, ht_caller_of(__builtin_frame_address(0)), walk->frames, work->limit);
+        ht_walked walked =
+            ht_walk(&ht_self, writer, ht_caller_of(__builtin_frame_address(0)), walk->frames, work->limit);
         walk->count = walked.count;
         walk->flags = walked.flags;
         walk->hash = walked.hash;
@@ -179,8 +182,8 @@ void ht_test_walk_stack(uint32_t kind, uint32_t depth, uint32_t limit, bool boun
 
 // A bounded walk stops at the entry function, in which the reference goes on.
 static bool agrees(const ht_test_walk *walk) {
-    return walk->count > 0 && walk->count <= walk->reference_count && walk->flags == 0
-           && memcmp(walk->frames, walk->reference, walk->count * sizeof walk->frames[0]) == 0;
+    return walk->count > 0 && walk->count <= walk->reference_count && walk->flags == 0 &&
+           memcmp(walk->frames, walk->reference, walk->count * sizeof walk->frames[0]) == 0;
 }
 
 static void *walk_often(void *context) {
@@ -188,7 +191,9 @@ static void *walk_often(void *context) {
     uint32_t depth = work->depth;
     ht_self.stack_top = (uintptr_t)__builtin_frame_address(0);
     for (uint32_t i = 0; i < work->rounds; i++) {
-        work->kind = i % 3 == 0 ? HT_TEST_WALK_WITHOUT_FRAME_POINTERS : i % 3 == 1 ? HT_TEST_WALK_REALIGNED : HT_TEST_WALK_LIBRARY;
+        work->kind = i % 3 == 0   ? HT_TEST_WALK_WITHOUT_FRAME_POINTERS
+                     : i % 3 == 1 ? HT_TEST_WALK_REALIGNED
+                                  : HT_TEST_WALK_LIBRARY;
         descend(work, depth + i % 5);
         work->differing += !agrees(work->walk) || work->walk->count < depth;
     }
@@ -200,7 +205,8 @@ uint64_t ht_test_walk_threads(uint32_t threads, uint32_t rounds, uint32_t depth)
     pthread_t *ids = calloc(threads, sizeof *ids);
     if (jobs == NULL || ids == NULL) abort();
     for (uint32_t i = 0; i < threads; i++) {
-        jobs[i] = (job){.depth = depth, .limit = HT_STACK_DEPTH_MAX, .rounds = rounds, .walk = calloc(1, sizeof(ht_test_walk))};
+        jobs[i] = (job){
+            .depth = depth, .limit = HT_STACK_DEPTH_MAX, .rounds = rounds, .walk = calloc(1, sizeof(ht_test_walk))};
         if (pthread_create(&ids[i], NULL, walk_often, &jobs[i]) != 0) abort();
     }
     uint64_t differing = 0;
@@ -254,7 +260,8 @@ static void record_paths(void *context) {
         uint32_t before = ht_self.tag;
         if (tag != NULL) {
             ht_writer *writer = ht_enter(&ht_self);
-            if (ht_writer_reserve(&ht_self, writer, HT_RECORD_WORDS)) ht_self.tag = ht_tag_intern(&ht_self, writer, "Class", tag, "construct", "c");
+            if (ht_writer_reserve(&ht_self, writer, HT_RECORD_WORDS))
+                ht_self.tag = ht_tag_intern(&ht_self, writer, "Class", tag, "construct", "c");
             ht_leave(&ht_self);
         }
         job work = {.path = &list->paths[i], .walk = &list->walks[i]};

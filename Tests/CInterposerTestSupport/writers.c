@@ -20,7 +20,8 @@ ht_test_written ht_test_write_chunks(int fd, size_t capacity, uint32_t chunks, u
     ht_trace_put_header(&writer, HT_MODE_CONVERTED, 0, 1, 0);
     for (uint32_t i = 0; i < chunks; i++) {
         memset(payload, (int)i, bytes);
-        ht_trace_put_chunk(&writer, (ht_chunk_header){.kind = KIND_FOREIGN, .flags = HT_CHUNK_SKIPPABLE}, payload, bytes);
+        ht_trace_put_chunk(&writer, (ht_chunk_header){.kind = KIND_FOREIGN, .flags = HT_CHUNK_SKIPPABLE}, payload,
+                           bytes);
     }
     ht_trace_flush(&writer);
     free(payload);
@@ -49,7 +50,8 @@ static void *read_slowly(void *context) {
     }
 }
 
-size_t ht_test_write_through_pipe(size_t capacity, uint32_t chunks, uint32_t bytes, bool nonblocking, uint8_t *out, size_t out_capacity, ht_test_written *written) {
+size_t ht_test_write_through_pipe(size_t capacity, uint32_t chunks, uint32_t bytes, bool nonblocking, uint8_t *out,
+                                  size_t out_capacity, ht_test_written *written) {
     int ends[2];
     if (pipe2(ends, O_CLOEXEC) != 0) abort();
     fcntl(ends[1], F_SETPIPE_SZ, 4096);
@@ -60,7 +62,8 @@ size_t ht_test_write_through_pipe(size_t capacity, uint32_t chunks, uint32_t byt
     sigemptyset(&set);
     sigaddset(&set, SIGUSR2);
     pthread_sigmask(SIG_UNBLOCK, &set, &blocked);
-    pipe_reader reader = {.fd = ends[0], .out = out, .capacity = out_capacity, .writer = pthread_self(), .interrupt = !nonblocking};
+    pipe_reader reader = {
+        .fd = ends[0], .out = out, .capacity = out_capacity, .writer = pthread_self(), .interrupt = !nonblocking};
     pthread_t thread;
     if (pthread_create(&thread, NULL, read_slowly, &reader) != 0) abort();
     *written = ht_test_write_chunks(ends[1], capacity, chunks, bytes);

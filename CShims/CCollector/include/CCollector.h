@@ -1,5 +1,6 @@
-// The recorder's process side, as the command line drives it: start a program under the preload and collect its traces until it ends, or collect for a
-// program that preloaded the library on its own. One call each; it returns when every recorded process has ended.
+// The recorder's process side, as the command line drives it: start a program under the preload and collect its traces
+// until it ends, or collect for a program that preloaded the library on its own. One call each; it returns when every
+// recorded process has ended.
 #pragma once
 
 #include <stdbool.h>
@@ -15,45 +16,46 @@ enum ht_collect_outcome {
 };
 
 typedef struct ht_collect_request {
-    const char *output;              // path of the trace; NULL: text to standard error
-    const char *output_base;         // record, when not NULL: the trace is OUTPUT_BASE.PID.trace instead
-    const char *executable;          // resolved path of the program (record alone)
-    char *const *arguments;          // argv of the program, NULL-terminated
-    const char *library;             // path of libheaptrail.so
-    const char *allocator_path;      // library preloaded after it, "" for none
+    const char *output;          // path of the trace; NULL: text to standard error
+    const char *output_base;     // record, when not NULL: the trace is OUTPUT_BASE.PID.trace instead
+    const char *executable;      // resolved path of the program (record alone)
+    char *const *arguments;      // argv of the program, NULL-terminated
+    const char *library;         // path of libheaptrail.so
+    const char *allocator_path;  // library preloaded after it, "" for none
     const char *allocator_name;
     const char *version;
     uint32_t max_depth;
     bool text;
-    bool force;                      // overwrite existing outputs
+    bool force;  // overwrite existing outputs
     bool no_stacks;
     bool drop;
     bool follow;
-    bool silent;                     // the program's standard output goes to /dev/null
-    int region_fd;                   // collect alone: the region's descriptor
-    pid_t pid;                       // collect alone: the process
+    bool silent;    // the program's standard output goes to /dev/null
+    int region_fd;  // collect alone: the region's descriptor
+    pid_t pid;      // collect alone: the process
 } ht_collect_request;
 
 typedef struct ht_collect_result {
-    int error;                // error number behind an outcome
-    int status;               // the program's wait status (record alone)
-    pid_t pid;                // the program's (record alone)
-    bool attached;            // the program loaded the preload
-    uint64_t allocations;     // of the program itself
+    int error;             // error number behind an outcome
+    int status;            // the program's wait status (record alone)
+    pid_t pid;             // the program's (record alone)
+    bool attached;         // the program loaded the preload
+    uint64_t allocations;  // of the program itself
     uint64_t frees;
     uint64_t lost_allocations;
     uint64_t lost_frees;
     uint64_t bytes_written;
-    uint32_t off_reason;      // ht_loss_reason when recording turned itself off, 0
-    uint32_t write_error;     // error number of a failed write, 0
-    uint32_t images;          // executed images recorded
-    uint32_t unfollowed;      // children that were not recorded
-    uint32_t followed;        // traces of children
-    bool exec_pending;        // the program ended as an image that could not be recorded
+    uint32_t off_reason;   // ht_loss_reason when recording turned itself off, 0
+    uint32_t write_error;  // error number of a failed write, 0
+    uint32_t images;       // executed images recorded
+    uint32_t unfollowed;   // children that were not recorded
+    uint32_t followed;     // traces of children
+    bool exec_pending;     // the program ended as an image that could not be recorded
 } ht_collect_result;
 
-// Starts the program and collects until it, and every followed child, has ended. The program inherits everything but our two variables and LD_PRELOAD's new
-// entry; interrupts from the terminal are the program's, termination requests are passed on to it. Blocks.
+// Starts the program and collects until it, and every followed child, has ended. The program inherits everything but
+// our two variables and LD_PRELOAD's new entry; interrupts from the terminal are the program's, termination requests
+// are passed on to it. Blocks.
 enum ht_collect_outcome ht_record(const ht_collect_request *request, ht_collect_result *result);
 // Collects for a process that preloaded the library on its own.
 enum ht_collect_outcome ht_collect(const ht_collect_request *request, ht_collect_result *result);

@@ -1,6 +1,6 @@
 /*
- * The module's umbrella: the one public header, which a C or C++ program includes by itself, and the thread's suspension
- * count, which only the Swift module uses.
+ * The module's umbrella: the one public header, which a C or C++ program includes by itself, and the thread's
+ * suspension count, which only the Swift module uses.
  */
 #ifndef CHEAPTRAIL_TAGS_H
 #define CHEAPTRAIL_TAGS_H

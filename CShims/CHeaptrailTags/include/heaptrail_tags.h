@@ -32,14 +32,15 @@ extern "C" {
 #endif
 
 /*
- * The process-wide id (> 0) of an owner tag; 0 while nothing is recorded. Equal strings give the same id; they are copied.
- * `family` and `type` are required; `cause` and `language` may be NULL (unknown). `cause` is one of construct, growth,
- * clone, copyOnWrite, boxing, capture, conversion, runtime, unknown.
+ * The process-wide id (> 0) of an owner tag; 0 while nothing is recorded. Equal strings give the same id; they are
+ * copied. `family` and `type` are required; `cause` and `language` may be NULL (unknown). `cause` is one of construct,
+ * growth, clone, copyOnWrite, boxing, capture, conversion, runtime, unknown.
  */
-HEAPTRAIL_TAGS_WEAK uint32_t heaptrail_tag_intern(
-    const char *family, const char *type, const char *cause, const char *language);
+HEAPTRAIL_TAGS_WEAK uint32_t heaptrail_tag_intern(const char *family, const char *type, const char *cause,
+                                                  const char *language);
 
-/* Every block that this thread allocates until the matching pop carries `tag`; the innermost tag wins. At least 64 deep. */
+/* Every block that this thread allocates until the matching pop carries `tag`; the innermost tag wins. At least 64
+ * deep. */
 HEAPTRAIL_TAGS_WEAK void heaptrail_tag_push(uint32_t tag);
 HEAPTRAIL_TAGS_WEAK void heaptrail_tag_pop(void);
 

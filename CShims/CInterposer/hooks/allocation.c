@@ -1,5 +1,6 @@
-// libc's allocation names, and no logic: each hook calls the real function and hands the event over. FREE is recorded before the real call, ALLOC after it, so that
-// another thread which gets the address next sorts behind us. The real call runs outside the recorder's guard: what it calls in turn is seen, too.
+// libc's allocation names, and no logic: each hook calls the real function and hands the event over. FREE is recorded
+// before the real call, ALLOC after it, so that another thread which gets the address next sorts behind us. The real
+// call runs outside the recorder's guard: what it calls in turn is seen, too.
 #include "record.h"
 
 #include "real.h"
@@ -97,8 +98,10 @@ EXPORT void *realloc(void *block, size_t size) { return resize(block, size, FRAM
 
 EXPORT void *reallocarray(void *block, size_t count, size_t size) {
     size_t bytes;
-    // glibc's own calls realloc through the PLT, which would be recorded there; overflow alone is left to it, for errno.
-    if (__builtin_mul_overflow(count, size, &bytes)) return ht_ready() ? ht_real.reallocarray(block, count, size) : NULL;
+    // glibc's own calls realloc through the PLT, which would be recorded there; overflow alone is left to it, for
+    // errno.
+    if (__builtin_mul_overflow(count, size, &bytes))
+        return ht_ready() ? ht_real.reallocarray(block, count, size) : NULL;
     return resize(block, bytes, FRAME);
 }
 

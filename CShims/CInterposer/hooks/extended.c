@@ -1,5 +1,5 @@
-// jemalloc's extended interface, for programs that link it dynamically. Without jemalloc behind us (a program that only looks whether the names exist) the calls
-// are served by the plain functions.
+// jemalloc's extended interface, for programs that link it dynamically. Without jemalloc behind us (a program that only
+// looks whether the names exist) the calls are served by the plain functions.
 #include "record.h"
 
 #include "real.h"
@@ -32,7 +32,8 @@ EXPORT void dallocx(void *block, int flags);
 EXPORT void *mallocx(size_t size, int flags) {
     if (!ht_ready()) return NULL;
     void *block = ht_real.mallocx != NULL ? ht_real.mallocx(size, flags) : plain(size, flags);
-    if (block != NULL && ht_recording()) ht_record_allocation(block, size, ht_alignment_code(alignment_of(flags)), FRAME, NULL);
+    if (block != NULL && ht_recording())
+        ht_record_allocation(block, size, ht_alignment_code(alignment_of(flags)), FRAME, NULL);
     return block;
 }
 
@@ -40,7 +41,8 @@ EXPORT void *rallocx(void *block, size_t size, int flags) {
     if (!ht_ready()) return NULL;
     uint64_t before = ht_now();
     void *moved = ht_real.rallocx != NULL ? ht_real.rallocx(block, size, flags) : ht_real.realloc(block, size);
-    if (moved != NULL && ht_recording()) ht_record_reallocation(block, before, moved, size, ht_alignment_code(alignment_of(flags)), FRAME);
+    if (moved != NULL && ht_recording())
+        ht_record_reallocation(block, before, moved, size, ht_alignment_code(alignment_of(flags)), FRAME);
     return moved;
 }
 
@@ -50,7 +52,8 @@ EXPORT size_t xallocx(void *block, size_t size, size_t extra, int flags) {
     if (ht_real.xallocx == NULL) return old;
     uint64_t before = ht_now();
     size_t now = ht_real.xallocx(block, size, extra, flags);
-    if (now != old && ht_recording()) ht_record_reallocation(block, before, block, size, ht_alignment_code(alignment_of(flags)), FRAME);
+    if (now != old && ht_recording())
+        ht_record_reallocation(block, before, block, size, ht_alignment_code(alignment_of(flags)), FRAME);
     return now;
 }
 

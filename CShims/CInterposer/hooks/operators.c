@@ -1,6 +1,7 @@
-// C++'s operator new and delete. Most of them call malloc and free, where the event is then recorded, with their own frame in the stack; an allocator that implements
-// them directly (jemalloc does) would go unseen without these hooks. An event is recorded once: for new, unless the call beneath recorded the very block it
-// returned; for delete here, and the free beneath of the same block is passed over. Built with -fexceptions: bad_alloc flies through.
+// C++'s operator new and delete. Most of them call malloc and free, where the event is then recorded, with their own
+// frame in the stack; an allocator that implements them directly (jemalloc does) would go unseen without these hooks.
+// An event is recorded once: for new, unless the call beneath recorded the very block it returned; for delete here, and
+// the free beneath of the same block is passed over. Built with -fexceptions: bad_alloc flies through.
 #include "record.h"
 
 #include "real.h"
@@ -29,8 +30,8 @@ static inline void leave_new(const void *outer, const void *block) {
     ht_self.last_allocation = block;
 }
 
-// Returns what end_delete puts back: the runtime's sized operator delete calls the plain one for the same block, and a signal handler may delete another block
-// before ours reaches free.
+// Returns what end_delete puts back: the runtime's sized operator delete calls the plain one for the same block, and a
+// signal handler may delete another block before ours reaches free.
 static inline const void *begin_delete(void *block) {
     const void *outer = ht_self.deleting;
     if (block == NULL || block == outer || !ht_recording()) return outer;
@@ -39,11 +40,14 @@ static inline const void *begin_delete(void *block) {
     return outer;
 }
 
-static inline void end_delete(const void *outer, const void *block) { ht_self.deleting = outer == block ? NULL : outer; }
+static inline void end_delete(const void *outer, const void *block) {
+    ht_self.deleting = outer == block ? NULL : outer;
+}
 
-// A program that loaded its C++ runtime after the start: the function is looked for then. Without one at all (a runtime of the program's own in a private
-// scope) malloc and free serve, as every runtime's operators do.
-#define FIND(name) (ht_ready() && (ht_real.name != NULL || (*(void **)(void *)&ht_real.name = ht_real_late(#name)) != NULL))
+// A program that loaded its C++ runtime after the start: the function is looked for then. Without one at all (a runtime
+// of the program's own in a private scope) malloc and free serve, as every runtime's operators do.
+#define FIND(name) \
+    (ht_ready() && (ht_real.name != NULL || (*(void **)(void *)&ht_real.name = ht_real_late(#name)) != NULL))
 
 static void *plain(size_t size, size_t alignment) {
     void *block = NULL;
@@ -52,25 +56,25 @@ static void *plain(size_t size, size_t alignment) {
     return ht_real.posix_memalign(&block, alignment, size) == 0 ? block : NULL;
 }
 
-#define HOOK_NEW(name, parameters, arguments, size, alignment)                                             \
-    EXPORT void *name parameters;                                                                          \
-    EXPORT void *name parameters {                                                                         \
-        bool found = FIND(name);                                                                           \
-        const void *outer = begin_new();                                                                   \
-        void *block = found ? ht_real.name arguments : plain(size, alignment);                             \
-        end_new(block, size, alignment, FRAME, found ? (const void *)(uintptr_t)ht_real.name : NULL);      \
-        leave_new(outer, block);                                                                           \
-        return block;                                                                                      \
+#define HOOK_NEW(name, parameters, arguments, size, alignment)                                        \
+    EXPORT void *name parameters;                                                                     \
+    EXPORT void *name parameters {                                                                    \
+        bool found = FIND(name);                                                                      \
+        const void *outer = begin_new();                                                              \
+        void *block = found ? ht_real.name arguments : plain(size, alignment);                        \
+        end_new(block, size, alignment, FRAME, found ? (const void *)(uintptr_t)ht_real.name : NULL); \
+        leave_new(outer, block);                                                                      \
+        return block;                                                                                 \
     }
 
-#define HOOK_DELETE(name, parameters, arguments)      \
-    EXPORT void name parameters;                      \
-    EXPORT void name parameters {                     \
-        if (ht_boot_owns(block)) return;              \
-        const void *outer = begin_delete(block);      \
-        if (FIND(name)) ht_real.name arguments;       \
+#define HOOK_DELETE(name, parameters, arguments)            \
+    EXPORT void name parameters;                            \
+    EXPORT void name parameters {                           \
+        if (ht_boot_owns(block)) return;                    \
+        const void *outer = begin_delete(block);            \
+        if (FIND(name)) ht_real.name arguments;             \
         else if (ht_real.free != NULL) ht_real.free(block); \
-        end_delete(outer, block);                     \
+        end_delete(outer, block);                           \
     }
 
 HOOK_NEW(_Znwm, (size_t size), (size), size, 0)
@@ -79,8 +83,10 @@ HOOK_NEW(_ZnwmRKSt9nothrow_t, (size_t size, const void *tag), (size, tag), size,
 HOOK_NEW(_ZnamRKSt9nothrow_t, (size_t size, const void *tag), (size, tag), size, 0)
 HOOK_NEW(_ZnwmSt11align_val_t, (size_t size, size_t alignment), (size, alignment), size, alignment)
 HOOK_NEW(_ZnamSt11align_val_t, (size_t size, size_t alignment), (size, alignment), size, alignment)
-HOOK_NEW(_ZnwmSt11align_val_tRKSt9nothrow_t, (size_t size, size_t alignment, const void *tag), (size, alignment, tag), size, alignment)
-HOOK_NEW(_ZnamSt11align_val_tRKSt9nothrow_t, (size_t size, size_t alignment, const void *tag), (size, alignment, tag), size, alignment)
+HOOK_NEW(_ZnwmSt11align_val_tRKSt9nothrow_t, (size_t size, size_t alignment, const void *tag), (size, alignment, tag),
+         size, alignment)
+HOOK_NEW(_ZnamSt11align_val_tRKSt9nothrow_t, (size_t size, size_t alignment, const void *tag), (size, alignment, tag),
+         size, alignment)
 
 HOOK_DELETE(_ZdlPv, (void *block), (block))
 HOOK_DELETE(_ZdaPv, (void *block), (block))
@@ -92,5 +98,7 @@ HOOK_DELETE(_ZdlPvSt11align_val_t, (void *block, size_t alignment), (block, alig
 HOOK_DELETE(_ZdaPvSt11align_val_t, (void *block, size_t alignment), (block, alignment))
 HOOK_DELETE(_ZdlPvmSt11align_val_t, (void *block, size_t size, size_t alignment), (block, size, alignment))
 HOOK_DELETE(_ZdaPvmSt11align_val_t, (void *block, size_t size, size_t alignment), (block, size, alignment))
-HOOK_DELETE(_ZdlPvSt11align_val_tRKSt9nothrow_t, (void *block, size_t alignment, const void *tag), (block, alignment, tag))
-HOOK_DELETE(_ZdaPvSt11align_val_tRKSt9nothrow_t, (void *block, size_t alignment, const void *tag), (block, alignment, tag))
+HOOK_DELETE(_ZdlPvSt11align_val_tRKSt9nothrow_t, (void *block, size_t alignment, const void *tag),
+            (block, alignment, tag))
+HOOK_DELETE(_ZdaPvSt11align_val_tRKSt9nothrow_t, (void *block, size_t alignment, const void *tag),
+            (block, alignment, tag))

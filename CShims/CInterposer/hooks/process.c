@@ -1,5 +1,6 @@
-// The names through which a program makes threads, drops modules and becomes another program. Each wrapper keeps its function's contract to the letter; what they add is
-// said beside it. dlopen is not among them: wrapping it would change the caller whose RPATH the loader searches.
+// The names through which a program makes threads, drops modules and becomes another program. Each wrapper keeps its
+// function's contract to the letter; what they add is said beside it. dlopen is not among them: wrapping it would
+// change the caller whose RPATH the loader searches.
 #include "alone.h"
 #include "definitions.h"
 #include "environment.h"
@@ -19,8 +20,8 @@
 
 enum { START_SLOTS = 4096 };
 
-// What a new thread is to run, on its way through our entry function. Slots are taken with one exchange; when all are taken the thread starts without us and its
-// stack is walked without bounds.
+// What a new thread is to run, on its way through our entry function. Slots are taken with one exchange; when all are
+// taken the thread starts without us and its stack is walked without bounds.
 typedef struct thread_start {
     _Atomic uint32_t taken;
     void *(*run)(void *);
@@ -85,12 +86,14 @@ EXPORT pid_t fork(void) {
     return child;
 }
 
-// Whether an exec in this process goes on recording, and as what. Outside a recorded process, and in children that are not followed, the call passes unchanged.
+// Whether an exec in this process goes on recording, and as what. Outside a recorded process, and in children that are
+// not followed, the call passes unchanged.
 static bool continues(enum ht_environment_role *role, bool spawned) {
     ht_region *region = ht_region_shared;
     if (region == NULL || region->collector_pid == 0 || ht_environment_library()[0] == 0) return false;
     if (atomic_load_explicit(&region->state, memory_order_relaxed) == HT_STATE_OFF) return false;
-    bool own = !spawned && (uint32_t)ht_syscall(SYS_getpid, 0, 0, 0, 0, 0, 0) == atomic_load_explicit(&region->pid, memory_order_relaxed);
+    bool own = !spawned && (uint32_t)ht_syscall(SYS_getpid, 0, 0, 0, 0, 0, 0) ==
+                               atomic_load_explicit(&region->pid, memory_order_relaxed);
     if (own) {
         *role = HT_ROLE_IMAGE;
         return true;
@@ -114,20 +117,20 @@ static void exec_failed(enum ht_environment_role role) {
     if (role == HT_ROLE_IMAGE) atomic_store_explicit(&ht_region_shared->exec_pending, 0, memory_order_relaxed);
 }
 
-// Runs `call` with `environment` replaced by one that carries our variables, when recording goes on. The copy lies on the stack: exec never returns, and in a
-// vfork child the heap is the parent's.
-#define WITH_ENVIRONMENT(path, spawned, call)                                          \
-    enum ht_environment_role role;                                                     \
-    char *const *inherited = environment;                                              \
-    if (environment == NULL || !continues(&role, spawned)) return call;                \
-    ht_environment_size size = ht_environment_measure(inherited);                      \
-    char **copy = alloca(size.pointers * sizeof(char *));                              \
-    char *text = alloca(size.bytes);                                                   \
-    ht_environment_fill(inherited, role, copy, text);                                  \
-    environment = copy;                                                                \
-    note_exec(role, path);                                                             \
-    int status = call;                                                                 \
-    exec_failed(role);                                                                 \
+// Runs `call` with `environment` replaced by one that carries our variables, when recording goes on. The copy lies on
+// the stack: exec never returns, and in a vfork child the heap is the parent's.
+#define WITH_ENVIRONMENT(path, spawned, call)                           \
+    enum ht_environment_role role;                                      \
+    char *const *inherited = environment;                               \
+    if (environment == NULL || !continues(&role, spawned)) return call; \
+    ht_environment_size size = ht_environment_measure(inherited);       \
+    char **copy = alloca(size.pointers * sizeof(char *));               \
+    char *text = alloca(size.bytes);                                    \
+    ht_environment_fill(inherited, role, copy, text);                   \
+    environment = copy;                                                 \
+    note_exec(role, path);                                              \
+    int status = call;                                                  \
+    exec_failed(role);                                                  \
     return status
 
 static int exec_path(const char *path, char *const *arguments, char *const *environment) {
@@ -158,15 +161,15 @@ EXPORT int fexecve(int fd, char *const *arguments, char *const *environment) {
 }
 
 // The list forms gather their arguments on the stack. `first` counts as the first of them.
-#define GATHER(list, first)                                           \
-    size_t count = 1;                                                 \
-    va_list list;                                                     \
-    va_start(list, first);                                            \
-    while (va_arg(list, const char *) != NULL) count++;               \
-    va_end(list);                                                     \
-    char **arguments = alloca((count + 1) * sizeof(char *));          \
-    arguments[0] = (char *)(uintptr_t)first;                          \
-    va_start(list, first);                                            \
+#define GATHER(list, first)                                  \
+    size_t count = 1;                                        \
+    va_list list;                                            \
+    va_start(list, first);                                   \
+    while (va_arg(list, const char *) != NULL) count++;      \
+    va_end(list);                                            \
+    char **arguments = alloca((count + 1) * sizeof(char *)); \
+    arguments[0] = (char *)(uintptr_t)first;                 \
+    va_start(list, first);                                   \
     for (size_t i = 1; i <= count; i++) arguments[i] = va_arg(list, char *)
 
 EXPORT int execl(const char *path, const char *first, ...) {
@@ -188,40 +191,41 @@ EXPORT int execle(const char *path, const char *first, ...) {
     return execve(path, arguments, environment);
 }
 
-static int spawn_path(pid_t *child, const char *path, const posix_spawn_file_actions_t *actions, const posix_spawnattr_t *attributes,
-                      char *const *arguments, char *const *environment) {
+static int spawn_path(pid_t *child, const char *path, const posix_spawn_file_actions_t *actions,
+                      const posix_spawnattr_t *attributes, char *const *arguments, char *const *environment) {
     WITH_ENVIRONMENT(path, true, ht_real.posix_spawn(child, path, actions, attributes, arguments, environment));
 }
 
-static int spawn_search(pid_t *child, const char *file, const posix_spawn_file_actions_t *actions, const posix_spawnattr_t *attributes,
-                        char *const *arguments, char *const *environment) {
+static int spawn_search(pid_t *child, const char *file, const posix_spawn_file_actions_t *actions,
+                        const posix_spawnattr_t *attributes, char *const *arguments, char *const *environment) {
     WITH_ENVIRONMENT(file, true, ht_real.posix_spawnp(child, file, actions, attributes, arguments, environment));
 }
 
-EXPORT int posix_spawn(pid_t *child, const char *path, const posix_spawn_file_actions_t *actions, const posix_spawnattr_t *attributes,
-                       char *const *arguments, char *const *environment) {
+EXPORT int posix_spawn(pid_t *child, const char *path, const posix_spawn_file_actions_t *actions,
+                       const posix_spawnattr_t *attributes, char *const *arguments, char *const *environment) {
     if (!ht_ready()) return ENOMEM;
     return spawn_path(child, path, actions, attributes, arguments, environment);
 }
 
-EXPORT int posix_spawnp(pid_t *child, const char *file, const posix_spawn_file_actions_t *actions, const posix_spawnattr_t *attributes,
-                        char *const *arguments, char *const *environment) {
+EXPORT int posix_spawnp(pid_t *child, const char *file, const posix_spawn_file_actions_t *actions,
+                        const posix_spawnattr_t *attributes, char *const *arguments, char *const *environment) {
     if (!ht_ready()) return ENOMEM;
     return spawn_search(child, file, actions, attributes, arguments, environment);
 }
 
-// system and popen spawn a shell from inside libc with the global environment: while they do, and only where children are followed, that is our copy.
-#define WITH_GLOBAL_ENVIRONMENT(type, call)                                   \
-    enum ht_environment_role role;                                            \
-    char **inherited = environ;                                               \
-    if (inherited == NULL || !continues(&role, true)) return call;            \
-    ht_environment_size size = ht_environment_measure(inherited);             \
-    char **copy = alloca(size.pointers * sizeof(char *));                     \
-    char *text = alloca(size.bytes);                                          \
-    ht_environment_fill(inherited, role, copy, text);                         \
-    environ = copy;                                                           \
-    type result = call;                                                       \
-    environ = inherited;                                                      \
+// system and popen spawn a shell from inside libc with the global environment: while they do, and only where children
+// are followed, that is our copy.
+#define WITH_GLOBAL_ENVIRONMENT(type, call)                        \
+    enum ht_environment_role role;                                 \
+    char **inherited = environ;                                    \
+    if (inherited == NULL || !continues(&role, true)) return call; \
+    ht_environment_size size = ht_environment_measure(inherited);  \
+    char **copy = alloca(size.pointers * sizeof(char *));          \
+    char *text = alloca(size.bytes);                               \
+    ht_environment_fill(inherited, role, copy, text);              \
+    environ = copy;                                                \
+    type result = call;                                            \
+    environ = inherited;                                           \
     return result
 
 EXPORT int system(const char *command) {

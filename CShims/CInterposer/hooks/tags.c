@@ -1,4 +1,5 @@
-// The tag interface of CHeaptrailTags, as the preload implements it. A program links none of this: it finds the names here when it runs under the recorder.
+// The tag interface of CHeaptrailTags, as the preload implements it. A program links none of this: it finds the names
+// here when it runs under the recorder.
 #include "definitions.h"
 #include "life.h"
 #include "real.h"
@@ -16,7 +17,9 @@ uint32_t heaptrail_tag_intern(const char *family, const char *type, const char *
     ht_thread *self = &ht_self;
     ht_writer *writer = ht_enter(self);
     if (writer == NULL) return 0;
-    uint32_t tag = ht_writer_reserve(self, writer, HT_RECORD_WORDS) ? ht_tag_intern(self, writer, family, type, cause, language) : 0;
+    uint32_t tag = ht_writer_reserve(self, writer, HT_RECORD_WORDS)
+                       ? ht_tag_intern(self, writer, family, type, cause, language)
+                       : 0;
     ht_leave(self);
     return tag;
 }

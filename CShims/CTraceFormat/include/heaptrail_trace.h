@@ -1,5 +1,6 @@
-// The trace format's numbers, for C and Swift alike. FORMAT.md is the specification; this header restates its constants and fixed structures.
-// Plain data only: fixed-width integers, no pointers, no bit-fields, no atomics (Swift drops those silently). Constants are enumerators or `1ull << n`.
+// The trace format's numbers, for C and Swift alike. FORMAT.md is the specification; this header restates its constants
+// and fixed structures. Plain data only: fixed-width integers, no pointers, no bit-fields, no atomics (Swift drops
+// those silently). Constants are enumerators or `1ull << n`.
 #pragma once
 
 #include <stddef.h>
@@ -165,5 +166,6 @@ _Static_assert(offsetof(ht_file_header, sample_bytes) == 32, "file header");
 _Static_assert(sizeof(ht_chunk_header) == HT_CHUNK_HEADER_BYTES, "chunk header");
 _Static_assert(offsetof(ht_chunk_header, first_time) == 24, "chunk header");
 
-// CRC-32C (Castagnoli) of `count` bytes, continued from `seed` (0 to start). Hardware instruction where the processor has it. O(count).
+// CRC-32C (Castagnoli) of `count` bytes, continued from `seed` (0 to start). Hardware instruction where the processor
+// has it. O(count).
 uint32_t ht_crc32c(uint32_t seed, const void *bytes, size_t count);

@@ -1,6 +1,7 @@
-// What the tests of the C core call: plain data and functions, because the core's own headers hold atomics that Swift cannot see. No function of malloc's
-// family is replaced here; events are handed to the recorder by hand. The recorder's state is one per process, so at most one session exists at a time, and
-// everything that records runs on threads of its own, made and joined inside the call.
+// What the tests of the C core call: plain data and functions, because the core's own headers hold atomics that Swift
+// cannot see. No function of malloc's family is replaced here; events are handed to the recorder by hand. The
+// recorder's state is one per process, so at most one session exists at a time, and everything that records runs on
+// threads of its own, made and joined inside the call.
 #pragma once
 
 #include <stdbool.h>
@@ -40,8 +41,10 @@ void ht_test_session_reap(ht_test_session *session, bool alive);
 void ht_test_session_await_waiter(ht_test_session *session);
 // Makes `alive` what it is after its owner died: a thread, or a process, took it and ended.
 bool ht_test_session_kill_collector(ht_test_session *session, bool process);
-// Puts a stream of `count` words (at most a segment's) into the region, as a thread of that serial and image would have. It may make no sense.
-void ht_test_put_stream(ht_test_session *session, uint32_t serial, uint16_t image, uint64_t start, const uint64_t *words, size_t count);
+// Puts a stream of `count` words (at most a segment's) into the region, as a thread of that serial and image would
+// have. It may make no sense.
+void ht_test_put_stream(ht_test_session *session, uint32_t serial, uint16_t image, uint64_t start,
+                        const uint64_t *words, size_t count);
 // Turns recording off, stops the drain, writes the end and gives everything back. `status` as in FORMAT.md's END.
 ht_test_state ht_test_session_finish(ht_test_session *session, uint32_t how, uint32_t status);
 
@@ -53,22 +56,22 @@ enum ht_test_operation_kind {
     HT_TEST_REALLOCATE = 2,
     HT_TEST_PUSH_TAG = 3,  // `label` is the type of a tag of family Class, cause construct
     HT_TEST_POP_TAG = 4,
-    HT_TEST_COUNT = 5,     // `size` more on the counter named `label`
+    HT_TEST_COUNT = 5,  // `size` more on the counter named `label`
 };
 
 typedef struct ht_test_operation {
     uint32_t kind;
     uint32_t alignment;
     uint64_t address, old, size;
-    int64_t at;         // FREE, REALLOCATE (its first stamp): ticks after the script's start
+    int64_t at;  // FREE, REALLOCATE (its first stamp): ticks after the script's start
     const char *label;
 } ht_test_operation;
 
 // Runs the operations on a new thread and waits for its end. Returns the ticks at its start.
 uint64_t ht_test_run(const ht_test_operation *operations, size_t count);
 
-// `threads` threads at once, each allocating (and, every other event, freeing what it allocated before) `events` times. Address and size tell thread and number:
-// see ht_test_address.
+// `threads` threads at once, each allocating (and, every other event, freeing what it allocated before) `events` times.
+// Address and size tell thread and number: see ht_test_address.
 typedef struct ht_test_production ht_test_production;
 ht_test_production *ht_test_produce(uint32_t threads, uint32_t events, bool frees);
 bool ht_test_production_ended(ht_test_production *production);
@@ -79,11 +82,11 @@ uint64_t ht_test_address(uint32_t thread, uint32_t number);
 // MARK: region.c: the shared region's free lists
 
 typedef struct ht_test_lists {
-    uint32_t segments_taken;   // distinct ones, until none was left
+    uint32_t segments_taken;  // distinct ones, until none was left
     uint32_t homes_taken;
-    uint32_t taken_again;      // after all were given back
-    uint32_t doubly_owned;     // taken by a thread while another had it
-    uint32_t lost;             // not to be had after the threads gave everything back
+    uint32_t taken_again;   // after all were given back
+    uint32_t doubly_owned;  // taken by a thread while another had it
+    uint32_t lost;          // not to be had after the threads gave everything back
 } ht_test_lists;
 
 ht_test_lists ht_test_exhaust(uint32_t segment_limit);
@@ -108,7 +111,8 @@ typedef struct ht_test_table_counts {
     uint64_t found, missing, wrong;
 } ht_test_table_counts;
 uint64_t ht_test_hash(uint64_t number);
-// Each thread finds, else inserts, the keys 1 to `keys` (id = key), in an order of its own; then one thread looks all up.
+// Each thread finds, else inserts, the keys 1 to `keys` (id = key), in an order of its own; then one thread looks all
+// up.
 ht_test_table_counts ht_test_table_contend(ht_test_table *table, uint32_t threads, uint32_t keys);
 
 // MARK: rules.c: from unwind tables to rules
@@ -123,7 +127,7 @@ ht_test_rule ht_test_rule_make(uint32_t kind, int32_t offset_words, uint32_t sav
 typedef struct ht_test_module {
     char path[1024];
     uint64_t bias;
-    uint64_t start, end;      // its mapping
+    uint64_t start, end;  // its mapping
     uint64_t eh_frame_hdr;
     uint64_t segment_start, segment_end;  // the loaded segment that holds the unwind tables
 } ht_test_module;
@@ -134,15 +138,16 @@ ht_test_rule ht_test_module_rule(const ht_test_module *module, uint64_t address)
 typedef struct ht_test_comparison {
     uint64_t frames, rows;
     uint64_t equal;
-    uint64_t beyond;     // rows the walker cannot express, for which it says so
+    uint64_t beyond;  // rows the walker cannot express, for which it says so
     uint64_t differing;
     char first_difference[512];
 } ht_test_comparison;
-// Compares the rules of a loaded module at the first and last address of each row with `readelf --debug-dump=frames-interp`'s text.
+// Compares the rules of a loaded module at the first and last address of each row with `readelf
+// --debug-dump=frames-interp`'s text.
 ht_test_comparison ht_test_compare(const ht_test_module *module, const char *text, size_t count);
 
-// Copies a module's unwind tables between pages that cannot be read, damages them in `changes` places and asks for 200 rules, `rounds` times over. Returns how
-// many answers were rules.
+// Copies a module's unwind tables between pages that cannot be read, damages them in `changes` places and asks for 200
+// rules, `rounds` times over. Returns how many answers were rules.
 uint64_t ht_test_damage(const ht_test_module *module, uint32_t rounds, uint32_t changes, uint64_t seed);
 
 // MARK: walk.c: walking stacks
@@ -151,9 +156,9 @@ enum ht_test_walk_kind {
     HT_TEST_WALK_PLAIN = 0,
     HT_TEST_WALK_WITHOUT_FRAME_POINTERS = 1,  // the frames between hold garbage in rbp
     HT_TEST_WALK_SIGNAL = 2,
-    HT_TEST_WALK_SIGNAL_STACK = 3,            // the handler runs on an alternate stack
+    HT_TEST_WALK_SIGNAL_STACK = 3,  // the handler runs on an alternate stack
     HT_TEST_WALK_REALIGNED = 4,
-    HT_TEST_WALK_LIBRARY = 5,                 // through qsort's comparison
+    HT_TEST_WALK_LIBRARY = 5,  // through qsort's comparison
 };
 
 enum { HT_TEST_FRAMES = 1024 };
@@ -170,7 +175,8 @@ typedef struct ht_test_walk {
 void ht_test_walk_stack(uint32_t kind, uint32_t depth, uint32_t limit, bool bounded, ht_test_walk *walk);
 // The same from `threads` threads at once, `rounds` times each. Returns the walks that differed from the reference.
 uint64_t ht_test_walk_threads(uint32_t threads, uint32_t rounds, uint32_t depth);
-// Records an allocation at `address` below calls chosen by the bits of `path`, and says what the stack was. On a new thread.
+// Records an allocation at `address` below calls chosen by the bits of `path`, and says what the stack was. On a new
+// thread.
 typedef struct ht_test_path {
     uint64_t path;
     uint32_t depth;
@@ -181,7 +187,8 @@ void ht_test_record_paths(const ht_test_path *paths, size_t count, ht_test_walk 
 
 // MARK: environment.c
 
-// `text` holds entries, each followed by NUL; the result is written the same way to `out` (as large as `text`). Returns its bytes.
+// `text` holds entries, each followed by NUL; the result is written the same way to `out` (as large as `text`). Returns
+// its bytes.
 size_t ht_test_environment_clean(const char *text, size_t count, const char *allocator, char *out);
 typedef struct ht_test_filled {
     size_t pointers_measured, bytes_measured;
@@ -189,7 +196,8 @@ typedef struct ht_test_filled {
     bool overrun;                      // something was written outside
     size_t count;                      // of out
 } ht_test_filled;
-ht_test_filled ht_test_environment_fill(const char *text, size_t count, const char *library, const char *allocator, bool child, char *out, size_t capacity);
+ht_test_filled ht_test_environment_fill(const char *text, size_t count, const char *library, const char *allocator,
+                                        bool child, char *out, size_t capacity);
 
 // MARK: writers.c
 
@@ -199,8 +207,9 @@ typedef struct ht_test_written {
 } ht_test_written;
 // A header and `chunks` skippable chunks of `bytes` each, number i filled with i, through a buffer of `capacity`.
 ht_test_written ht_test_write_chunks(int fd, size_t capacity, uint32_t chunks, uint32_t bytes);
-// The same through a pipe that is read slowly: it takes a few bytes at a time, never blocks the writer when `nonblocking`, and else interrupts it by signals.
-// What came out is put in `out`; returns its bytes.
-size_t ht_test_write_through_pipe(size_t capacity, uint32_t chunks, uint32_t bytes, bool nonblocking, uint8_t *out, size_t out_capacity, ht_test_written *written);
+// The same through a pipe that is read slowly: it takes a few bytes at a time, never blocks the writer when
+// `nonblocking`, and else interrupts it by signals. What came out is put in `out`; returns its bytes.
+size_t ht_test_write_through_pipe(size_t capacity, uint32_t chunks, uint32_t bytes, bool nonblocking, uint8_t *out,
+                                  size_t out_capacity, ht_test_written *written);
 // CRC-32C without the hardware's instruction.
 uint32_t ht_test_crc32c_portable(uint32_t seed, const void *bytes, size_t count);
