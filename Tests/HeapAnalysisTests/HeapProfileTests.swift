@@ -149,6 +149,15 @@ import Testing
         #expect(source.profile().trace.liveBlocks == 1)
     }
 
+    @Test func aBlockThatFitsExactlyHasNoSlackAndOneSmallerThanAskedAnUnknownOne() {
+        var source = ScriptedSource()
+        source.usable = [40: 40, 50: 49]
+        source.events = [.allocate(0x10, size: 40, at: 1)]
+        #expect(source.profile().rows(by: .family).map(\.figures.slackBytes) == [0])
+        source.events = [.allocate(0x10, size: 50, at: 1)]
+        #expect(source.profile().rows(by: .family).map(\.figures.slackBytes) == [nil])
+    }
+
     @Test func aCallThatEndsItsModuleBelongsToThatModule() {
         var source = sample()
         source.own(1, family: "Box", type: "Box<Matrix>", cause: "construct", addresses: [0x2000])

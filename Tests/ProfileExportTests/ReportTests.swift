@@ -47,6 +47,52 @@ import TraceReader
         #expect(try text(request).dropFirst(11).first == "… 2 more rows: --top 3 shows them")
     }
 
+    @Test func theDocumentIsCutOnlyWhereToldTo() throws {
+        var request = request([.owner])
+        func types() throws -> Int {
+            let document = try ReportDocument(profile: SampleProfile.make(), request: request).json()
+            return document.split(separator: "\n").count { $0.contains("{\"family\": ") }
+        }
+        #expect(try types() == 3)
+        request.top = 2
+        #expect(try types() == 2)
+    }
+
+    @Test func eachViewOrdersRowsByWhatItIsAbout() throws {
+        var lines = ["ALLOC: 0x10, size 300, owner Box<A>, cause growth", "FREE: 0x10, size 300"]
+        lines += [
+            "ALLOC: 0x20, size 100, owner Box<A>, cause growth", "ALLOC: 0x30, size 250, owner Box<B>, cause growth",
+        ]
+        lines += ["ALLOC: 0x40, size 1, owner Box<B>, cause growth", "FREE: 0x40, size 1"]
+        lines += ["ALLOC: 0x40, size 1, owner Box<B>, cause growth", "FREE: 0x40, size 1"]
+        let trace = try Trace.open(bytes: Array((lines.joined(separator: "\n") + "\n").utf8))
+        let profile = try #require(HeapProfile(analysing: trace, symbolicator: ListedSymbols()))
+        func types(_ view: ReportView) -> [String] {
+            let text = ReportText(profile: profile, request: request(view: view)).table()
+            return text.split(separator: "\n").dropFirst().map { String($0.dropFirst(4).prefix(1)) }
+        }
+        #expect(types(.totals) == ["A", "B"])
+        #expect(types(.peak) == ["B", "A"])
+        #expect(types(.leaks) == ["B", "A"])
+        #expect(types(.temporary) == ["B", "A"])
+    }
+
+    @Test func ownersStandBesideThemselvesOnAnotherAllocator() throws {
+        let profile = try SampleProfile.make()
+        let columns = ["glibc", "jemalloc"].map { OwnersByAllocator.Column(allocator: $0, profile: profile) }
+        var request = request()
+        request.leadingFamilies = ["Box"]
+        request.top = 2
+        let table = OwnersByAllocator(columns: columns, request: request).text()
+        #expect(
+            table == """
+                owner         allocs     bytes  peak glibc  slack glibc  peak jemalloc  slack jemalloc
+                Box<Matrix>        1     505 B         0 B         15 B            0 B            15 B
+                Unattributed       1  1.95 KiB    1.95 KiB            –       1.95 KiB               –
+
+                """)
+    }
+
     @Test func leaksShowOnlyWhatIsLive() throws {
         let lines = try text(request(view: .leaks))
         #expect(!lines.contains { $0.hasPrefix("Box<Matrix>") })

@@ -89,6 +89,13 @@ private func open(_ text: String) throws -> Trace { try Trace.open(bytes: Array(
         #expect(throws: TraceError.foreign) { try open(text) }
     }
 
+    @Test(arguments: ["x", "(1) ", String(repeating: "progress ", count: 40)])
+    func `an event behind other output on its line is found`(prefix: String) throws {
+        let trace = try open("\(prefix)ALLOC: 0x10, size 8\n\(prefix)FREE: 0x10, size 8\n")
+        #expect(events(of: trace).map(\.address) == [0x10, 0x10])
+        #expect(trace.foreignLines == 2)
+    }
+
     @Test func `a text cut at any byte delivers a prefix of its events`() throws {
         let bytes = Array(
             "x\nALLOC: 0x10, size 505, owner Box<A, B>, cause construct\nnoiseFREE: 0x10, size 505\nALLOC: 0x8, size 1\n"
