@@ -40,7 +40,9 @@ struct DemoCommand: ParsableCommand {
                     allocator: allocator.name, allocatorPath: allocator.path, silencesOutput: !columns.isEmpty)
                 let summary = try recorder.run()
                 guard summary.succeeded else {
-                    throw Failure(status: .failed, "the workload '\(workload)' failed; type: heaptrail-demo list")
+                    throw Failure(
+                        status: summary.refusedUsage ? .usage : .failed,
+                        "the workload '\(workload)' failed; type: heaptrail-demo list")
                 }
                 let profile = try TraceInput(path: trace, isQuiet: true).analyse(
                     image: nil, options: AnalysisOptions(fields: []))

@@ -110,6 +110,9 @@ struct RecordingSummary {
     /// Whether the program exited with status 0.
     var succeeded: Bool { result.status == 0 }
 
+    /// Whether the program found its own command line wrong.
+    var refusedUsage: Bool { result.status & 0x7f == 0 && (result.status >> 8) & 0xff == ExitStatus.usage.rawValue }
+
     /// A few lines on standard error.
     func print(program: String) {
         var lines: [String] = []
