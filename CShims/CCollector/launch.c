@@ -11,7 +11,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { SIGNAL_COUNT = 4, IGNORED_COUNT = 2, ALL_SIGNALS = 64 };
+enum { SIGNAL_COUNT = 4, TYPED_COUNT = 2, ALL_SIGNALS = 64 };
 // The first two the terminal sends to the whole group; the others come from kill and go to the tool alone.
 static const int numbers[SIGNAL_COUNT] = {SIGINT, SIGQUIT, SIGTERM, SIGHUP};
 
@@ -34,6 +34,12 @@ static volatile sig_atomic_t child_to_signal;
 
 static void pass_on(int number) {
     if (child_to_signal > 0) kill((pid_t)child_to_signal, number);
+}
+
+// An interrupt typed at the terminal reached the program, too; one sent to the tool alone did not.
+static void pass_on_sent(int number, siginfo_t *info, void *context) {
+    (void)context;
+    if (info->si_code <= 0) pass_on(number);
 }
 
 static char **make_environment(const ht_collect_request *request, uint32_t pid, uint32_t fd) {
@@ -98,10 +104,11 @@ bool ht_launch_prepare(ht_launch *launch, const ht_collect_request *request, uin
         errno = error;
         return false;
     }
-    struct sigaction ignore = {.sa_handler = SIG_IGN}, forward = {.sa_handler = pass_on, .sa_flags = SA_RESTART};
+    struct sigaction typed = {.sa_sigaction = pass_on_sent, .sa_flags = SA_RESTART | SA_SIGINFO};
+    struct sigaction forward = {.sa_handler = pass_on, .sa_flags = SA_RESTART};
     for (int i = 0; i < SIGNAL_COUNT; i++) {
         if (inherited_actions[numbers[i]].sa_handler != SIG_IGN)
-            sigaction(numbers[i], i < IGNORED_COUNT ? &ignore : &forward, NULL);
+            sigaction(numbers[i], i < TYPED_COUNT ? &typed : &forward, NULL);
     }
     pid_t pid = fork();
     if (pid == 0) {
