@@ -6,10 +6,12 @@ import Testing
 @testable import AllocatorLab
 
 @Suite struct AllocatorCatalogueTests {
-    /// A folder that holds real shared objects under the given names.
-    private func folder(_ names: [String]) throws -> TemporaryDirectory {
+    private static let allocator = "void *malloc(unsigned long size) { return (void *)size; }"
+
+    /// A folder that holds real shared objects, allocators unless the source says otherwise, under the given names.
+    private func folder(_ names: [String], source: String = allocator) throws -> TemporaryDirectory {
         let library = try ProgramBuilder.build(
-            "int nothing;", language: .c, name: "nothing.so", arguments: ["-shared", "-fPIC"])
+            source, language: .c, name: "library.so", arguments: ["-shared", "-fPIC", "-fno-builtin"])
         let directory = try TemporaryDirectory()
         for name in names { try runChecked("cp", [library, directory.file(name)]) }
         return directory
@@ -78,6 +80,8 @@ import Testing
         #expect(status(directory.file("absent.so")) == 66)
         #expect(status(directory.file("text.so")) == 69)
         #expect(status(directory.file("with space.so")) == 69)
+        let other = try folder(["other.so"], source: "int nothing;")
+        #expect(status(other.file("other.so")) == 69)
     }
 
     @Test(.enabled(if: (try? AllocatorCatalogue().resolve("jemalloc")) != nil, "libjemalloc2 is not installed"))
