@@ -27,9 +27,19 @@ public struct ModuleInfo: Sendable, Equatable {
 public struct ModuleTable: Sendable {
     private var modules: [ModuleInfo] = []
     private var index = SparseIndex()
-    // Rows by start address, and for each the largest end up to it, which bounds the search among overlapping spans.
-    private var byStart: [Int] = []
+    // Spans by start address, and for each the largest end up to it, which bounds the search among overlapping ones.
+    private var spans: [Span] = []
     private var largestEnd: [UInt64] = []
+
+    /// The loads of exactly one range of addresses: a library that comes and goes has as many as it came.
+    private struct Span: Sendable {
+        let start: UInt64
+        let end: UInt64
+        /// Rows by load time.
+        var rows: [Int] = []
+        /// For each of `rows` the latest unload up to it, which bounds the search backwards in time.
+        var latestUnload: [UInt64] = []
+    }
 
     /// All modules in the order of definition.
     public var all: [ModuleInfo] { modules }
@@ -42,26 +52,40 @@ public struct ModuleTable: Sendable {
     /// The row (an index of ``all``) of the module that held an address at a time: load time ≤ time < unload time, the latest load
     /// first; else the latest that ever held it; else `nil`. Look up a frame by its return address − 1.
     ///
-    /// O(log n) plus the modules that ever overlapped the address.
+    /// O(log n) for each of the different ranges that ever overlapped the address, however often each was loaded.
     public func row(for address: UInt64, at time: UInt64) -> Int? {
         var low = 0
-        var high = byStart.count
+        var high = spans.count
         while low < high {
             let middle = (low + high) / 2
-            if modules[byStart[middle]].start <= address { low = middle + 1 } else { high = middle }
+            if spans[middle].start <= address { low = middle + 1 } else { high = middle }
         }
         var atTime: Int?
         var ever: Int?
         var position = low
         while position > 0, largestEnd[position - 1] > address {
             position -= 1
-            let row = byStart[position]
-            let module = modules[row]
-            guard module.contains(address) else { continue }
-            if module.loadTime <= time, time < module.unloadTime, isLater(row, than: atTime) { atTime = row }
-            if isLater(row, than: ever) { ever = row }
+            guard address < spans[position].end else { continue }
+            if let row = row(of: position, at: time), isLater(row, than: atTime) { atTime = row }
+            if let row = spans[position].rows.last, isLater(row, than: ever) { ever = row }
         }
         return atTime ?? ever
+    }
+
+    /// The latest load of a span that held at a time.
+    private func row(of span: Int, at time: UInt64) -> Int? {
+        var low = 0
+        var high = spans[span].rows.count
+        while low < high {
+            let middle = (low + high) / 2
+            if modules[spans[span].rows[middle]].loadTime <= time { low = middle + 1 } else { high = middle }
+        }
+        while low > 0, spans[span].latestUnload[low - 1] > time {
+            low -= 1
+            let row = spans[span].rows[low]
+            if time < modules[row].unloadTime { return row }
+        }
+        return nil
     }
 
     /// The module that held an address at a time; see ``row(for:at:)``.
@@ -88,10 +112,22 @@ public struct ModuleTable: Sendable {
 
     /// Builds the order that look-ups need; called once, after the last definition. O(n log n).
     mutating func sortForLookup() {
-        byStart = modules.indices.sorted { (modules[$0].start, $0) < (modules[$1].start, $1) }
+        func key(_ row: Int) -> (UInt64, UInt64, UInt64, Int) {
+            (modules[row].start, modules[row].end, modules[row].loadTime, row)
+        }
+        spans = []
+        for row in modules.indices.sorted(by: { key($0) < key($1) }) {
+            let module = modules[row]
+            if spans.last?.start != module.start || spans.last?.end != module.end {
+                spans.append(Span(start: module.start, end: module.end))
+            }
+            let last = spans.count - 1
+            spans[last].latestUnload.append(max(spans[last].latestUnload.last ?? 0, module.unloadTime))
+            spans[last].rows.append(row)
+        }
         var largest: UInt64 = 0
-        largestEnd = byStart.map { row in
-            largest = max(largest, modules[row].end)
+        largestEnd = spans.map { span in
+            largest = max(largest, span.end)
             return largest
         }
     }

@@ -122,6 +122,34 @@ import TraceReader
         #expect(trace.modules[ModuleID(9)]?.unloadTime == .max)
     }
 
+    @Test func `every address at every time has the module that a search of all of them finds`() throws {
+        var state: UInt64 = 7
+        func next(_ bound: UInt64) -> UInt64 {
+            state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
+            return (state >> 33) % bound
+        }
+        let trace = try trace {
+            for id in 1...200 as ClosedRange<UInt32> {
+                $0.setTime(next(1000))
+                let start = next(6) * 0x100
+                $0.module(id, path: "\(id)", from: start, to: start + next(4) * 0x100)
+                $0.setTime(next(1000))
+                if next(5) > 0 { $0.moduleGone(id) }
+            }
+        }
+        let rows = trace.modules.all.enumerated()
+        for address in stride(from: 0, to: 0xA00, by: 0x80) as StrideTo<UInt64> {
+            for time in stride(from: 0, through: 1000, by: 37) as StrideThrough<UInt64> {
+                let holders = rows.filter { $0.element.contains(address) }
+                let then = holders.filter { $0.element.loadTime <= time && time < $0.element.unloadTime }
+                let wanted = (then.isEmpty ? holders : then).max {
+                    ($0.element.loadTime, $0.offset) < ($1.element.loadTime, $1.offset)
+                }
+                #expect(trace.modules.row(for: address, at: time) == wanted?.offset)
+            }
+        }
+    }
+
     @Test func `a chunk of definitions serves every thread, and may hold no event`() throws {
         var builder = TraceBuilder()
         builder.events(thread: 0, definitions: true) {
