@@ -4,7 +4,7 @@ extension BuiltInRules {
     /// Rules for C++.
     static let cxx = """
         [c++]
-        c++.new | operator new* | Class | new in {caller} | construct | weak
+        c++.new | operator new* | Class | new in {caller} | construct | weak; sourced
         c++.new.class | *::operator new* | skip
         c++.new.llvm | llvm::allocate_buffer | skip
         c++.allocator | @(std::__new_allocator|std::allocator|__gnu_cxx::new_allocator|std::allocator_traits|__gnu_cxx::__alloc_traits)<* | skip

@@ -67,9 +67,9 @@ enum BuiltInRules {
         # Trees, before Box, which makes their nodes.
         rust.btree.box | alloc::boxed::Box<alloc::collections::btree::node::@(LeafNode|InternalNode)<{K},{V}>>::* | Dictionary | BTreeMap<{K}, {V}> | construct
         rust.btree.node | alloc::collections::btree::node::@(LeafNode|InternalNode)<{K},{V}>::* | Dictionary | BTreeMap<{K}, {V}> | construct | over Box<LeafNode; over Box<InternalNode; else tree in {caller}
-        rust.btree.clone | <alloc::collections::btree::map::BTreeMap<{K},{V}> as core::clone::Clone>::clone* | Dictionary | BTreeMap<{K}, {V}> | clone | over Box<LeafNode; over Box<InternalNode; else tree in {caller}
-        rust.btree.map | alloc::collections::btree::map::@(BTreeMap|entry::VacantEntry|entry::Entry)<{K},{V}>::* | Dictionary | BTreeMap<{K}, {V}> | construct | over Box<LeafNode; over Box<InternalNode; else tree in {caller}
-        rust.btree.map.from | <alloc::collections::btree::map::BTreeMap<{K},{V}> as *>::* | Dictionary | BTreeMap<{K}, {V}> | construct | over Box<LeafNode; over Box<InternalNode; else tree in {caller}; sourceless collection in {caller}
+        rust.btree.clone | <alloc::collections::btree::map::BTreeMap<{K},{V}> as core::clone::Clone>::clone* | Dictionary | BTreeMap<{K}, {V}> | clone | over Box<LeafNode; over Box<InternalNode
+        rust.btree.map | alloc::collections::btree::map::@(BTreeMap|entry::VacantEntry|entry::Entry)<{K},{V}>::* | Dictionary | BTreeMap<{K}, {V}> | construct | over Box<LeafNode; over Box<InternalNode
+        rust.btree.map.from | <alloc::collections::btree::map::BTreeMap<{K},{V}> as *>::* | Dictionary | BTreeMap<{K}, {V}> | construct | over Box<LeafNode; over Box<InternalNode; sourceless collection in {caller}
         rust.btree.set.clone | <alloc::collections::btree::set::BTreeSet<{T}> as core::clone::Clone>::clone* | Set | BTreeSet<{T}> | clone | over BTreeMap<{T}, SetValZST>; over BTreeMap<_
         rust.btree.set | alloc::collections::btree::set::@(BTreeSet|entry::VacantEntry|entry::Entry)<{T}>::* | Set | BTreeSet<{T}> | construct | over BTreeMap<{T}, SetValZST>; over BTreeMap<_
         rust.btree.set.from | <alloc::collections::btree::set::BTreeSet<{T}> as *>::* | Set | BTreeSet<{T}> | construct | over BTreeMap<{T}, SetValZST>; over BTreeMap<_; sourceless collection in {caller}
@@ -82,26 +82,26 @@ enum BuiltInRules {
         rust.hash.table.spec | <hashbrown::raw::RawTable<{T}> as *>::* | Dictionary | HashMap<{T:tuple}> | construct | else hash table in {caller}
         rust.hashset.clone | <@(std::collections::hash::set|hashbrown::set)::HashSet<{T}> as core::clone::Clone>::* | Set | HashSet<{T}> | clone | over HashMap<{T}, ()>; over HashMap<_
         rust.hashset.new | @(std::collections::hash::set|hashbrown::set)::HashSet<{T}>::with_capacity* | Set | HashSet<{T}> | construct | over HashMap<{T}, ()>; over HashMap<_
-        rust.hashset.collect | <@(std::collections::hash::set|hashbrown::set)::HashSet<{T}> as core::@(iter::traits::collect::FromIterator|convert::From)* | Set | HashSet<{T}> | construct | over HashMap<{T}, ()>; over HashMap<_; sourceless collection in {caller}
+        rust.hashset.collect | <@(std::collections::hash::set|hashbrown::set)::HashSet<{T}> as core::@(iter::traits::collect::FromIterator|convert::From)* | Set | HashSet<{T}> | construct | over HashMap<{T}, ()>; over HashMap<_; over hash table; sourceless collection in {caller}
         rust.hashset.grow | @(std::collections::hash::set|hashbrown::set)::HashSet<{T}>::* | Set | HashSet<{T}> | growth | over HashMap<{T}, ()>; over HashMap<_
-        rust.hashset.extend | <@(std::collections::hash::set|hashbrown::set)::HashSet<{T}> as *>::* | Set | HashSet<{T}> | growth | over HashMap<{T}, ()>; over HashMap<_; sourceless collection in {caller}
+        rust.hashset.extend | <@(std::collections::hash::set|hashbrown::set)::HashSet<{T}> as *>::* | Set | HashSet<{T}> | growth | over HashMap<{T}, ()>; over HashMap<_; over hash table; sourceless collection in {caller}
         rust.hashmap.clone | <std::collections::hash::map::HashMap<{K},{V}> as core::clone::Clone>::* | Dictionary | HashMap<{K}, {V}> | clone
         rust.hashmap.new | std::collections::hash::map::HashMap<{K},{V}>::with_capacity* | Dictionary | HashMap<{K}, {V}> | construct
-        rust.hashmap.collect | <std::collections::hash::map::HashMap<{K},{V}> as core::@(iter::traits::collect::FromIterator|convert::From)* | Dictionary | HashMap<{K}, {V}> | construct | sourceless collection in {caller}
+        rust.hashmap.collect | <std::collections::hash::map::HashMap<{K},{V}> as core::@(iter::traits::collect::FromIterator|convert::From)* | Dictionary | HashMap<{K}, {V}> | construct | over hash table; sourceless collection in {caller}
         rust.hashmap.grow | std::collections::hash::map::HashMap<{K},{V}>::* | Dictionary | HashMap<{K}, {V}> | growth
-        rust.hashmap.extend | <std::collections::hash::map::HashMap<{K},{V}> as *>::* | Dictionary | HashMap<{K}, {V}> | growth | sourceless collection in {caller}
-        rust.hashmap.clone.hashbrown | <hashbrown::map::HashMap<{K},{V}> as core::clone::Clone>::* | Dictionary | HashMap<{K}, {V}> | clone | else hash table in {caller}
-        rust.hashmap.new.hashbrown | hashbrown::map::HashMap<{K},{V}>::with_capacity* | Dictionary | HashMap<{K}, {V}> | construct | else hash table in {caller}
-        rust.hashmap.collect.hashbrown | <hashbrown::map::HashMap<{K},{V}> as core::@(iter::traits::collect::FromIterator|convert::From)* | Dictionary | HashMap<{K}, {V}> | construct | else hash table in {caller}; sourceless collection in {caller}
-        rust.hashmap.grow.hashbrown | hashbrown::map::HashMap<{K},{V}>::* | Dictionary | HashMap<{K}, {V}> | growth | else hash table in {caller}
-        rust.hashmap.extend.hashbrown | <hashbrown::map::HashMap<{K},{V}> as *>::* | Dictionary | HashMap<{K}, {V}> | growth | else hash table in {caller}; sourceless collection in {caller}
+        rust.hashmap.extend | <std::collections::hash::map::HashMap<{K},{V}> as *>::* | Dictionary | HashMap<{K}, {V}> | growth | over hash table; sourceless collection in {caller}
+        rust.hashmap.clone.hashbrown | <hashbrown::map::HashMap<{K},{V}> as core::clone::Clone>::* | Dictionary | HashMap<{K}, {V}> | clone
+        rust.hashmap.new.hashbrown | hashbrown::map::HashMap<{K},{V}>::with_capacity* | Dictionary | HashMap<{K}, {V}> | construct
+        rust.hashmap.collect.hashbrown | <hashbrown::map::HashMap<{K},{V}> as core::@(iter::traits::collect::FromIterator|convert::From)* | Dictionary | HashMap<{K}, {V}> | construct | over hash table; sourceless collection in {caller}
+        rust.hashmap.grow.hashbrown | hashbrown::map::HashMap<{K},{V}>::* | Dictionary | HashMap<{K}, {V}> | growth
+        rust.hashmap.extend.hashbrown | <hashbrown::map::HashMap<{K},{V}> as *>::* | Dictionary | HashMap<{K}, {V}> | growth | over hash table; sourceless collection in {caller}
         rust.hashmap.entry | @(std::collections::hash::map|hashbrown::map|hashbrown::rustc_entry)::@(Entry|VacantEntry|RustcEntry|RustcVacantEntry)<{K},{V}>::* | Dictionary | HashMap<{K}, {V}> | growth
 
         # Sequences over a vector's storage.
         rust.deque.clone | <alloc::collections::vec_deque::VecDeque<{T}> as core::clone::Clone>::* | Array | VecDeque<{T}> | clone | over Vec<{T}>; over Vec<_>
         rust.deque.new | alloc::collections::vec_deque::VecDeque<{T}>::@(with_capacity|from)* | Array | VecDeque<{T}> | construct | over Vec<{T}>; over Vec<_>
         rust.deque.grow | alloc::collections::vec_deque::VecDeque<{T}>::* | Array | VecDeque<{T}> | growth | over Vec<{T}>; over Vec<_>
-        rust.deque.from | <alloc::collections::vec_deque::VecDeque<{T}> as *>::* | Array | VecDeque<{T}> | construct | over Vec<{T}>; over Vec<_>; sourceless collection in {caller}
+        rust.deque.from | <alloc::collections::vec_deque::VecDeque<{T}> as *>::* | Array | VecDeque<{T}> | construct | over Vec<{T}>; over Vec<_>; over vector storage; sourceless collection in {caller}
         rust.heap.grow | alloc::collections::binary_heap::BinaryHeap<{T}>::@(push|reserve|append)* | Array | BinaryHeap<{T}> | growth | over Vec<{T}>; over Vec<_>
         rust.heap | @(|<)alloc::collections::binary_heap::BinaryHeap<{T}>* | Array | BinaryHeap<{T}> | construct | over Vec<{T}>; over Vec<_>
         rust.list | @(|<)alloc::collections::linked_list::LinkedList<{T}>* | Array | LinkedList<{T}> | construct | over Box<Node<; over Box<_>
@@ -110,12 +110,12 @@ enum BuiltInRules {
         rust.vec.clone | <alloc::vec::Vec<{T}> as core::clone::Clone>::* | Array | Vec<{T}> | clone | over Vec<_>
         rust.slice.to_owned | <[{T}] as alloc::borrow::ToOwned>::* | Array | Vec<{T}> | clone | over Vec<_>
         rust.vec.literal | alloc::vec::Vec<{T}>::@(from_array|into_vec)* | Array | Vec<{T}> | construct | over Box<[
-        rust.vec.extend.desugared | alloc::vec::Vec<{T}>::@(extend_desugared|extend_trusted|extend_with|splice)* | Array | Vec<{T}> | growth | over Vec<_>; sourceless collection in {caller}
+        rust.vec.extend.desugared | alloc::vec::Vec<{T}>::@(extend_desugared|extend_trusted|extend_with|splice)* | Array | Vec<{T}> | growth | over Vec<_>; over vector storage; sourceless collection in {caller}
         rust.vec.grow | alloc::vec::Vec<{T}>::@(push|insert|reserve|try_reserve|resize|extend|append|splice)* | Array | Vec<{T}> | growth | over Vec<_>
         rust.vec.shrink | alloc::vec::Vec<{T}>::@(shrink|into_boxed_slice|into_flattened)* | Array | Vec<{T}> | conversion | over Vec<_>; over Box<[
         rust.vec.new | alloc::vec::Vec<{T}>::* | Array | Vec<{T}> | construct | over Vec<_>
-        rust.vec.extend | <alloc::vec::Vec<{T}> as @(core::iter::traits::collect::Extend|alloc::vec::spec_extend|std::io::Write|std::io::impls)* | Array | Vec<{T}> | growth | over Vec<_>; sourceless collection in {caller}
-        rust.vec.from | <alloc::vec::Vec<{T}> as *>::* | Array | Vec<{T}> | construct | over Vec<_>; over Box<[; sourceless collection in {caller}
+        rust.vec.extend | <alloc::vec::Vec<{T}> as @(core::iter::traits::collect::Extend|alloc::vec::spec_extend|std::io::Write|std::io::impls)* | Array | Vec<{T}> | growth | over Vec<_>; over vector storage; sourceless collection in {caller}
+        rust.vec.from | <alloc::vec::Vec<{T}> as *>::* | Array | Vec<{T}> | construct | over Vec<_>; over Box<[; over vector storage; sourceless collection in {caller}
         rust.vec.from_elem | alloc::vec::from_elem* | Array | Vec<{1}> | construct | over Vec<_>
         rust.vec.from_elem.spec | <{T} as *SpecFromElem>::from_elem* | Array | Vec<{T}> | construct | over Vec<_>
         rust.slice.bytes | @([u8]::@(to_vec|repeat|into_vec)|<u8 as *ConvertVec>::to_vec)* | Array | Vec<u8> | construct | over Vec<_>; sourceless byte storage in {caller}
@@ -123,7 +123,11 @@ enum BuiltInRules {
         rust.slice.to_vec.spec | <{T} as *ConvertVec>::to_vec* | Array | Vec<{T}> | construct | over Vec<_>; else vector storage in {caller}
         rust.fs.read | std::fs::read | Array | Vec<u8> | construct
         rust.rawvec.bytes | alloc::raw_vec::RawVec<u8>::* | Unattributed | byte storage in {caller} | unknown | weak
-        rust.rawvec.grow | alloc::raw_vec::RawVec<{T}>::@(grow|reserve|try_reserve)* | Array | Vec<{T}> | growth | weak
+        # Legacy names do not tell `T`. `grow_one` is called by `Vec::push` and `Vec::insert`, and by `VecDeque::grow`, which
+        # is never inlined and so has a frame of its own. `String::push` reserves, as all of String does (older ones
+        # pushed an ASCII byte onto their Vec<u8>, which then reads as `Vec<_>`); what reserves may be any of the three.
+        rust.rawvec.grow | alloc::raw_vec::RawVec<{T}>::@(grow_one|reserve_for_push)* | Array | Vec<{T}> | growth | weak
+        rust.rawvec.reserve | alloc::raw_vec::RawVec<{T}>::@(grow|reserve|try_reserve)* | Array | Vec<{T}> | growth | weak; else vector storage in {caller}
         rust.rawvec.new | alloc::raw_vec::RawVec<{T}>::* | Array | Vec<{T}> | construct | weak; else vector storage in {caller}
         rust.rawvec.inner | alloc::raw_vec::* | Unattributed | vector storage in {caller} | unknown | weak
 

@@ -74,7 +74,7 @@ extension BuiltInRules {
     /// Rules for C names: libc, the C++ support library, and the entry points of the Swift and Rust runtimes.
     static let c = """
         [c]
-        c++.new.c | operator new* | Class | new in {caller} | construct | weak; language c++
+        c++.new.c | operator new* | Class | new in {caller} | construct | weak; sourced; language c++
         c++.exception.allocate | @(__cxa_allocate_exception|__cxa_allocate_dependent_exception|__cxa_get_globals) | Runtime | exception | runtime | language c++
         c++.thread.exit | __cxa_thread_atexit* | Runtime | thread | runtime | language c++
         c++.demangle | __cxa_demangle* | Runtime | demangler | runtime | language c++

@@ -11,6 +11,8 @@ struct Claim: Sendable, Hashable {
     var overAll = false
     var isWeak = false
     var isBorrowing = false
+    /// Whether the claim stands only where the frame that called has debug information.
+    var needsSource = false
     var needs = RuleSet.Need.nothing
     /// What is shown of an unattributed owner where an argument of the type stays unknown.
     var fallback: String?
@@ -28,7 +30,9 @@ struct Claim: Sendable, Hashable {
     /// This claim after taking over: an inner claim that knows the arguments of the same type lends them.
     func takingOver(_ inner: Claim) -> Claim {
         var result = self
-        if !inner.isWeak { result.certainFallback = nil }
+        if !inner.isWeak || type == inner.type || over.contains(where: inner.type.hasPrefix) {
+            result.certainFallback = nil
+        }
         if cause == .unknown, !inner.isWeak {
             // A rule without a cause of its own names the type better and leaves the rest to the inner evidence.
             result.cause = inner.cause

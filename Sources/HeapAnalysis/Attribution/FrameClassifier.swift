@@ -21,6 +21,8 @@ struct ClassifiedFrame: Sendable {
     var display: String
     var library: String
     var sourceFile: String?
+    /// Whether debug information describes the frame, so that what was inlined into it has frames of its own.
+    var hasSource: Bool
     var initializedClass: String?
 
     /// Whether this frame's name says too little, so that `outer`, of the same library, names the allocation better.
@@ -85,7 +87,7 @@ final class FrameClassifier: Sendable {
             isRuleMatched: match != nil, isGenerated: Self.isGenerated(frame, spelling: spelling), isUnnamed: isUnnamed,
             isWrapper: (spelling == .c || spelling == .cxx) && CName.isAllocatorWrapper(name),
             display: display(frame, spelling: spelling, name: name), library: library,
-            sourceFile: CodeOrigin.userSourceFile(of: frame),
+            sourceFile: CodeOrigin.userSourceFile(of: frame), hasSource: CodeOrigin.sourceFile(of: frame) != nil,
             initializedClass: spelling == .swift ? SwiftFrameName.initializedClass(frame.function) : nil)
     }
 
@@ -101,7 +103,8 @@ final class FrameClassifier: Sendable {
         return Claim(
             family: rule.family, type: type, language: rule.language ?? spelling.language,
             cause: rule.cause, rule: rule.name, over: rule.over.map { resolver.resolve($0) }, overAll: rule.overAll,
-            isWeak: rule.isWeak, isBorrowing: rule.isBorrowing, needs: rule.needs, fallback: rule.fallback,
+            isWeak: rule.isWeak, isBorrowing: rule.isBorrowing, needsSource: rule.needsSource, needs: rule.needs,
+            fallback: rule.fallback,
             certainFallback: frame.file == nil ? rule.sourcelessFallback : nil)
     }
 

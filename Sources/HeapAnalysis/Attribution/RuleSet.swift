@@ -7,7 +7,8 @@
 //     rust.plumbing   | alloc::alloc::Global::*    | skip
 //
 // Fields: name, pattern, family, type, cause, options. Options, separated by commas:
-//   over P; P   the rule may take over an inner owner whose type starts with P (equal types always may)
+//   over P      the rule may take over an inner owner whose type starts with P (equal types always may); a weak one that
+//               starts with P is the storage of the rule's own container, so no `sourceless` text is needed
 //   over all    it takes over whatever the frames it called had claimed
 //   weak        any other rule takes over from it; `{caller}` in its type is the first frame that no rule knows
 //   object      claims only what the runtime's allocator of objects claimed before, not a bare malloc
@@ -17,6 +18,7 @@
 //   copy        matches only C++ copy constructors
 //   else TEXT   where an argument of the type stays unknown, the owner is unattributed and shown as TEXT
 //   sourceless TEXT   the same where the frame has no debug information: what was inlined into it is then not known
+//   sourced     where the frame that `{caller}` names has no debug information, the owner is unattributed, the cause unknown
 //   borrowed    the owner it takes over from names the argument of the type (Cow)
 //   language L  the owner's language, where it is not the frames' own
 // A rule with the cause `unknown` names the type and keeps the cause of the claim that it takes over.
@@ -53,6 +55,7 @@ public struct RuleSet: Sendable {
         var fallback: String?
         var sourcelessFallback: String?
         var isBorrowing = false
+        var needsSource = false
         var needs = Need.nothing
         var innermostOnly = false
         var isDeclared = false
@@ -187,6 +190,8 @@ extension RuleSet.Rule {
             needs = .storage
         } else if option == "anywhere" {
             isDeclared = true
+        } else if option == "sourced" {
+            needsSource = true
         } else if option == "innermost" {
             innermostOnly = true
         } else if option == "borrowed" {

@@ -105,8 +105,13 @@ struct StackWalk {
             let name = caller?.display ?? "unknown"
             if result.type == "{object}" { result.type = "object in \(name)" }
             if result.type.hasSuffix("{caller}") {
-                let outside = (firstOutside ?? firstUnknown ?? direct)?.display ?? "unknown"
-                result.type = result.type.dropLast("{caller}".count) + outside
+                let outside = firstOutside ?? firstUnknown ?? direct
+                result.type = result.type.dropLast("{caller}".count) + (outside?.display ?? "unknown")
+                if result.needsSource, outside?.hasSource != true {
+                    // A container's node or storage, inlined here, cannot be told from an object.
+                    result.family = "Unattributed"
+                    result.cause = .unknown
+                }
             }
             return result
         }
@@ -117,9 +122,10 @@ struct StackWalk {
                 family: "Unattributed", type: "alloc in \(direct.display)", language: direct.language, cause: .unknown,
                 rule: "caller.opaque")
         }
-        let function = direct.isUnnamed ? (endsInLoader ? "initializer" : "unknown") : direct.display
+        let library = direct.library.isEmpty ? "unknown" : direct.library
+        let function = direct.isUnnamed ? (endsInLoader ? "initializer" : nil) : direct.display
         return Claim(
-            family: "C", type: "\(direct.library): \(function)", language: direct.language, cause: .unknown,
-            rule: "c.caller")
+            family: "C", type: function.map { "\(library): \($0)" } ?? library, language: direct.language,
+            cause: .unknown, rule: "c.caller")
     }
 }

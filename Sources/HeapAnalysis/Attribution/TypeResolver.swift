@@ -28,7 +28,7 @@ struct TypeResolver {
         if label.hasSuffix(":tuple") {
             // `(K, V)` as the arguments of a map.
             let tuple = value(of: String(label.dropLast(6)))
-            return tuple.hasPrefix("(") && tuple.hasSuffix(")") ? String(tuple.dropFirst().dropLast()) : "_"
+            return tuple.hasPrefix("(") && tuple.hasSuffix(")") ? String(tuple.dropFirst().dropLast()) : "_, _"
         }
         guard let text = captures[label]?.trimmingSpaces else { return "_" }
         return spelling.cleanType(text)

@@ -1,0 +1,100 @@
+// What is told, and what is not, of programs without debug information: names are known, what was inlined is not.
+import HeapAnalysis
+import Symbolication
+import Testing
+
+private func frame(
+    _ function: String, _ language: SourceLanguage, link: String = "", file: String? = nil,
+    module: String = "/app/tool"
+) -> SymbolicatedFrame {
+    SymbolicatedFrame(
+        function: function, linkageName: link, file: file, line: file == nil ? nil : 7, language: language,
+        modulePath: module)
+}
+
+@Suite("Attribution without debug information")
+struct AttributionOpaqueTests {
+    let attributor = Attributor(executablePath: "/app/tool")
+
+    @Test(
+        "a container that the symbol names is named without its arguments where debug information is missing",
+        arguments: [
+            ("hashbrown::map::HashMap<K,V,S,A>::insert", "HashMap<_, _>", "Dictionary"),
+            ("std::collections::hash::map::HashMap<K,V,S>::reserve", "HashMap<_, _>", "Dictionary"),
+            ("std::collections::hash::set::HashSet<T,S>::insert", "HashSet<_>", "Set"),
+            ("alloc::collections::btree::map::BTreeMap<K,V,A>::insert", "BTreeMap<_, _>", "Dictionary"),
+            ("alloc::collections::btree::set::BTreeSet<T,A>::insert", "BTreeSet<_>", "Set"),
+            ("alloc::vec::Vec<T,A>::reserve", "Vec<_>", "Array"),
+            ("alloc::raw_vec::RawVec<T,A>::grow_one", "Vec<_>", "Array"),
+            ("alloc::collections::vec_deque::VecDeque<T,A>::grow", "VecDeque<_>", "Array"),
+            ("alloc::borrow::Cow<B>::to_mut", "Cow<_>", "Cow"),
+            ("alloc::rc::Rc<T>::new", "Rc<_>", "Shared"), ("alloc::sync::Arc<T,A>::make_mut", "Arc<_>", "Shared"),
+            ("alloc::boxed::Box<T>::new", "Box<_>", "Box"),
+        ])
+    func legacyContainers(function: String, type: String, family: String) {
+        let user = frame("tool::run", .rust, link: "_ZN")
+        let inner = [frame("alloc::raw_vec::RawVecInner<A>::finish_grow", .rust, link: "_ZN")]
+        for storage in [[], inner] {
+            let stack = storage + [frame(function, .rust, link: "_ZN"), user]
+            let owner = attributor.attribute(stack: stack, tag: nil).owner
+            #expect(owner == Owner(family: family, type: type, language: "rust"))
+        }
+    }
+
+    @Test(
+        "storage that several containers share names none of them",
+        arguments: [
+            ("hashbrown::raw::RawTable<T,A>::reserve_rehash", "hash table in tool::run"),
+            ("alloc::raw_vec::RawVecInner<A>::reserve::do_reserve_and_handle", "vector storage in tool::run"),
+            ("alloc::raw_vec::RawVec<T,A>::reserve", "vector storage in tool::run"),
+            ("alloc::collections::btree::node::LeafNode<K,V>::new", "tree in tool::run"),
+        ])
+    func sharedStorage(function: String, type: String) {
+        let stack = [function, "tool::run"].map { frame($0, .rust, link: "_ZN") }
+        let owner = attributor.attribute(stack: stack, tag: nil).owner
+        #expect(owner == Owner(family: "Unattributed", type: type, language: "rust"))
+    }
+
+    @Test("without debug information a collected Vec owns the growth of its storage, not what its closures made")
+    func collectedWithoutSource() {
+        func owner(_ functions: String...) -> Owner {
+            attributor.attribute(stack: functions.map { frame($0, .rust, link: "_ZN") }, tag: nil).owner
+        }
+        let collect = "<alloc::vec::Vec<T> as alloc::vec::spec_from_iter::SpecFromIter<T,I>>::from_iter"
+        let reserve = "alloc::raw_vec::RawVecInner<A>::reserve::do_reserve_and_handle"
+        #expect(owner(reserve, collect, "tool::run") == Owner(family: "Array", type: "Vec<_>", language: "rust"))
+        #expect(
+            owner(collect, "tool::run")
+                == Owner(family: "Unattributed", type: "collection in tool::run", language: "rust"))
+        let table = "hashbrown::raw::RawTableInner::fallible_with_capacity"
+        let map =
+            "<std::collections::hash::map::HashMap<K,V,S> as core::iter::traits::collect::FromIterator>::from_iter"
+        #expect(owner(table, map, "tool::run").type == "HashMap<_, _>")
+    }
+
+    @Test("operator new in a function without debug information may be a container's, inlined: it is unattributed")
+    func opaqueNew() {
+        for function in [
+            frame("operator new", .cxx, link: "_Znwm", module: "/usr/lib/libstdc++.so.6"),
+            frame("operator new(unsigned long)", .unknown, module: "/usr/lib/libstdc++.so.6"),
+        ] {
+            let opaque = [function, frame("app::run", .cxx, link: "_Z"), frame("main", .cxx)]
+            let result = attributor.attribute(stack: opaque, tag: nil)
+            #expect(result.owner == Owner(family: "Unattributed", type: "new in app::run", language: "c++"))
+            #expect(result.cause == .unknown)
+            let described = [function, frame("app::run", .cxx, link: "_Z", file: "/app/src/a.cpp")]
+            let known = attributor.attribute(stack: described, tag: nil)
+            #expect(known.owner == Owner(family: "Class", type: "new in app::run", language: "c++"))
+            #expect(known.cause == .construct)
+        }
+    }
+
+    @Test("a library's function without a name leaves the library's name alone")
+    func unnamedLibraryFunction() {
+        let stack = [
+            frame("0x1f00", .unknown, module: "/usr/lib/libfoo.so.1"), frame("main", .c, file: "/app/src/a.c"),
+        ]
+        let owner = attributor.attribute(stack: stack, tag: nil).owner
+        #expect(owner == Owner(family: "C", type: "libfoo", language: "c"))
+    }
+}
