@@ -93,7 +93,7 @@ public struct ReportText: Sendable {
         }
         if rows.isEmpty { return [style.dim("no allocations to show")] }
         let shown = Array(rows.prefix(request.top ?? Self.defaultRows))
-        let columns = RowColumns(request: request, profile: profile)
+        let columns = RowColumns(request: request, profile: profile, rows: shown)
         var table = TextTable(columns.columns)
         table.rows = shown.map { columns.cells(of: $0) }
         var lines = table.lines(style)

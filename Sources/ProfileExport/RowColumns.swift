@@ -8,14 +8,50 @@ struct RowColumns {
     private let profile: HeapProfile
     private let showsCauses: Bool
     private let threadNames: [Int: String]
+    private let ambiguousOwners: [String: Ambiguity]
 
-    init(request: ReportRequest, profile: HeapProfile) {
+    /// What tells owners apart that read alike.
+    private enum Ambiguity {
+        case family
+        case language
+    }
+
+    /// The columns for `rows`, the part of the report that is shown together.
+    init(request: ReportRequest, profile: HeapProfile, rows: [ProfileRow]) {
         fields = request.fields
         view = request.view
         self.profile = profile
         showsCauses = fields.contains(.type) && !fields.contains(.cause)
         let named = profile.threads.compactMap { thread in thread.name.map { (thread.serial, $0) } }
         threadNames = Dictionary(named, uniquingKeysWith: { first, _ in first })
+        ambiguousOwners = Self.ambiguousOwners(rows.map(\.key))
+    }
+
+    /// The owners' texts that stand for more than one owner. O(rows).
+    private static func ambiguousOwners(_ keys: [RowKey]) -> [String: Ambiguity] {
+        var families: [String: Set<String>] = [:]
+        var languages: [String: Set<String>] = [:]
+        for key in keys {
+            let text = owner(key)
+            families[text, default: []].insert(key.family ?? "")
+            languages[text, default: []].insert(key.language ?? "")
+        }
+        var result = families.filter { $0.value.count > 1 }.mapValues { _ in Ambiguity.family }
+        for (text, found) in languages where found.count > 1 { result[text] = .language }
+        return result
+    }
+
+    /// The owner as this table shows it: with its language or family where another row's owner reads alike.
+    private func distinctOwner(_ key: RowKey) -> String {
+        let text = Self.owner(key)
+        let mark: String? =
+            switch ambiguousOwners[text] {
+            case .language: key.language
+            case .family: key.family
+            case nil: nil
+            }
+        guard let mark, !mark.isEmpty else { return text }
+        return "\(text) (\(mark))"
     }
 
     var columns: [TextTable.Column] {
@@ -46,7 +82,7 @@ struct RowColumns {
         let figures = row.figures
         var cells: [String] = []
         if fields.contains(.type) {
-            cells.append(FrameText.printable(Self.owner(row.key)))
+            cells.append(FrameText.printable(distinctOwner(row.key)))
         } else if fields.contains(.family) {
             cells.append(FrameText.printable(row.key.family ?? ""))
             cells.append(FrameText.printable(row.key.language ?? ""))
