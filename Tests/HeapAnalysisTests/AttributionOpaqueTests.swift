@@ -97,4 +97,19 @@ struct AttributionOpaqueTests {
         let owner = attributor.attribute(stack: stack, tag: nil).owner
         #expect(owner == Owner(family: "C", type: "libfoo", language: "c"))
     }
+
+    @Test(
+        "what a stripped program asks for is unattributed under the program's name, not its caller's in libc",
+        arguments: [
+            ("operator new", "_Znwm", "/usr/lib/libstdc++.so.6", "new in tool", "c++"),
+            ("swift_allocObject", "", "/usr/lib/libswiftCore.so", "object in tool", "swift"),
+        ])
+    func stripped(function: String, link: String, module: String, type: String, language: String) {
+        let stack = [
+            frame(function, .cxx, link: link, module: module), frame("0x1260", .unknown), frame("0x10f0", .unknown),
+            frame("__libc_start_call_main", .c, file: "./csu/libc_start_call_main.h", module: "/usr/lib/libc.so.6"),
+        ]
+        let owner = attributor.attribute(stack: stack, tag: nil).owner
+        #expect(owner == Owner(family: "Unattributed", type: type, language: language))
+    }
 }

@@ -9,6 +9,8 @@ struct StackWalk {
     private var isContested = false
     private var firstUnknown: ClassifiedFrame?
     private var firstOutside: ClassifiedFrame?
+    /// The first frame without a name that is of no standard library, where it comes before `firstOutside`.
+    private var firstUnnamed: ClassifiedFrame?
     private var direct: ClassifiedFrame?
     private var directRunOpen = true
     private var endsInLoader = false
@@ -62,7 +64,9 @@ struct StackWalk {
         }
         if kind.isRuleMatched { return }
         if firstUnknown == nil, !kind.isUnnamed { firstUnknown = kind }
-        if firstOutside == nil, !kind.isUnnamed, kind.origin != .standardLibrary { firstOutside = kind }
+        if firstOutside == nil, kind.origin != .standardLibrary {
+            if !kind.isUnnamed { firstOutside = kind } else if firstUnnamed == nil { firstUnnamed = kind }
+        }
         if kind.origin == .standardLibrary {
             // A standard library's function that no rule knows is part of the run, but no name of its own.
             if owner == nil, kind.spelling == .c { extendDirect(kind) }
@@ -89,6 +93,16 @@ struct StackWalk {
         }
     }
 
+    /// The first function outside the standard libraries, or its library where it has no name, and whether debug
+    /// information describes it.
+    private var outsideCaller: (name: String, hasSource: Bool) {
+        if let unnamed = firstUnnamed, unnamed.library != firstOutside?.library, !unnamed.library.isEmpty {
+            return (unnamed.library, false)
+        }
+        let caller = firstOutside ?? firstUnknown ?? direct
+        return (caller?.display ?? "unknown", caller?.hasSource ?? false)
+    }
+
     /// What the evidence amounts to.
     func claim() -> Claim? {
         if let owner {
@@ -102,12 +116,14 @@ struct StackWalk {
                 result.rule = "swift.class.init"
                 return result
             }
-            let name = caller?.display ?? "unknown"
-            if result.type == "{object}" { result.type = "object in \(name)" }
+            if result.type == "{object}" {
+                let name = caller?.origin == .system ? outsideCaller.name : caller?.display ?? "unknown"
+                result.type = "object in \(name)"
+            }
             if result.type.hasSuffix("{caller}") {
-                let outside = firstOutside ?? firstUnknown ?? direct
-                result.type = result.type.dropLast("{caller}".count) + (outside?.display ?? "unknown")
-                if result.needsSource, outside?.hasSource != true {
+                let (caller, hasSource) = outsideCaller
+                result.type = result.type.dropLast("{caller}".count) + caller
+                if result.needsSource, !hasSource {
                     // A container's node or storage, inlined here, cannot be told from an object.
                     result.family = "Unattributed"
                     result.cause = .unknown
