@@ -122,11 +122,11 @@ enum BuiltInRules {
         rust.slice.to_vec | [{T}]::@(to_vec|repeat|into_vec)* | Array | Vec<{T}> | construct | over Vec<_>; else vector storage in {caller}
         rust.slice.to_vec.spec | <{T} as *ConvertVec>::to_vec* | Array | Vec<{T}> | construct | over Vec<_>; else vector storage in {caller}
         rust.fs.read | std::fs::read | Array | Vec<u8> | construct
-        rust.rawvec.bytes | alloc::raw_vec::RawVec<u8>::* | Unattributed | byte storage in {caller} | unknown | weak
         # Legacy names do not tell `T`. `grow_one` is called by `Vec::push` and `Vec::insert`, and by `VecDeque::grow`, which
         # is never inlined and so has a frame of its own. `String::push` reserves, as all of String does (older ones
         # pushed an ASCII byte onto their Vec<u8>, which then reads as `Vec<_>`); what reserves may be any of the three.
         rust.rawvec.grow | alloc::raw_vec::RawVec<{T}>::@(grow_one|reserve_for_push)* | Array | Vec<{T}> | growth | weak
+        rust.rawvec.bytes | alloc::raw_vec::RawVec<u8>::* | Unattributed | byte storage in {caller} | unknown | weak
         rust.rawvec.reserve | alloc::raw_vec::RawVec<{T}>::@(grow|reserve|try_reserve)* | Array | Vec<{T}> | growth | weak; else vector storage in {caller}
         rust.rawvec.new | alloc::raw_vec::RawVec<{T}>::* | Array | Vec<{T}> | construct | weak; else vector storage in {caller}
         rust.rawvec.inner | alloc::raw_vec::* | Unattributed | vector storage in {caller} | unknown | weak
