@@ -8,13 +8,9 @@ struct RowColumns {
     private let profile: HeapProfile
     private let showsCauses: Bool
     private let threadNames: [Int: String]
-    private let ambiguousOwners: [String: Ambiguity]
-
-    /// What tells owners apart that read alike.
-    private enum Ambiguity {
-        case family
-        case language
-    }
+    /// The owners' texts that stand for several families, and those that do for several languages.
+    private let ofSeveralFamilies: Set<String>
+    private let ofSeveralLanguages: Set<String>
 
     /// The columns for `rows`, the part of the report that is shown together.
     init(request: ReportRequest, profile: HeapProfile, rows: [ProfileRow]) {
@@ -24,34 +20,24 @@ struct RowColumns {
         showsCauses = fields.contains(.type) && !fields.contains(.cause)
         let named = profile.threads.compactMap { thread in thread.name.map { (thread.serial, $0) } }
         threadNames = Dictionary(named, uniquingKeysWith: { first, _ in first })
-        ambiguousOwners = Self.ambiguousOwners(rows.map(\.key))
+        ofSeveralFamilies = Self.ownersOfSeveral(\.family, in: rows)
+        ofSeveralLanguages = Self.ownersOfSeveral(\.language, in: rows)
     }
 
-    /// The owners' texts that stand for more than one owner. O(rows).
-    private static func ambiguousOwners(_ keys: [RowKey]) -> [String: Ambiguity] {
-        var families: [String: Set<String>] = [:]
-        var languages: [String: Set<String>] = [:]
-        for key in keys {
-            let text = owner(key)
-            families[text, default: []].insert(key.family ?? "")
-            languages[text, default: []].insert(key.language ?? "")
-        }
-        var result = families.filter { $0.value.count > 1 }.mapValues { _ in Ambiguity.family }
-        for (text, found) in languages where found.count > 1 { result[text] = .language }
-        return result
+    /// The owners' texts in rows that differ by `part` of their keys. O(rows).
+    private static func ownersOfSeveral(_ part: (RowKey) -> String?, in rows: [ProfileRow]) -> Set<String> {
+        var parts: [String: Set<String>] = [:]
+        for row in rows { parts[owner(row.key), default: []].insert(part(row.key) ?? "") }
+        return Set(parts.filter { $0.value.count > 1 }.keys)
     }
 
-    /// The owner as this table shows it: with its language or family where another row's owner reads alike.
+    /// The owner as this table shows it: with its family or language where another row's owner reads alike.
     private func distinctOwner(_ key: RowKey) -> String {
         let text = Self.owner(key)
-        let mark: String? =
-            switch ambiguousOwners[text] {
-            case .language: key.language
-            case .family: key.family
-            case nil: nil
-            }
-        guard let mark, !mark.isEmpty else { return text }
-        return "\(text) (\(mark))"
+        var marks: [String] = []
+        if ofSeveralFamilies.contains(text), let family = key.family { marks.append(family) }
+        if ofSeveralLanguages.contains(text), let language = key.language { marks.append(language) }
+        return marks.isEmpty ? text : "\(text) (\(marks.joined(separator: ", ")))"
     }
 
     var columns: [TextTable.Column] {

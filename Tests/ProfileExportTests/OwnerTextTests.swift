@@ -55,5 +55,7 @@ import TraceReader
     func families() throws {
         let found = try owners([("Array", "Matrix", "swift"), ("Box", "Matrix", "swift")])
         #expect(found == ["Matrix (Array)", "Matrix (Box)"])
+        let both = try owners([("Array", "M", "rust"), ("Array", "M", "swift"), ("Box", "M", "rust")])
+        #expect(both == ["M (Array, rust)", "M (Array, swift)", "M (Box, rust)"])
     }
 }
