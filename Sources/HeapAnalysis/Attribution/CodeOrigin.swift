@@ -90,7 +90,7 @@ enum CodeOrigin: Sendable {
 
     private static let toolchainRoots = [
         "/rustc/", "/lib/rustlib/", "/rust/deps/", "/.rustup/", "/usr/include/", "/include/c++/", "/usr/lib/gcc/",
-        "/usr/local/include/", "/usr/lib/clang/", "/lib/swift/", "/swift/stdlib/", "/opt/swift/", "/usr/src/",
+        "/usr/local/include/", "/usr/lib/clang/", "/lib/swift/", "/swift/stdlib/", "/usr/src/",
         "/swift-corelibs-", "/swift-foundation",
     ]
     private static let dependencyRoots = [
@@ -101,7 +101,7 @@ enum CodeOrigin: Sendable {
         "_start", "__rust_try", "__libc_start_main", "__libc_start_call_main", "__libc_csu_init",
         "_dl_relocate_static_pie",
     ]
-    private static let systemFolders = ["/lib/", "/lib64/", "/usr/lib/", "/usr/lib64/", "/usr/libexec/", "/opt/swift/"]
+    private static let systemFolders = ["/lib/", "/lib64/", "/usr/lib/", "/usr/lib64/", "/usr/libexec/"]
 
     private static func isSystemModule(_ path: String) -> Bool {
         systemFolders.contains(where: path.hasPrefix) || path.contains("/usr/lib/swift/") || path.contains("libswift")
