@@ -171,6 +171,12 @@ static bool open_stream(ht_thread *self, ht_writer *writer, ht_region *region) {
 bool ht_writer_advance(ht_thread *self, ht_writer *writer, size_t words) {
     ht_region *region = ht_region_shared;
     if (region == NULL || !ht_recording()) return false;
+    // The collector said that the trace can no longer be written: from here on the program runs as if we were not
+    // there.
+    if (atomic_load_explicit(&region->state, memory_order_acquire) == HT_STATE_OFF) {
+        ht_life_turn_off(atomic_load_explicit(&region->off_reason, memory_order_relaxed));
+        return false;
+    }
     if (self->epoch != ht_epoch || writer->segment == NULL) {
         if (!open_stream(self, writer, region)) return false;
         if ((size_t)(writer->end - writer->at) >= words) return true;

@@ -32,16 +32,16 @@ typedef struct ht_writer {
 
 typedef struct ht_thread {
     // Hot: read on every event.
-    uint32_t depth;               // guards entered: index of the lane to use
-    uint32_t tag;                 // owner tag on top, 0 none
-    uintptr_t stack_top;          // addresses below it and above sp belong to this thread's stack; 0 when not known
-    const void *last_allocation;  // pointer of the last ALLOC recorded, and of the first since it was last set to NULL:
-                                  // what operator new's hook
-    const void
-        *first_allocation;  // compares with. Two, for a signal handler may allocate before or after the malloc beneath
-    const void *deleting;   // pointer that operator delete recorded already: the free beneath it is the same event
-    const void
-        *entered_at[HT_LANES];  // frame that entered each guard: finds out the guards that a handler left by siglongjmp
+    uint32_t depth;       // guards entered: index of the lane to use
+    uint32_t tag;         // owner tag on top, 0 none
+    uintptr_t stack_top;  // addresses below it and above sp belong to this thread's stack; 0 when not known
+    // Pointers of the last ALLOC recorded and of the first since both were set to NULL: what operator new's hook
+    // compares its block with. Two, for a signal handler may allocate before or after the malloc beneath.
+    const void *last_allocation;
+    const void *first_allocation;
+    const void *deleting;  // pointer that operator delete recorded already: the free beneath it is the same event
+    // Frame that entered each guard: finds out the guards that a handler left by siglongjmp.
+    const void *entered_at[HT_LANES];
     ht_writer lane[HT_LANES];
     // Cold.
     uint32_t epoch;  // ht_epoch at registration: differs in a followed child

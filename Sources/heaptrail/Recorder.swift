@@ -134,7 +134,11 @@ struct RecordingSummary {
             let reason = String(cString: strerror(Int32(result.write_error)))
             lines.append("warning: the trace ends early, it could not be written on: \(reason)")
         } else if result.off_reason != 0 {
-            lines.append("warning: recording turned itself off before the program ended (reason \(result.off_reason))")
+            let reasons = [
+                2: "no memory for a ring", 4: "the collector was gone or silent", 5: "the trace could not be written",
+            ]
+            let reason = reasons[Int(result.off_reason)] ?? "reason \(result.off_reason)"
+            lines.append("warning: recording turned itself off before the program ended: \(reason)")
         }
         if result.exec_pending {
             lines.append("warning: the program then executed another one that could not be recorded")
