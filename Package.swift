@@ -66,7 +66,7 @@ let package = Package(
         library("Symbolication", ["CDebugInfo"]),
         library(
             "HeapAnalysis",
-            ["TraceReader", "Symbolication", .product(name: "Collections", package: "swift-collections")]),
+            ["TraceReader", "Symbolication", .product(name: "DequeModule", package: "swift-collections")]),
         library("ProfileExport", ["HeapAnalysis", "Symbolication"]),
         library("AllocatorLab", ["CLaunch"]),
         library("HeaptrailTags", ["CHeaptrailTags"]),

@@ -11,7 +11,6 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/utsname.h>
-#include <sys/xattr.h>
 #include <unistd.h>
 
 enum { BUFFER_BYTES = 1 << 20 };
@@ -182,5 +181,3 @@ void ht_process_close(ht_process *process, uint32_t how, uint32_t status) {
     if (process->region_fd >= 0) close(process->region_fd);
     process->region_fd = -1;
 }
-
-bool ht_has_capabilities(const char *path) { return getxattr(path, "security.capability", NULL, 0) > 0; }

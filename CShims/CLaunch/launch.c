@@ -18,6 +18,7 @@
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 enum { HT_LAUNCH_MAX_RANGES = 4096, HT_LAUNCH_KEPT = 2, HT_LAUNCH_KERNEL_MASK_BYTES = 8 };
@@ -242,3 +243,5 @@ int32_t ht_launch_wait(const struct ht_launch_process *process, struct ht_launch
     usage->minor_faults = (uint64_t)charged.ru_minflt;
     return 0;
 }
+
+bool ht_launch_has_capabilities(const char *path) { return getxattr(path, "security.capability", NULL, 0) > 0; }

@@ -9,8 +9,8 @@ struct ELFImage: Equatable {
     let machine: UInt16
     /// 2 an executable, 3 a shared object or position-independent executable.
     let type: UInt16
-    /// Whether it names a dynamic loader: without one, a static program.
-    let hasInterpreter: Bool
+    /// The dynamic loader it names; nil in a static program and in most libraries.
+    let interpreter: String?
 
     private static let programHeaderInterpreter: UInt64 = 3
 
@@ -32,10 +32,18 @@ struct ELFImage: Equatable {
         let entryBytes = Int(is64 ? word(54, 2) : word(42, 2))
         let entries = Int(is64 ? word(56, 2) : word(44, 2))
         guard let start = Int(exactly: table), start <= bytes.count else {
-            hasInterpreter = false
+            interpreter = nil
             return
         }
-        hasInterpreter = (0..<entries).contains { word(start + $0 * entryBytes, 4) == Self.programHeaderInterpreter }
+        let header = (0..<entries).map { start + $0 * entryBytes }.first {
+            word($0, 4) == Self.programHeaderInterpreter
+        }
+        guard let header, let offset = Int(exactly: word(header + (is64 ? 8 : 4), is64 ? 8 : 4)), offset < bytes.count
+        else {
+            interpreter = nil
+            return
+        }
+        interpreter = String(decoding: bytes[offset...].prefix { $0 != 0 }, as: UTF8.self)
     }
 }
 

@@ -1,11 +1,14 @@
-// The program under comparison: found, and checked to be one that preloading reaches.
+// A program to be recorded or compared: found, and checked to be one that preloading reaches.
 
+internal import CLaunch
 internal import Glibc
 
-/// Why a program cannot be compared.
+/// Why a program cannot be recorded or compared.
 public enum ProgramError: Error, Equatable, CustomStringConvertible {
     /// There is no such program.
     case missing(String)
+    /// It is a script, and what it is to be run by does not exist.
+    case missingInterpreter(String, interpreter: String)
     /// There is, but it cannot be run or preloading does not reach it.
     case unsuitable(String, reason: String)
 
@@ -13,32 +16,34 @@ public enum ProgramError: Error, Equatable, CustomStringConvertible {
     public var description: String {
         switch self {
         case .missing(let name): "\(name): no such program"
+        case .missingInterpreter(let name, let interpreter):
+            "\(name): a script for \(interpreter), which does not exist"
         case .unsuitable(let name, let reason): "\(name): \(reason)"
         }
     }
 
-    /// The exit status for it: 66 for a missing program, 69 for one that cannot be compared.
+    /// The exit status for it: 66 for what is missing, 69 for what preloading does not reach.
     public var exitStatus: Int32 {
         switch self {
-        case .missing: 66
+        case .missing, .missingInterpreter: 66
         case .unsuitable: 69
         }
     }
 }
 
-/// A program that can be run on several allocators.
+/// A program that libraries can be preloaded into: a recorder, or another allocator.
 public struct Program: Equatable, Sendable {
     /// The path of its executable.
     public let path: String
     /// Its arguments, its own name first.
     public let arguments: [String]
 
-    /// Finds a program and makes sure that an allocator can be put under it.
+    /// Finds a program and makes sure that preloading reaches it.
     ///
     /// - Parameters:
     ///   - command: a path or a name to be looked up in `PATH`, then the arguments.
-    /// - Throws: `ProgramError` for a program that is missing, not executable, static, set-user-ID, for another machine
-    ///   or with an allocator of its own.
+    /// - Throws: `ProgramError` for a program that is missing, not executable, static, with other rights than the caller's,
+    ///   for another machine or C library, or with an allocator of its own.
     public init(finding command: [String]) throws(ProgramError) {
         let name = command.first ?? ""
         path = try Self.find(name)
@@ -55,7 +60,9 @@ public struct Program: Equatable, Sendable {
         let present = candidates.filter { FileProbe.status(of: $0).map { $0.st_mode & S_IFMT != S_IFDIR } ?? false }
         if let path = present.first(where: { access($0, X_OK) == 0 }) { return path }
         if !present.isEmpty { throw .unsuitable(name, reason: "not executable") }
-        if name.contains("/"), FileProbe.status(of: name) != nil { throw .unsuitable(name, reason: "is a directory") }
+        if name.contains("/"), FileProbe.status(of: name) != nil {
+            throw .unsuitable(name, reason: "is a folder, not a program")
+        }
         throw .missing(name)
     }
 
@@ -64,25 +71,35 @@ public struct Program: Equatable, Sendable {
             let asUser = status.st_mode & S_ISUID != 0 && status.st_uid != geteuid()
             let asGroup = status.st_mode & S_ISGID != 0 && status.st_gid != getegid()
             if asUser || asGroup {
-                throw .unsuitable(name, reason: "runs as another user or group, and the loader then ignores LD_PRELOAD")
+                throw .unsuitable(
+                    name, reason: "runs with another user's rights (set-user-id), so the loader ignores preloads")
             }
         }
+        if ht_launch_has_capabilities(path), geteuid() != 0 {
+            throw .unsuitable(name, reason: "has file capabilities, so the loader ignores preloads")
+        }
         // A file that can be run but not read is left to the kernel to judge.
-        guard let head = FileProbe.head(of: path) else { return }
+        guard let head = FileProbe.head(of: path, count: 1 << 16) else { return }
         if head.starts(with: Array("#!".utf8)) {
             let line = String(decoding: head.dropFirst(2).prefix { $0 != 10 }, as: UTF8.self)
             guard let interpreter = line.split(whereSeparator: { $0 == " " || $0 == "\t" }).first, depth < 4 else {
                 return
             }
+            guard FileProbe.status(of: String(interpreter)) != nil else {
+                throw .missingInterpreter(name, interpreter: String(interpreter))
+            }
             return try check(String(interpreter), name: name, depth: depth + 1)
         }
         guard let image = ELFImage(head: head) else { return }
-        guard image.isNative else { throw .unsuitable(name, reason: "built for another machine than the allocators") }
-        guard image.hasInterpreter else {
-            throw .unsuitable(name, reason: "statically linked: it carries its allocator, no other can be put under it")
+        guard image.isNative else { throw .unsuitable(name, reason: "built for another machine than this tool") }
+        guard let loader = image.interpreter else {
+            throw .unsuitable(name, reason: "statically linked: it loads no libraries, so none can be preloaded")
+        }
+        guard loader.contains("ld-linux") else {
+            throw .unsuitable(name, reason: "built for another C library (\(loader)) than glibc")
         }
         if let entry = ELFSymbols.allocatorEntries(in: path).first {
-            throw .unsuitable(name, reason: "carries its own allocator (\(entry)), so no other can be put under it")
+            throw .unsuitable(name, reason: "carries its own allocator (\(entry)), which a preload does not reach")
         }
     }
 }

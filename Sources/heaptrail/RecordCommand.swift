@@ -58,8 +58,12 @@ struct RecordCommand: ParsableCommand {
         guard let name = arguments.first else {
             throw Failure(status: .usage, "no program given; try: heaptrail record -- PROGRAM [ARGUMENT ...]")
         }
-        let program = try ProgramFile.find(name)
-        try program.requireRecordable()
+        let program: Program
+        do {
+            program = try Program(finding: arguments)
+        } catch {
+            throw Failure(status: error.exitStatus == 66 ? .noInput : .unavailable, "\(error)")
+        }
         let recorder = Recorder(
             executable: program.path, arguments: arguments, output: output, outputBase: defaultOutput(of: name),
             force: force,

@@ -62,7 +62,7 @@ struct AttributionRuleTests {
     func dependencies() {
         let stack = [
             rust("<alloc::string::String as core::convert::From<&str>>::from"),
-            frame("serde_json::de::parse", .rust, link: "_R", file: "/root/.cargo/registry/src/x/serde_json/de.rs"),
+            frame("serde_json::de::parse", .rust, link: "_R", file: "/home/u/.cargo/registry/src/x/serde_json/de.rs"),
             frame("tool::load", .rust, link: "_R", file: "/app/src/a.rs"),
         ]
         let result = attributor.attribute(stack: stack, tag: nil)
@@ -87,7 +87,7 @@ struct AttributionRuleTests {
             "<percent_encoding::PercentDecode>::decode_utf8_lossy", "<percent_encoding::PercentDecode>::decode_utf8",
         ])
     func percentDecoding(function: String) {
-        let registry = "/root/.cargo/registry/src/x/percent-encoding-2.3/src/lib.rs"
+        let registry = "/home/u/.cargo/registry/src/x/percent-encoding-2.3/src/lib.rs"
         let stack = [
             rust("<alloc::vec::Vec<u8> as core::iter::traits::collect::FromIterator<u8>>::from_iter"),
             frame(function, .rust, link: "_R", file: registry),
@@ -137,7 +137,7 @@ struct AttributionRuleTests {
 
     @Test("a program's own global allocator is plumbing, be it the user's or a dependency's")
     func globalAllocator() {
-        for file in ["/app/src/counting.rs", "/root/.cargo/registry/src/x/tikv-jemallocator/src/lib.rs"] {
+        for file in ["/app/src/counting.rs", "/home/u/.cargo/registry/src/x/tikv-jemallocator/src/lib.rs"] {
             let stack = [
                 frame(
                     "<app::Counting as core::alloc::global::GlobalAlloc>::alloc", .rust, link: "_R", file: file),

@@ -59,5 +59,3 @@ typedef struct ht_collect_result {
 enum ht_collect_outcome ht_record(const ht_collect_request *request, ht_collect_result *result);
 // Collects for a process that preloaded the library on its own.
 enum ht_collect_outcome ht_collect(const ht_collect_request *request, ht_collect_result *result);
-// Whether a file carries capabilities (security.capability), for which the loader ignores preloads.
-bool ht_has_capabilities(const char *path);

@@ -7,6 +7,7 @@
 #ifndef CLAUNCH_H
 #define CLAUNCH_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 // What to start. All three descriptors are duplicated to 0, 1 and 2 of the program.
@@ -43,4 +44,6 @@ int32_t ht_launch_start(const struct ht_launch_request *request, struct ht_launc
 // Waits for the end of the program. Returns 0 or an errno.
 int32_t ht_launch_wait(const struct ht_launch_process *process, struct ht_launch_usage *usage);
 
+// Whether a file carries capabilities (security.capability), for which the loader ignores preloads.
+bool ht_launch_has_capabilities(const char *path);
 #endif
