@@ -50,7 +50,8 @@ struct MagicSizeTests {
         #expect(report.events(ofSize: 1543) == Events(2, 2))
     }
 
-    @Test(.enabled(if: SourceLanguage.rust.isAvailable, "rustc is not installed"), arguments: [[], ["-O"]])
+    @Test(
+        .enabled(if: SourceLanguage.rust.isAvailable, "rustc 1.66 or later is not installed"), arguments: [[], ["-O"]])
     func `a Rust program's blocks are counted to the block`(arguments: [String]) throws {
         let report = try report("magic-sizes.rs", .rust, arguments: arguments)
         #expect(report.events(ofSize: 1613) == Events(11, 11))

@@ -7,7 +7,7 @@ import Testing
 
 @Suite(
     .enabled(if: BuildProducts.areBuilt, Machine.notBuilt),
-    .enabled(if: SourceLanguage.rust.isAvailable, "rustc is not installed"))
+    .enabled(if: SourceLanguage.rust.isAvailable, "rustc 1.66 or later is not installed"))
 struct RustTwinTests {
     static let names = [
         "adaptive_set", "box_matrix", "cow_query", "json_name", "mutex_threads", "my_string", "strings",

@@ -97,6 +97,8 @@ private func spawn(
     }
     if let workingDirectory { try addChangeDirectory(&actions, workingDirectory) }
 
+    // What other tests have open at this moment is not the child's.
+    addCloseFrom(&actions, 3)
     var attributes = posix_spawnattr_t()
     posix_spawnattr_init(&attributes)
     defer { posix_spawnattr_destroy(&attributes) }
@@ -125,6 +127,14 @@ private func spawn(
     }
     guard error == 0 else { throw TestSupportError("\(path): \(String(cString: strerror(error)))") }
     return pid
+}
+
+/// `posix_spawn_file_actions_addclosefrom_np`, which glibc has since 2.34; without it descriptors are inherited.
+private func addCloseFrom(_ actions: inout posix_spawn_file_actions_t, _ descriptor: Int32) {
+    typealias Function =
+        @convention(c) (UnsafeMutablePointer<posix_spawn_file_actions_t>, Int32) -> Int32
+    guard let symbol = dlsym(nil, "posix_spawn_file_actions_addclosefrom_np") else { return }
+    _ = unsafeBitCast(symbol, to: Function.self)(&actions, descriptor)
 }
 
 /// Adds a change of directory. glibc's function is not in Swift's view of the C library, so it is looked up by name.

@@ -19,8 +19,17 @@ public enum SourceLanguage: Sendable {
         candidates.first(where: Tool.isInstalled) ?? candidates[0]
     }
 
-    /// Whether a compiler for the language is installed, for a test's condition.
-    public var isAvailable: Bool { Tool.isInstalled(compiler) }
+    /// Whether a compiler for the language is installed, for a test's condition. Rust: 1.66 or later, for the programs use
+    /// `std::hint::black_box`.
+    public var isAvailable: Bool { Tool.isInstalled(compiler) && (self != .rust || Self.rustMinorVersion >= 66) }
+
+    /// The 66 of "rustc 1.66.0 (…)"; 0 where there is no rustc.
+    private static let rustMinorVersion: Int = {
+        let version = (try? runChecked("rustc", ["--version"])) ?? ""
+        let numbers = version.split(separator: " ").dropFirst().first?.split(separator: ".") ?? []
+        guard numbers.count > 1, numbers[0] == "1" else { return 0 }
+        return Int(numbers[1]) ?? 0
+    }()
 
     private var candidates: [String] {
         switch self {
