@@ -1,6 +1,7 @@
 // Numbers as people read them: thousands separated, bytes in binary units, shares in percent. No locale: the same text everywhere.
 
-enum NumberText {
+/// Numbers as people read them.
+public enum NumberText {
     /// `1234567` as `1,234,567`.
     static func count(_ value: Int) -> String {
         let digits = String(value.magnitude)
@@ -13,7 +14,7 @@ enum NumberText {
     }
 
     /// `1536` as `1.50 KiB`: three digits, binary units.
-    static func bytes(_ value: Int) -> String {
+    public static func bytes(_ value: Int) -> String {
         if value.magnitude < 1024 { return "\(value) B" }
         var amount = Double(value)
         var unit = 0

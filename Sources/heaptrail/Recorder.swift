@@ -1,6 +1,7 @@
 // The one file of the tool that talks to the collector in C: a request in, a summary out.
 internal import CCollector
 import Foundation
+internal import ProfileExport
 
 /// One recording of a program.
 struct Recorder {
@@ -119,7 +120,7 @@ struct RecordingSummary {
         if !result.attached {
             lines.append("warning: nothing was recorded: \(program) did not load the preload")
         } else if !isText || output != nil {
-            let size = isText ? "" : ", \(ByteText.short(result.bytes_written))"
+            let size = isText ? "" : ", \(NumberText.bytes(Int(clamping: result.bytes_written)))"
             lines.append(
                 "\(result.write_error == 0 ? "recorded" : "saw") \(result.allocations) allocations and \(result.frees) frees of \(program) in \(output ?? "standard error")\(size)"
             )
@@ -167,22 +168,5 @@ struct RecordingSummary {
         signal(signalNumber, SIG_DFL)
         kill(getpid(), signalNumber)
         Foundation.exit(128 + signalNumber)
-    }
-}
-
-/// Sizes for people.
-enum ByteText {
-    /// Three significant digits and a binary unit.
-    static func short(_ bytes: UInt64) -> String {
-        let units = ["B", "KiB", "MiB", "GiB", "TiB"]
-        var value = Double(bytes)
-        var unit = 0
-        while value >= 1024, unit < units.count - 1 {
-            value /= 1024
-            unit += 1
-        }
-        return unit == 0
-            ? "\(bytes) B"
-            : String(format: value < 10 ? "%.2f %@" : value < 100 ? "%.1f %@" : "%.0f %@", value, units[unit])
     }
 }
