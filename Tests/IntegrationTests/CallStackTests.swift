@@ -48,6 +48,18 @@ struct CallStackTests {
         #expect(site.contains("stacks.c:\(line)"), "\(site)")
     }
 
+    @Test func `equal frames above different callers are told apart`() throws {
+        let recording = try record("same-frames.c")
+        let text = try runChecked(
+            BuildProducts.heaptrail(),
+            ["export", recording.trace, "--format", "collapsed", "--weight", "allocations"])
+        for caller in ["first", "second"] {
+            let stacks = text.split(separator: "\n").filter { $0.contains(";\(caller);shared;block ") }
+            #expect(stacks.count == 1, "\(text)")
+            #expect(stacks.first?.hasSuffix(" 50") == true, "\(stacks)")
+        }
+    }
+
     @Test func `recursion 100,000 frames deep is recorded and cut, not lost`() throws {
         let row = try row(ofSize: 15017, in: record("stacks.c"))
         #expect(row.allocations == 1)
