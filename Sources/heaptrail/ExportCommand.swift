@@ -52,6 +52,7 @@ struct ExportCommand: ParsableCommand {
     func run() throws {
         try Failure.reported { () throws(Failure) in
             if output != "-", !force { try OutputFile.refuseExisting(output) }
+            try OutputFile.refuseSame(output, as: trace)
             let input = try TraceInput(path: trace)
             let profile = try input.analyse(image: image, options: AnalysisOptions())
             let text = CollapsedStacks(profile: profile, weight: weight, showsOwners: owners).text()
@@ -73,6 +74,16 @@ enum OutputFile {
     static func refuseExisting(_ path: String) throws(Failure) {
         // Not by opening it: that would wait for the other end of a named pipe.
         if access(path, F_OK) == 0 { throw exists(path) }
+    }
+
+    /// Fails when `path` is the trace itself, by whatever name: not even forced is a recording replaced by its export.
+    static func refuseSame(_ path: String, as trace: String) throws(Failure) {
+        var output = stat()
+        var input = stat()
+        guard stat(path, &output) == 0, stat(trace, &input) == 0 else { return }
+        if output.st_dev == input.st_dev, output.st_ino == input.st_ino {
+            throw Failure(status: .cannotCreate, "\(path) is the trace itself; choose another with -o FILE")
+        }
     }
 
     /// Writes `text` to a file that did not exist, or whatever did when `overwriting`.
