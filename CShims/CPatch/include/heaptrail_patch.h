@@ -14,38 +14,57 @@
 
 #include <stdint.h>
 
-// What an entry does, and so which hook serves it: X(name). The arguments are those of the comment, in order.
+// The shapes of allocation functions: what becomes of their call.
+enum ht_patch_shape {
+    HT_PATCH_ALLOCATES = 0,  // returns a new block
+    HT_PATCH_MAKES = 1,      // the same, as C++'s operator new: it shows in stacks
+    HT_PATCH_RESIZES = 2,    // returns the block in its new size, a new one where it was given none
+    HT_PATCH_RELEASES = 3,   // takes a block back
+    HT_PATCH_STORES = 4,     // posix_memalign: stores the block, returns an error number
+    HT_PATCH_EXTENDS = 5,    // xallocx: resizes in place, returns a size
+    HT_PATCH_TELLS = 6,      // a block's usable size: not redirected, asked by the recorder
+};
+
+// Alignment of a page, in place of an argument's number.
+#define HT_PATCH_PAGE 9
+
+// What an entry does, and so which hook serves it: X(name, shape, block, count, size, alignment, flags), each the
+// number of the argument that says it, 0 for none. A text that is duplicated says its size itself.
 // clang-format off
-#define HT_PATCH_KINDS(X)                                                                          \
-    X(MALLOC)              /* (size) */                                                            \
-    X(CALLOC)              /* (count, size) */                                                     \
-    X(REALLOC)             /* (block, size) */                                                     \
-    X(REALLOCARRAY)        /* (block, count, size) */                                              \
-    X(FREE)                /* (block, anything) */                                                 \
-    X(POSIX_MEMALIGN)      /* (out, alignment, size), an error number */                           \
-    X(ALIGNED_ALLOC)       /* (alignment, size) */                                                 \
-    X(MALLOC_ALIGNED)      /* (size, alignment, anything) */                                       \
-    X(CALLOC_ALIGNED)      /* (count, size, alignment, anything) */                                \
-    X(REALLOC_ALIGNED)     /* (block, size, alignment, anything) */                                \
-    X(VALLOC)              /* (size), to a page */                                                 \
-    X(PVALLOC)             /* (size), to a page, whole pages */                                    \
-    X(REALLOCF)            /* (block, size), frees the block when it fails */                      \
-    X(HEAP_MALLOC)         /* (heap, size) */                                                      \
-    X(HEAP_CALLOC)         /* (heap, count, size) */                                               \
-    X(HEAP_REALLOC)        /* (heap, block, size) */                                               \
-    X(HEAP_MALLOC_ALIGNED) /* (heap, size, alignment, anything) */                                 \
-    X(MALLOCX)             /* (size, flags) */                                                     \
-    X(RALLOCX)             /* (block, size, flags) */                                              \
-    X(XALLOCX)             /* (block, size, extra, flags), a size */                               \
-    X(STRDUP)              /* (text) */                                                            \
-    X(STRNDUP)             /* (text, most) */                                                      \
-    X(NEW)                 /* operator new: (size, anything) */                                    \
-    X(NEW_ALIGNED)         /* operator new: (size, alignment, anything) */                         \
-    X(DELETE)              /* operator delete: (block, anything) */                                \
-    X(USABLE_SIZE)         /* (block): not redirected, asked by the recorder */
+#define HT_PATCH_KINDS(X)                          \
+    X(MALLOC, ALLOCATES, 0, 0, 1, 0, 0)            \
+    X(CALLOC, ALLOCATES, 0, 1, 2, 0, 0)            \
+    X(ALIGNED_ALLOC, ALLOCATES, 0, 0, 2, 1, 0)     \
+    X(MALLOC_ALIGNED, ALLOCATES, 0, 0, 1, 2, 0)    \
+    X(CALLOC_ALIGNED, ALLOCATES, 0, 1, 2, 3, 0)    \
+    X(ALIGNED_CALLOC, ALLOCATES, 0, 2, 3, 1, 0)    \
+    X(VALLOC, ALLOCATES, 0, 0, 1, HT_PATCH_PAGE, 0) \
+    X(MALLOCX, ALLOCATES, 0, 0, 1, 0, 2)           \
+    X(TEXT, ALLOCATES, 0, 0, 0, 0, 0)              \
+    X(HEAP_MALLOC, ALLOCATES, 0, 0, 2, 0, 0)       \
+    X(HEAP_CALLOC, ALLOCATES, 0, 2, 3, 0, 0)       \
+    X(HEAP_MALLOC_ALIGNED, ALLOCATES, 0, 0, 2, 3, 0) \
+    X(HEAP_CALLOC_ALIGNED, ALLOCATES, 0, 2, 3, 4, 0) \
+    X(NEW, MAKES, 0, 0, 1, 0, 0)                   \
+    X(NEW_ALIGNED, MAKES, 0, 0, 1, 2, 0)           \
+    X(NEW_COUNTED, MAKES, 0, 1, 2, 0, 0)           \
+    X(REALLOC, RESIZES, 1, 0, 2, 0, 0)             \
+    X(REALLOCARRAY, RESIZES, 1, 2, 3, 0, 0)        \
+    X(REALLOC_ALIGNED, RESIZES, 1, 0, 2, 3, 0)     \
+    X(RECALLOC_ALIGNED, RESIZES, 1, 2, 3, 4, 0)    \
+    X(RALLOCX, RESIZES, 1, 0, 2, 0, 3)             \
+    X(REALLOC_SIZED, RESIZES, 1, 0, 4, 2, 0)       \
+    X(HEAP_REALLOC, RESIZES, 2, 0, 3, 0, 0)        \
+    X(HEAP_REALLOCARRAY, RESIZES, 2, 3, 4, 0, 0)   \
+    X(HEAP_REALLOC_ALIGNED, RESIZES, 2, 0, 3, 4, 0) \
+    X(REALLOCF, RESIZES, 1, 0, 2, 0, 0)            \
+    X(FREE, RELEASES, 1, 0, 0, 0, 0)               \
+    X(POSIX_MEMALIGN, STORES, 1, 0, 3, 2, 0)       \
+    X(XALLOCX, EXTENDS, 1, 0, 2, 0, 4)             \
+    X(USABLE_SIZE, TELLS, 1, 0, 0, 0, 0)
 // clang-format on
 
-#define HT_PATCH_KIND_NAME(name) HT_PATCH_##name,
+#define HT_PATCH_KIND_NAME(name, shape, block, count, size, alignment, flags) HT_PATCH_##name,
 enum ht_patch_kind { HT_PATCH_KINDS(HT_PATCH_KIND_NAME) HT_PATCH_KIND_COUNT };
 #undef HT_PATCH_KIND_NAME
 
@@ -58,9 +77,13 @@ enum {
     HT_PATCH_CODE_BYTES = 128,  // of one slot: the stub, then `moved`
     HT_PATCH_DATA_BYTES = 64,   // of one slot: ht_patch_slot
     HT_PATCH_NAME_BYTES = 48,
+    HT_PATCH_ENTRY_MAX = 512,  // entries of a plan
     HT_PATCH_BUILD_ID_BYTES = 64,
     HT_PATCH_NOT_MOVED = 0xff,
+    HT_PATCH_PLAN_VERSION = 1,
 };
+
+#define HT_PATCH_PLAN_MAGIC 0x6e616c5068637461ull  // "atchPlan"
 
 // A 32-bit distance in `moved` that depends on where the code lies: at `at`, counted from `end`, to `target`.
 typedef struct ht_patch_fixup {
@@ -73,6 +96,8 @@ typedef struct ht_patch_fixup {
 // One function to be redirected.
 typedef struct ht_patch_entry {
     uint64_t address;  // first byte replaced, in the file's own terms: after an endbr64, which stays
+    uint64_t start;    // the function's own address
+    uint64_t usable;   // address of the allocator's function that gives a block's usable size; 0 where it has none
     uint32_t kind;     // ht_patch_kind
     uint8_t replaced;  // bytes replaced: whole instructions
     uint8_t moved_bytes;
@@ -86,6 +111,24 @@ typedef struct ht_patch_entry {
     ht_patch_fixup fixup[HT_PATCH_FIXUP_MAX];
     char name[HT_PATCH_NAME_BYTES];  // cut where it is longer
 } ht_patch_entry;
+
+// The plan for an executable: this, then its entries. `device` to `bytes` name the file it was made for, and the build
+// id where it has one: it is carried out on no other.
+typedef struct ht_patch_plan {
+    uint64_t magic;
+    uint32_t version;
+    uint32_t count;
+    uint64_t device;
+    uint64_t inode;
+    uint64_t changed_ns;
+    uint64_t bytes;
+    uint64_t first;  // lowest address of the image, in the file's own terms, at a page
+    uint64_t end;    // past its highest
+    uint32_t build_id_bytes;
+    uint32_t reserved;
+    uint8_t build_id[HT_PATCH_BUILD_ID_BYTES];
+    char allocator[HT_PATCH_NAME_BYTES];
+} ht_patch_plan;
 
 // What the hook gets. Lies in writable memory of the traced program, within 2 GiB of the entry.
 typedef struct ht_patch_slot {
