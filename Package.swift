@@ -69,7 +69,7 @@ let package = Package(
             "HeapAnalysis",
             ["TraceReader", "Symbolication", .product(name: "DequeModule", package: "swift-collections")]),
         library("ProfileExport", ["HeapAnalysis", "Symbolication"]),
-        library("AllocatorLab", ["CLaunch", "CPatch"]),
+        library("AllocatorLab", ["Symbolication", "CLaunch", "CPatch"]),
         library("HeaptrailTags", ["CHeaptrailTags"]),
         // Lifetimes: the guard of SmartPointers' Mutex cannot leave the scope that locked.
         .target(

@@ -2,6 +2,7 @@
 
 internal import CLaunch
 internal import Glibc
+internal import Symbolication
 
 /// Why a program cannot be recorded or compared.
 public enum ProgramError: Error, Equatable, CustomStringConvertible {
@@ -51,7 +52,7 @@ public struct Program: Equatable, Sendable {
         try Self.check(path, name: name, depth: 0)
     }
 
-    private static func find(_ name: String) throws(ProgramError) -> String {
+    static func find(_ name: String) throws(ProgramError) -> String {
         var candidates = [name]
         if !name.contains("/") {
             let folders = (FileProbe.variable("PATH") ?? "/usr/bin:/bin").split(separator: ":")
@@ -80,18 +81,16 @@ public struct Program: Equatable, Sendable {
         }
         // A file that can be run but not read is left to the kernel to judge.
         guard let head = FileProbe.head(of: path, count: 1 << 16) else { return }
-        if head.starts(with: Array("#!".utf8)) {
-            let line = String(decoding: head.dropFirst(2).prefix { $0 != 10 }, as: UTF8.self)
-            guard let interpreter = line.split(whereSeparator: { $0 == " " || $0 == "\t" }).first, depth < 4 else {
-                return
+        if let script = Script(head: head) {
+            guard depth < 4 else { return }
+            guard FileProbe.status(of: script.interpreter) != nil else {
+                throw .missingInterpreter(name, interpreter: script.interpreter)
             }
-            guard FileProbe.status(of: String(interpreter)) != nil else {
-                throw .missingInterpreter(name, interpreter: String(interpreter))
-            }
-            return try check(String(interpreter), name: name, depth: depth + 1)
+            return try check(script.interpreter, name: name, depth: depth + 1)
         }
         guard let image = ELFImage(head: head) else { return }
         guard image.isNative else { throw .unsuitable(name, reason: "built for another machine than this tool") }
+        try checkWhole(path, name: name)
         guard let loader = image.interpreter else {
             throw .unsuitable(name, reason: "statically linked: it loads no libraries, so none can be preloaded")
         }
@@ -100,6 +99,20 @@ public struct Program: Equatable, Sendable {
         }
         if let entry = ELFSymbols.allocatorEntries(in: path).first {
             throw .unsuitable(name, reason: "carries its own allocator (\(entry)), which a preload does not reach")
+        }
+    }
+    /// The kernel refuses a program without its program headers, and kills one whose segments are not all there.
+    private static func checkWhole(_ path: String, name: String) throws(ProgramError) {
+        do {
+            if let damage = try ELFFile(path: path).damage.first(where: { $0.hasPrefix("a segment") }) {
+                throw ProgramError.unsuitable(name, reason: "damaged: \(damage)")
+            }
+        } catch let error as ProgramError {
+            throw error
+        } catch ELFFile.ReadError.truncated(let needed, let size) {
+            throw .unsuitable(name, reason: "damaged: \(size) bytes long, its headers end at \(needed)")
+        } catch {
+            return  // The kernel's to judge.
         }
     }
 }

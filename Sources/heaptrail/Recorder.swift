@@ -114,6 +114,12 @@ struct RecordingSummary {
     /// Whether the program found its own command line wrong.
     var refusedUsage: Bool { result.status & 0x7f == 0 && (result.status >> 8) & 0xff == ExitStatus.usage.rawValue }
 
+    /// Allocations that were recorded; 0 where the program did not load the preload.
+    var allocations: Int { result.attached ? Int(clamping: result.allocations) : 0 }
+
+    /// Events that were lost.
+    var lost: Int { Int(clamping: result.lost_allocations + result.lost_frees) }
+
     /// A few lines on standard error.
     func print(program: String) {
         var lines: [String] = []
