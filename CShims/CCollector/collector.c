@@ -76,6 +76,7 @@ static void serve_requests(collector *c) {
 }
 
 static void remove_process(collector *c, size_t index, uint32_t how, uint32_t status) {
+    ht_patch_serve(c->processes[index]);  // what a short one said of its plan
     ht_process_close(c->processes[index], how, status);
     free(c->processes[index]);
     c->processes[index] = c->processes[--c->count];
