@@ -41,8 +41,10 @@ struct ProgramFindings {
         self.facts = facts
         checkProgram()
         checkScripts()
-        guard let file = facts.file, file.isNative, facts.executable != nil, !facts.modules.isEmpty else { return }
+        guard let file = facts.file, file.isNative, !facts.modules.isEmpty else { return }
         checkLibraries()
+        // What it would show matters once it can be started and recorded.
+        if checks.contains(where: { $0.state == .problem }) { return }
         checkAllocator()
         checkRuntimes()
         checkSurroundings()
@@ -119,18 +121,25 @@ struct ProgramFindings {
             let chain = facts.scripts.map(\.interpreter).joined(separator: ", then ")
             add(.ok, "script", "\(first.script) is run by \(chain): what follows is about \(facts.executable ?? chain)")
         }
-        let shims = ["pyenv", "rbenv", "nodenv", "asdf"]
-        if let manager = shims.first(where: {
-            first.script.contains("/.\($0)/shims/") || first.script.contains("/\($0)/shims/")
-        }) {
-            let name = ShellText.quoted(facts.command.first.map(FileProbe.lastComponent) ?? "")
+        if let (manager, script) = shim {
+            let name = ShellText.quoted(FileProbe.lastComponent(script))
             add(
                 .warning, "shim",
-                "a shim of \(manager): the real program is executed by the script and is the trace's last image",
+                "a shim of \(manager): the real program is what its script executes, the trace's last image",
                 advice: "examine that one: heaptrail doctor \"$(\(manager) which \(name))\"")
         } else {
             checkChildren()
         }
+    }
+
+    /// The version manager whose script stands before the real program.
+    private var shim: (manager: String, script: String)? {
+        for script in facts.scripts.map(\.script) {
+            for manager in ["pyenv", "rbenv", "nodenv", "asdf"] where script.contains("\(manager)/shims/") {
+                return (manager, script)
+            }
+        }
+        return nil
     }
 
     private mutating func checkChildren() {
@@ -215,12 +224,6 @@ struct ProgramFindings {
             add(
                 .ok, "seccomp",
                 "it installs a system call filter: after the start the recorder needs futex, mmap and munmap")
-        }
-        if facts.imports.contains("__asan_init") || facts.imports.contains("__tsan_init") {
-            add(
-                .warning, "sanitizer",
-                "it is built with a sanitizer, whose allocator keeps freed blocks and adds red zones",
-                advice: "record a build without -fsanitize")
         }
         for preload in facts.preloads {
             if preload.contains("libheaptrail.so") {

@@ -65,7 +65,7 @@ public struct ProgramInspection: Sendable {
     var environment: [String: String] = [:]
 
     private static let scriptDepth = 8
-    private static let watchedImports = ["dlmopen", "seccomp_load", "__asan_init", "__tsan_init"]
+    private static let watchedImports = ["dlmopen", "seccomp_load"]
     static let loaderNames = ["libc.so.6", "ld-linux-x86-64.so.2", "libpthread.so.0", "libdl.so.2"]
 
     /// Inspects the program that a command line would start.
