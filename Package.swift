@@ -58,6 +58,7 @@ let package = Package(
         cLibrary(
             "CDebugInfo",
             linker: [.linkedLibrary("dw"), .linkedLibrary("elf"), .linkedLibrary("iberty")]),
+        cLibrary("CPatch", linker: [.linkedLibrary("capstone"), .linkedLibrary("elf")]),
         cLibrary("CHeaptrailTags"),
         cLibrary("CLaunch"),
 
@@ -68,7 +69,7 @@ let package = Package(
             "HeapAnalysis",
             ["TraceReader", "Symbolication", .product(name: "DequeModule", package: "swift-collections")]),
         library("ProfileExport", ["HeapAnalysis", "Symbolication"]),
-        library("AllocatorLab", ["Symbolication", "CLaunch"]),
+        library("AllocatorLab", ["Symbolication", "CLaunch", "CPatch"]),
         library("HeaptrailTags", ["CHeaptrailTags"]),
         // Lifetimes: the guard of SmartPointers' Mutex cannot leave the scope that locked.
         .target(
