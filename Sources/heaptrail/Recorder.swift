@@ -45,7 +45,7 @@ struct Recorder {
         try check(outcome, result, output: output, program: "")
     }
 
-    private func withRequest<R>(library: String, _ body: (UnsafePointer<ht_collect_request>) -> R) -> R {
+    func withRequest<R>(library: String, _ body: (UnsafePointer<ht_collect_request>) -> R) -> R {
         let strings: [String] = [
             output ?? outputBase ?? "", executable, library, allocatorPath, allocator, Heaptrail.version,
         ]
@@ -80,7 +80,7 @@ struct Recorder {
         }
     }
 
-    private static func check(
+    static func check(
         _ outcome: ht_collect_outcome, _ result: ht_collect_result, output: String?, program: String
     ) throws {
         let reason = String(cString: strerror(result.error))
@@ -147,6 +147,7 @@ struct RecordingSummary {
             let reason = reasons[Int(result.off_reason)] ?? "reason \(result.off_reason)"
             lines.append("warning: recording turned itself off before the program ended: \(reason)")
         }
+        if result.detached { lines.append("detached; the process goes on") }
         if result.exec_pending {
             lines.append("warning: the program then executed another one that could not be recorded")
         }
