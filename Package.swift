@@ -51,9 +51,9 @@ let package = Package(
         cLibrary(
             "CAttach", ["CPatch"], extra: [.headerSearchPath("."), .headerSearchPath("../CCollector")],
             linker: [.linkedLibrary("dw"), .linkedLibrary("elf")]),
-        cLibrary("CCollector", ["CTraceFormat", "CAttach"], extra: [.headerSearchPath(".")]),
+        cLibrary("CCollector", ["CTraceFormat", "CPatch", "CAttach"], extra: [.headerSearchPath(".")]),
         cLibrary(
-            "CInterposer", ["CTraceFormat", "CCollector"], exclude: ["hooks", "README.md"],
+            "CInterposer", ["CTraceFormat", "CCollector", "CPatch"], exclude: ["hooks", "README.md"],
             extra: [
                 .headerSearchPath("../CCollector"), .headerSearchPath("../CPatch/include"), .headerSearchPath("."),
                 .unsafeFlags(["-fno-omit-frame-pointer"]),

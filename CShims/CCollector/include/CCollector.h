@@ -57,6 +57,7 @@ typedef struct ht_collect_result {
     uint32_t followed;                     // traces of children
     bool exec_pending;                     // the program ended as an image that could not be recorded
     bool detached;                         // attach alone: the program goes on
+    char note[256];                        // what of the program's own allocator was not recorded, "" for nothing
     char reason[HT_COLLECT_REASON_BYTES];  // of a refusal, one line
 } ht_collect_result;
 
