@@ -54,13 +54,12 @@ enum { LOCKING_COUNT = sizeof locking / sizeof locking[0], FRAMES_MAX = 2048 };
 
 // Waits that a thread can be woken from and put back into.
 static const uint16_t waits[] = {
-    SYS_read,        SYS_pread64,   SYS_readv,           SYS_write,         SYS_writev,
-    SYS_poll,        SYS_ppoll,     SYS_select,          SYS_pselect6,      SYS_epoll_wait,
-    SYS_epoll_pwait, SYS_nanosleep, SYS_clock_nanosleep, SYS_futex,         SYS_wait4,
-    SYS_waitid,      SYS_accept,    SYS_accept4,         SYS_connect,       SYS_recvfrom,
-    SYS_recvmsg,     SYS_sendto,    SYS_sendmsg,         SYS_rt_sigsuspend, SYS_rt_sigtimedwait,
-    SYS_pause,       SYS_msgrcv,    SYS_msgsnd,          SYS_semop,         SYS_semtimedop,
-    SYS_flock,       SYS_fcntl,     SYS_io_getevents,    SYS_sched_yield,   SYS_fsync};
+    SYS_read,          SYS_pread64,         SYS_readv,    SYS_write,        SYS_writev,      SYS_poll,
+    SYS_ppoll,         SYS_select,          SYS_pselect6, SYS_epoll_wait,   SYS_epoll_pwait, SYS_restart_syscall,
+    SYS_nanosleep,     SYS_clock_nanosleep, SYS_futex,    SYS_wait4,        SYS_waitid,      SYS_accept,
+    SYS_accept4,       SYS_connect,         SYS_recvfrom, SYS_recvmsg,      SYS_sendto,      SYS_sendmsg,
+    SYS_rt_sigsuspend, SYS_rt_sigtimedwait, SYS_pause,    SYS_msgrcv,       SYS_msgsnd,      SYS_semop,
+    SYS_semtimedop,    SYS_flock,           SYS_fcntl,    SYS_io_getevents, SYS_sched_yield, SYS_fsync};
 
 struct ht_judge {
     Dwfl *unwinder;

@@ -101,9 +101,9 @@ static bool signal_is_pending(pid_t thread) {
 // the program's did it, so the wait begins again.
 static void resume_wait(pid_t thread) {
     static const uint16_t waits[] = {
-        SYS_epoll_wait,      SYS_epoll_pwait,  SYS_epoll_pwait2,   SYS_semop,          SYS_semtimedop,
-        SYS_rt_sigtimedwait, SYS_io_getevents, SYS_io_pgetevents,  SYS_io_uring_enter, SYS_read,
-        SYS_recvfrom,        SYS_recvmsg,      SYS_accept,         SYS_accept4,
+        SYS_epoll_wait,      SYS_epoll_pwait,  SYS_epoll_pwait2,  SYS_semop,          SYS_semtimedop,
+        SYS_rt_sigtimedwait, SYS_io_getevents, SYS_io_pgetevents, SYS_io_uring_enter, SYS_read,
+        SYS_recvfrom,        SYS_recvmsg,      SYS_accept,        SYS_accept4,
     };
     struct user_regs_struct registers;
     if (!ht_tracee_registers(thread, &registers) || (int64_t)registers.rax != -EINTR) return;

@@ -186,6 +186,7 @@ void ht_process_close(ht_process *process, uint32_t how, uint32_t status) {
         // linked to this one's.
         atomic_store_explicit(&process->region->state, HT_STATE_OFF, memory_order_release);
         pthread_mutex_unlock(&process->region->alive);
+        if (process->attached) ht_process_drop_region(process);
         munmap(process->region, HT_REGION_BYTES);
     }
     process->region = NULL;
