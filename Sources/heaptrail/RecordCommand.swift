@@ -37,6 +37,12 @@ struct RecordCommand: ParsableCommand {
     @Option(help: "Innermost frames kept of each call stack (1 to 952).")
     var maxDepth: Int = 952
 
+    @Option(
+        help: ArgumentHelp(
+            "Record a sample of the allocations, one every BYTES bytes on average (512KiB, 1MiB …), and exact totals.",
+            valueName: "bytes"))
+    var sample: ByteCount?
+
     @Flag(help: "Record child processes, too, each in FILE.PID.")
     var follow = false
 
@@ -57,6 +63,9 @@ struct RecordCommand: ParsableCommand {
 
     func validate() throws {
         guard (1...952).contains(maxDepth) else { throw ValidationError("--max-depth must be from 1 to 952") }
+        if sample != nil, format == .text {
+            throw ValidationError("--sample needs --format binary: text lines have no place for a sample's weight")
+        }
     }
 
     func run() throws {
@@ -91,7 +100,7 @@ struct RecordCommand: ParsableCommand {
             force: force,
             allocator: allocator,
             allocatorPath: allocatorPath, noStacks: noStacks, maxDepth: maxDepth,
-            follow: follow,
+            sampleBytes: sample?.bytes ?? 0, follow: follow,
             drop: whenFull == .drop, text: format == .text)
         let summary = try recorder.run()
         summary.print(program: name)
@@ -109,7 +118,8 @@ struct RecordCommand: ParsableCommand {
         let recorder = Recorder(
             executable: process.executable, arguments: process.arguments, output: output,
             outputBase: defaultOutput(of: process.name), force: force, allocator: "",
-            noStacks: noStacks, maxDepth: maxDepth, follow: follow, drop: whenFull == .drop, text: format == .text)
+            noStacks: noStacks, maxDepth: maxDepth, sampleBytes: sample?.bytes ?? 0, follow: follow,
+            drop: whenFull == .drop, text: format == .text)
         let summary = try recorder.attach(to: process, seconds: duration)
         summary.print(program: "process \(pid) (\(process.name))")
     }
