@@ -8,7 +8,7 @@
 
 enum {
     HT_VERSION_MAJOR = 1,
-    HT_VERSION_MINOR = 0,
+    HT_VERSION_MINOR = 1,
     HT_ARCH_X86_64 = 1,
     HT_ARCH_AARCH64 = 2,
     HT_BYTE_ORDER_LITTLE = 1,
@@ -38,6 +38,12 @@ enum ht_chunk_kind {
     HT_CHUNK_END = 7,
     HT_CHUNK_INDEX = 8,
     HT_CHUNK_CHECKPOINT = 9,
+};
+
+enum ht_chunk_codec {
+    HT_CODEC_RAW = 0,
+    HT_CODEC_ZSTD = 1,
+    HT_CODEC_COLUMNS = 2,
 };
 
 enum ht_info_key {
