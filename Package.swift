@@ -49,9 +49,9 @@ let package = Package(
         // C: the format both sides share, the codecs of its chunks, the recorder's two halves, the debug-information shim, the public tag header.
         cLibrary("CTraceFormat", exclude: ["FORMAT.md"]),
         cLibrary("CTraceCodec", ["CTraceFormat"], linker: [.linkedLibrary("zstd")]),
-        cLibrary("CCollector", ["CTraceFormat"], extra: [.headerSearchPath(".")]),
+        cLibrary("CCollector", ["CTraceFormat", "CPatch"], extra: [.headerSearchPath(".")]),
         cLibrary(
-            "CInterposer", ["CTraceFormat", "CCollector"], exclude: ["hooks", "README.md"],
+            "CInterposer", ["CTraceFormat", "CCollector", "CPatch"], exclude: ["hooks", "README.md"],
             extra: [
                 .headerSearchPath("../CCollector"), .headerSearchPath("."),
                 .unsafeFlags(["-fno-omit-frame-pointer"]),
@@ -59,6 +59,7 @@ let package = Package(
         cLibrary(
             "CDebugInfo",
             linker: [.linkedLibrary("dw"), .linkedLibrary("elf"), .linkedLibrary("iberty")]),
+        cLibrary("CPatch", linker: [.linkedLibrary("capstone"), .linkedLibrary("elf")]),
         cLibrary("CHeaptrailTags"),
         cLibrary("CLaunch"),
 
@@ -70,7 +71,7 @@ let package = Package(
             ["TraceReader", "Symbolication", .product(name: "DequeModule", package: "swift-collections")]),
         library("TraceCompaction", ["TraceReader", "CTraceFormat"]),
         library("ProfileExport", ["HeapAnalysis", "Symbolication"]),
-        library("AllocatorLab", ["CLaunch"]),
+        library("AllocatorLab", ["Symbolication", "CLaunch", "CPatch"]),
         library("HeaptrailTags", ["CHeaptrailTags"]),
         // Lifetimes: the guard of SmartPointers' Mutex cannot leave the scope that locked.
         .target(

@@ -1,5 +1,5 @@
 // The columns of a packed chunk: byte sequences of one meaning each, compressed each on its own. The directory in front
-// of them gives their sizes (FORMAT.md §7).
+// of them gives their sizes (FORMAT.md §8).
 #pragma once
 
 #include <stdbool.h>

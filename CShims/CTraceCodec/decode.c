@@ -1,4 +1,4 @@
-// From columns to records (FORMAT.md §7), the mirror of encode.c. The columns may hold anything: whatever names a block
+// From columns to records (FORMAT.md §8), the mirror of encode.c. The columns may hold anything: whatever names a block
 // is checked against the model, each step writes at least one word, and no word is written behind the last.
 #include "codec.h"
 

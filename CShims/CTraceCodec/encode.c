@@ -1,4 +1,4 @@
-// From records to columns (FORMAT.md §7). Each step looks the record up in the model, writes the code of the first
+// From records to columns (FORMAT.md §8). Each step looks the record up in the model, writes the code of the first
 // guess that is right and what that code leaves open, and updates the model as the decoder will.
 #include "codec.h"
 

@@ -1,6 +1,6 @@
 // What encoder and decoder both know of the events before the one at hand, and guess of it: the blocks that are live
 // and those that were freed, in order, and what followed what. Both make the same updates, so they guess alike
-// (FORMAT.md §7). Addresses are in units of 8 bytes here, as in the records.
+// (FORMAT.md §8). Addresses are in units of 8 bytes here, as in the records.
 #pragma once
 
 #include <stdbool.h>

@@ -10,7 +10,7 @@ enum Format {
     static var minorVersion: Int { Int(HT_VERSION_MINOR) }
     static var fileHeaderBytes: Int { Int(HT_FILE_HEADER_BYTES) }
     static var chunkHeaderBytes: Int { Int(HT_CHUNK_HEADER_BYTES) }
-    /// Bytes that the packed chunks of one image which are read at the same time may need in memory, unpacked (FORMAT.md §7).
+    /// Bytes that the packed chunks of one image which are read at the same time may need in memory, unpacked (FORMAT.md §8).
     static var unpackedLimit: Int { 1 << 30 }
     static var payloadLimit: UInt32 { UInt32(HT_CHUNK_PAYLOAD_MAX) }
     static let magic: [UInt8] = [0x89, 0x48, 0x54, 0x52, 0x0D, 0x0A, 0x1A, 0x0A]
@@ -105,4 +105,7 @@ enum ExtendedSub {
     @inlinable static var totals: UInt64 { 15 }
     @inlinable static var task: UInt64 { 16 }
     @inlinable static var image: UInt64 { 17 }
+
+    /// The bit of WIDE_FREE's argument that says the block was freed as the next event of the thread that allocated it.
+    @inlinable static var freedNext: UInt64 { 1 }
 }

@@ -4,7 +4,7 @@
 internal import CTraceCodec
 internal import Glibc
 
-/// Packs and unpacks the payloads of chunks (FORMAT.md §7).
+/// Packs and unpacks the payloads of chunks (FORMAT.md §8).
 package final class PayloadCodec {
     /// The codecs by their number in a chunk's header.
     package enum Kind: UInt8, Sendable {

@@ -43,11 +43,17 @@ struct RecordCommand: ParsableCommand {
     @Option(help: "binary, or text: one ALLOC: or FREE: line an event, on standard error unless -o is given.")
     var format: TraceFormat = .binary
 
+    @Flag(help: "When the program has ended, write the trace anew in a fraction of its size (see heaptrail compact).")
+    var compact = false
+
     @Argument(parsing: .captureForPassthrough, help: "The program and its arguments.")
     var command: [String] = []
 
     func validate() throws {
         guard (1...952).contains(maxDepth) else { throw ValidationError("--max-depth must be from 1 to 952") }
+        if compact, format == .text || output == "-" {
+            throw ValidationError("--compact needs a binary trace in a file of its own; choose one with -o FILE")
+        }
     }
 
     func run() throws {
@@ -59,8 +65,9 @@ struct RecordCommand: ParsableCommand {
             throw Failure(status: .usage, "no program given; try: heaptrail record -- PROGRAM [ARGUMENT ...]")
         }
         let program: Program
+        let allocatorPath = try AllocatorChoice.path(of: allocator)
         do {
-            program = try Program(finding: arguments)
+            program = try Program(finding: arguments, for: allocatorPath.isEmpty ? .recording : .replacingAllocator)
         } catch {
             throw Failure(status: error.exitStatus == 66 ? .noInput : .unavailable, "\(error)")
         }
@@ -68,11 +75,13 @@ struct RecordCommand: ParsableCommand {
             executable: program.path, arguments: arguments, output: output, outputBase: defaultOutput(of: name),
             force: force,
             allocator: allocator,
-            allocatorPath: try AllocatorChoice.path(of: allocator), noStacks: noStacks, maxDepth: maxDepth,
+            allocatorPath: allocatorPath, noStacks: noStacks, maxDepth: maxDepth,
             follow: follow,
             drop: whenFull == .drop, text: format == .text)
+        let began = Compaction.now()
         let summary = try recorder.run()
         summary.print(program: name)
+        if compact { Compaction.replaceRecordings(of: summary, since: began) }
         summary.exitAsProgram()
     }
 

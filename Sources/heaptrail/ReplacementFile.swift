@@ -1,5 +1,5 @@
-// A file that comes into being whole: written under another name beside its own, and renamed when all of it is there. A crash or a full disk
-// leaves what was there before.
+// A file that comes into being whole: it has no name (or another one, beside its own) until all of it is there and on the disk. A crash or a full
+// disk leaves what was there before.
 internal import SystemPackage
 
 #if canImport(Glibc)
@@ -10,35 +10,50 @@ internal import Musl
 
 /// The output of a command that must never be half written.
 final class ReplacementFile {
+    private enum Place {
+        /// Standard output, or what is no ordinary file: it is written as the bytes come.
+        case direct
+        /// A file without a name.
+        case unnamed
+        /// A file system that has none such: another name.
+        case temporary
+    }
+
     private let path: String
-    /// Where the bytes go until then; nil for standard output and for what is no ordinary file.
-    private var temporary: String?
+    private let temporaryPath: String
+    private var place: Place
     private let descriptor: FileDescriptor
+    private var isOpen = true
     private let overwriting: Bool
     private var buffer: [UInt8] = []
     private static let bufferBytes = 1 << 20
 
-    /// Opens a file beside `path`, with the permissions of `model`. `-` is standard output.
-    /// - Throws: `Failure` 73 when that cannot be done, or `path` exists and is not to be overwritten.
+    /// Opens a file that is to be at `path`, with the permissions of `model`. `-` is standard output.
+    /// - Throws: `Failure` 73 when that cannot be done.
     init(for path: String, overwriting: Bool, likeFileAt model: String) throws(Failure) {
         self.overwriting = overwriting
-        if path == "-" {
-            self.path = path
-            descriptor = .standardOutput
-            return
-        }
         var status = stat()
-        let exists = stat(path, &status) == 0
+        let exists = path != "-" && stat(path, &status) == 0
         // A link stays a link: what it points to is replaced.
-        let resolved = exists ? Self.resolved(path) : path
-        self.path = resolved
-        if exists, status.st_mode & S_IFMT != S_IFREG {
-            descriptor = try Self.open(resolved, options: [])
+        self.path = exists ? Self.resolved(path) : path
+        temporaryPath = self.path + ".\(getpid()).part"
+        if path == "-" {
+            descriptor = .standardOutput
+            place = .direct
             return
         }
-        let name = resolved + ".\(getpid()).part"
-        descriptor = try Self.open(name, options: [.create, .truncate])
-        temporary = name
+        if exists, status.st_mode & S_IFMT != S_IFREG {
+            descriptor = try Self.open(self.path, options: [])
+            place = .direct
+            return
+        }
+        if let unnamed = Self.openUnnamed(in: FilePath(self.path).removingLastComponent()) {
+            descriptor = unnamed
+            place = .unnamed
+        } else {
+            descriptor = try Self.open(temporaryPath, options: [.create, .truncate])
+            place = .temporary
+        }
         if stat(model, &status) == 0, status.st_mode & S_IFMT == S_IFREG {
             fchmod(descriptor.rawValue, status.st_mode & 0o777)
         }
@@ -46,10 +61,8 @@ final class ReplacementFile {
 
     deinit {
         // Reached without `commit` when something failed.
-        if let temporary {
-            try? descriptor.close()
-            unlink(temporary)
-        }
+        if isOpen, place != .direct { try? descriptor.close() }
+        if place == .temporary { unlink(temporaryPath) }
     }
 
     private static func resolved(_ path: String) -> String {
@@ -67,6 +80,21 @@ final class ReplacementFile {
             throw Failure(status: .cannotCreate, "cannot create \(path): \(error); choose another with -o FILE")
         }
     }
+
+    /// nil where the file system has no files without names, or they cannot be given one later.
+    private static func openUnnamed(in folder: FilePath) -> FileDescriptor? {
+        let unnamedFile: CInt = 0o20000000 | O_DIRECTORY  // O_TMPFILE, a macro that Swift does not see
+        let number = Glibc.open(
+            folder.isEmpty ? "." : folder.string, O_WRONLY | O_CLOEXEC | unnamedFile, mode_t(0o644))
+        guard number >= 0 else { return nil }
+        guard access(link(to: number), F_OK) == 0 else {
+            close(number)
+            return nil
+        }
+        return FileDescriptor(rawValue: number)
+    }
+
+    private static func link(to descriptor: CInt) -> String { "/proc/self/fd/\(descriptor)" }
 
     /// Appends bytes.
     func write(_ bytes: UnsafeRawBufferPointer) throws {
@@ -87,29 +115,28 @@ final class ReplacementFile {
     /// Gives the file its name, once all of it is on the disk.
     func commit() throws {
         try flush()
-        guard let temporary else { return }
+        if place == .direct { return }
         guard fsync(descriptor.rawValue) == 0 || errno == EINVAL else { throw Errno(rawValue: errno) }
-        try descriptor.close()
-        self.temporary = nil
-        if overwriting {
-            try Self.succeed(rename(temporary, path), orRemove: temporary)
-            return
+        if place == .unnamed {
+            let unnamed = Self.link(to: descriptor.rawValue)
+            if !overwriting {
+                try refuse(linkat(AT_FDCWD, unnamed, AT_FDCWD, path, AT_SYMLINK_FOLLOW))
+                return
+            }
+            unlink(temporaryPath)
+            try refuse(linkat(AT_FDCWD, unnamed, AT_FDCWD, temporaryPath, AT_SYMLINK_FOLLOW))
+            place = .temporary
         }
-        // What came into being meanwhile stays. Some file systems know no links: there it is looked for once more.
-        if link(temporary, path) == 0 {
-            unlink(temporary)
-        } else if access(path, F_OK) == 0 {
-            unlink(temporary)
-            try OutputFile.refuseExisting(path)
-        } else {
-            try Self.succeed(rename(temporary, path), orRemove: temporary)
-        }
+        // From here on it has its temporary name. Without --force, what came into being meanwhile stays.
+        if !overwriting, access(path, F_OK) == 0 { try OutputFile.refuseExisting(path) }
+        try refuse(rename(temporaryPath, path))
+        place = .unnamed
     }
 
-    private static func succeed(_ result: CInt, orRemove path: String) throws {
+    private func refuse(_ result: CInt) throws {
         if result == 0 { return }
         let reason = Errno(rawValue: errno)
-        unlink(path)
+        if reason == .fileExists { try OutputFile.refuseExisting(path) }
         throw reason
     }
 }

@@ -1,4 +1,4 @@
-// The codecs of FORMAT.md §7: every record comes back word for word, whatever it holds; columns written by hand from the document unpack to the
+// The codecs of FORMAT.md §8: every record comes back word for word, whatever it holds; columns written by hand from the document unpack to the
 // records it promises; and no stored bytes make unpacking trap, run on, or write outside its buffer.
 
 import TestSupport

@@ -1,4 +1,4 @@
-// The codecs of chunk payloads (CTraceFormat/FORMAT.md §7): from a payload's raw bytes to what a file stores, and back.
+// The codecs of chunk payloads (CTraceFormat/FORMAT.md §8): from a payload's raw bytes to what a file stores, and back.
 // Runs in the analyzer alone, never in a traced process. A codec object holds the tables and buffers that one thread
 // uses from chunk to chunk; what it gives depends on the call's arguments alone.
 #pragma once

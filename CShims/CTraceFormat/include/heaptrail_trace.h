@@ -109,6 +109,7 @@ enum {
     HT_EXTENDED_ARGUMENT_SHIFT = 24,
     HT_STACK_TRUNCATED = 1,
     HT_STACK_ENDED_EARLY = 2,
+    HT_FREED_NEXT = 1,  // WIDE_FREE's argument in a sampled trace
 };
 
 enum ht_loss_reason {
