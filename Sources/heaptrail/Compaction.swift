@@ -84,11 +84,18 @@ extension Compaction {
     static func replaceRecordings(of summary: RecordingSummary, since began: UInt64) {
         guard let output = summary.output, summary.result.bytes_written > 0 else { return }
         let children = summary.result.followed > 0 ? recordingsOfChildren(beside: output, since: began) : []
+        var all = Sizes(before: 0, after: 0, events: 0)
+        defer {
+            let others = children.isEmpty ? "" : " and the traces of \(children.count) children"
+            if all.before > 0 { Terminal.tell("compacted \(output)\(others): \(all.text)") }
+        }
         for path in [output] + children {
             do throws(Failure) {
                 let sizes = try write(
                     TraceInput(path: path, isQuiet: true), to: path, overwriting: true, level: defaultLevel)
-                Terminal.tell("compacted \(path): \(sizes.text)")
+                all.before += sizes.before
+                all.after += sizes.after
+                all.events += sizes.events
             } catch {
                 Terminal.tell("warning: \(path) was not compacted: \(error.line)")
             }
