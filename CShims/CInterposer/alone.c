@@ -180,16 +180,16 @@ static void wait_until_ready(ht_region *region) {
 static bool size_region(long fd) {
     struct rlimit limit, lifted;
     if (getrlimit(RLIMIT_FSIZE, &limit) != 0) return false;
-    if (limit.rlim_max < HT_REGION_BYTES) {
+    if (limit.rlim_max < HT_REGION_FILE_BYTES) {
         static const char message[] =
             "heaptrail: not recording: the hard file-size limit (ulimit -f) leaves no room for shared memory\n";
         ht_syscall(SYS_write, 2, (long)message, sizeof message - 1, 0, 0, 0);
         return false;
     }
     lifted = (struct rlimit){.rlim_cur = limit.rlim_max, .rlim_max = limit.rlim_max};
-    bool lift = limit.rlim_cur < HT_REGION_BYTES;
+    bool lift = limit.rlim_cur < HT_REGION_FILE_BYTES;
     if (lift && setrlimit(RLIMIT_FSIZE, &lifted) != 0) return false;
-    long status = ht_syscall(SYS_ftruncate, fd, HT_REGION_BYTES, 0, 0, 0, 0);
+    long status = ht_syscall(SYS_ftruncate, fd, (long)HT_REGION_FILE_BYTES, 0, 0, 0, 0);
     if (lift) setrlimit(RLIMIT_FSIZE, &limit);
     return status == 0;
 }

@@ -55,8 +55,8 @@ typedef struct ht_thread {
     const struct ht_patch_slot *slot;
     struct ht_nested *nested;
     ht_pending pending;
-    int64_t sample_left;   // bytes to the next sample; not positive before the first one is drawn
-    ht_totals *totals;     // the thread's exact counts, in its home; NULL before its first event, or without a home
+    int64_t sample_left;  // bytes to the next sample; not positive before the first one is drawn
+    ht_totals *totals;    // the thread's exact counts, in its home; NULL before its first event, or without a home
     // Frame that entered each guard: finds out the guards that a handler left by siglongjmp.
     const void *entered_at[HT_LANES];
     ht_writer lane[HT_LANES];
@@ -65,6 +65,7 @@ typedef struct ht_thread {
     uint32_t serial;
     uint32_t id;                  // of this thread in the system, where its own block does not say it; else 0
     bool homeless;                // found every home in use: does not wait for one again
+    bool forking;                 // in the fork hook, which sees to the counting of the child
     uint64_t sample_random;       // state of the generator
     int64_t sample_next;          // the distance after the one that runs, drawn ahead; 0 before the first
     const void *sample_block;     // the last allocation that was sampled,

@@ -31,7 +31,8 @@ struct Recorder {
         let outcome = withRequest(library: library) { ht_record($0, &result) }
         let written = output ?? outputBase.map { "\($0).\(result.pid).trace" }
         try Self.check(outcome, result, output: written, program: arguments.first ?? executable)
-        return RecordingSummary(result: result, output: written, isText: text, isSampled: sampleBytes != 0)
+        return RecordingSummary(
+            result: result, output: written, isText: text, isSampled: sampleBytes != 0, follows: follow)
     }
 
     /// Collects for a process that preloaded the library on its own.
@@ -106,6 +107,11 @@ struct Recorder {
             throw Failure(status: .cannotCreate, "cannot create \(output ?? ""): \(reason)")
         case HT_COLLECT_NO_PROCESS:
             throw Failure(status: .unavailable, "cannot start a process for \(program): \(reason)")
+        case HT_COLLECT_NO_REGION where result.error == EFBIG:
+            throw Failure(
+                status: .unavailable,
+                "the file-size limit leaves no room for shared memory (its hard limit may not be raised); type: ulimit -S -f SIZE instead of ulimit -f SIZE"
+            )
         default:
             throw Failure(status: .unavailable, "cannot make the shared memory that recording needs: \(reason)")
         }
@@ -118,6 +124,7 @@ struct RecordingSummary {
     var output: String?
     var isText: Bool
     var isSampled = false
+    var follows = false
 
     /// Whether the program exited with status 0.
     var succeeded: Bool { result.status == 0 }
@@ -167,8 +174,11 @@ struct RecordingSummary {
             lines.append("warning: the program then executed another one that could not be recorded")
         }
         if result.unfollowed > 0 {
+            let children = "\(result.unfollowed) child process\(result.unfollowed == 1 ? "" : "es")"
             lines.append(
-                "\(result.unfollowed) child process\(result.unfollowed == 1 ? " was" : "es were") not recorded; --follow records children, too"
+                follows
+                    ? "warning: \(children) could not be recorded"
+                    : "\(children) \(result.unfollowed == 1 ? "was" : "were") not recorded; --follow records children, too"
             )
         }
         if result.followed > 0 {
