@@ -48,9 +48,9 @@ let package = Package(
     targets: [
         // C: the format both sides share, the recorder's two halves, the debug-information shim, the public tag header.
         cLibrary("CTraceFormat", exclude: ["FORMAT.md"]),
-        cLibrary("CCollector", ["CTraceFormat"], extra: [.headerSearchPath(".")]),
+        cLibrary("CCollector", ["CTraceFormat", "CPatch"], extra: [.headerSearchPath(".")]),
         cLibrary(
-            "CInterposer", ["CTraceFormat", "CCollector"], exclude: ["hooks", "README.md"],
+            "CInterposer", ["CTraceFormat", "CCollector", "CPatch"], exclude: ["hooks", "README.md"],
             extra: [
                 .headerSearchPath("../CCollector"), .headerSearchPath("."),
                 .unsafeFlags(["-fno-omit-frame-pointer"]),

@@ -37,6 +37,7 @@ bool ht_process_make_region(ht_process *process, const ht_collect_request *reque
     uint32_t options = (request->no_stacks ? HT_OPTION_NO_STACKS : 0u) | (request->drop ? HT_OPTION_DROP : 0u) |
                        (request->follow ? HT_OPTION_FOLLOW : 0u);
     ht_region_init(process->region, options, request->max_depth);
+    process->allocator_name = request->allocator_name;
     process->region->collector_pid = (uint32_t)getpid();
     process->region->collector_fd = (uint32_t)fd;
     process->region->root_fd = (uint32_t)fd;

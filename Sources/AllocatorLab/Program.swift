@@ -38,17 +38,26 @@ public struct Program: Equatable, Sendable {
     /// Its arguments, its own name first.
     public let arguments: [String]
 
-    /// Finds a program and makes sure that preloading reaches it.
+    /// What is to be done to a program's allocations.
+    public enum Purpose: Sendable {
+        /// To have them served by another allocator: one that the program carries itself cannot be replaced.
+        case replacingAllocator
+        /// To see them: the functions of an allocator that it carries are redirected.
+        case recording
+    }
+
+    /// Finds a program and makes sure that preloading, or else redirecting, reaches it.
     ///
     /// - Parameters:
     ///   - command: a path or a name to be looked up in `PATH`, then the arguments.
+    ///   - purpose: what an allocator of the program's own must allow.
     /// - Throws: `ProgramError` for a program that is missing, not executable, static, with other rights than the caller's,
-    ///   for another machine or C library, or with an allocator of its own.
-    public init(finding command: [String]) throws(ProgramError) {
+    ///   for another machine or C library, or with an allocator of its own that is in the way.
+    public init(finding command: [String], for purpose: Purpose = .replacingAllocator) throws(ProgramError) {
         let name = command.first ?? ""
         path = try Self.find(name)
         arguments = command
-        try Self.check(path, name: name, depth: 0)
+        try Self.check(path, name: name, purpose: purpose, depth: 0)
     }
 
     static func find(_ name: String) throws(ProgramError) -> String {
@@ -66,7 +75,9 @@ public struct Program: Equatable, Sendable {
         throw .missing(name)
     }
 
-    private static func check(_ path: String, name: String, depth: Int) throws(ProgramError) {
+    private static func check(
+        _ path: String, name: String, purpose: Purpose, depth: Int
+    ) throws(ProgramError) {
         if let status = FileProbe.status(of: path) {
             let asUser = status.st_mode & S_ISUID != 0 && status.st_uid != geteuid()
             let asGroup = status.st_mode & S_ISGID != 0 && status.st_gid != getegid()
@@ -85,7 +96,7 @@ public struct Program: Equatable, Sendable {
             guard FileProbe.status(of: script.interpreter) != nil else {
                 throw .missingInterpreter(name, interpreter: script.interpreter)
             }
-            return try check(script.interpreter, name: name, depth: depth + 1)
+            return try check(script.interpreter, name: name, purpose: purpose, depth: depth + 1)
         }
         if head.starts(with: [0x7f, 0x45, 0x4c, 0x46]) { try checkFile(path, name: name) }
         guard let image = ELFImage(head: head) else { return }
@@ -96,8 +107,15 @@ public struct Program: Equatable, Sendable {
         guard loader.contains("ld-linux") else {
             throw .unsuitable(name, reason: "built for another C library (\(loader)) than glibc")
         }
-        if let entry = ELFSymbols.allocatorEntries(in: path).first {
-            throw .unsuitable(name, reason: "carries its own allocator (\(entry)), which a preload does not reach")
+        guard let own = OwnAllocator.inspect(executable: path) else { return }
+        switch purpose {
+        case .replacingAllocator:
+            throw .unsuitable(name, reason: "carries its own allocator (\(own.name)), which cannot be replaced")
+        case .recording where !own.isPatchable:
+            throw .unsuitable(
+                name,
+                reason: "carries its own allocator (\(own.name)), which cannot be recorded: \(own.reason ?? "unknown")")
+        case .recording: return
         }
     }
 }

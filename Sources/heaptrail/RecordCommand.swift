@@ -59,8 +59,9 @@ struct RecordCommand: ParsableCommand {
             throw Failure(status: .usage, "no program given; try: heaptrail record -- PROGRAM [ARGUMENT ...]")
         }
         let program: Program
+        let allocatorPath = try AllocatorChoice.path(of: allocator)
         do {
-            program = try Program(finding: arguments)
+            program = try Program(finding: arguments, for: allocatorPath.isEmpty ? .recording : .replacingAllocator)
         } catch {
             throw Failure(status: error.exitStatus == 66 ? .noInput : .unavailable, "\(error)")
         }
@@ -68,7 +69,7 @@ struct RecordCommand: ParsableCommand {
             executable: program.path, arguments: arguments, output: output, outputBase: defaultOutput(of: name),
             force: force,
             allocator: allocator,
-            allocatorPath: try AllocatorChoice.path(of: allocator), noStacks: noStacks, maxDepth: maxDepth,
+            allocatorPath: allocatorPath, noStacks: noStacks, maxDepth: maxDepth,
             follow: follow,
             drop: whenFull == .drop, text: format == .text)
         let summary = try recorder.run()

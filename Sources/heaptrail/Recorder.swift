@@ -147,6 +147,8 @@ struct RecordingSummary {
             let reason = reasons[Int(result.off_reason)] ?? "reason \(result.off_reason)"
             lines.append("warning: recording turned itself off before the program ended: \(reason)")
         }
+        let note = withUnsafeBytes(of: result.note) { String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self) }
+        if !note.isEmpty { lines.append("warning: \(note)") }
         if result.exec_pending {
             lines.append("warning: the program then executed another one that could not be recorded")
         }
