@@ -94,6 +94,7 @@ struct ProgramFindings {
 
     private func refusalAdvice(_ refusal: ProgramError) -> String? {
         switch refusal {
+        case .notInPath: return nil
         case .missing: return "type a path, or look with: command -v \(ShellText.quoted(facts.command.first ?? ""))"
         case .missingInterpreter(_, let interpreter): return "install what brings \(interpreter)"
         case .unsuitable(_, let reason):
@@ -225,7 +226,7 @@ struct ProgramFindings {
             settings.append(setting)
             add(
                 .warning, "runtime", "\(runtime.name): \(runtime.effect)",
-                advice: "\(setting) in the environment sends each to malloc")
+                advice: "\(setting) in the environment sends each of them to malloc")
         }
     }
 

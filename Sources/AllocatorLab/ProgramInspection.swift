@@ -79,7 +79,7 @@ public struct ProgramInspection: Sendable {
         preloads = (FileProbe.variable("LD_PRELOAD") ?? "").split { $0 == ":" || $0 == " " }.map(String.init)
         do {
             path = try Program.find(command.first ?? "")
-            _ = try Program(finding: command)
+            _ = try Program(finding: command, for: .recording)
         } catch {
             refusal = error
         }
@@ -108,7 +108,7 @@ public struct ProgramInspection: Sendable {
             do {
                 let next = try Program.find(name)
                 scripts.append((script.interpreter, next))
-                if refusal == nil { _ = try Program(finding: [name]) }
+                if refusal == nil { _ = try Program(finding: [name], for: .recording) }
                 follow(next, depth: depth + 1)
             } catch {
                 if refusal == nil { refusal = error }

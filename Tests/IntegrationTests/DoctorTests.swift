@@ -149,6 +149,27 @@ struct DoctorTests {
         try expectRefusal(folder.write("#!/nowhere/sh\n", to: "script", executable: true), 66, saying: "/nowhere/sh")
     }
 
+    @Test func `a program of this folder that is not in PATH is pointed to`() throws {
+        let folder = try TemporaryDirectory()
+        let name = "not-in-any-path"
+        try folder.write("#!/bin/sh\n", to: name, executable: true)
+        let found = try Doctor([name], workingDirectory: folder.path)
+        #expect(found.verdict.status == 66)
+        #expect(found.verdict.text.contains("type ./\(name)"))
+    }
+
+    @Test(
+        .enabled(
+            if: FileManager.default.fileExists(atPath: "/usr/lib/x86_64-linux-gnu/libjemalloc.a"), "no libjemalloc.a"))
+    func `a static jemalloc is redirected, and doctor says so`() throws {
+        let program = try build(
+            "static-jemalloc", ["-l:libjemalloc.a", "-lstdc++", "-lm", "-Wl,-u,mallctl"])
+        let found = try Doctor([program])
+        #expect(found.verdict.status == 0)
+        #expect(found.program?.allocator?.kind == "own")
+        #expect(found.check("allocator")?.finding.hasPrefix("jemalloc, inside the executable: ") == true)
+    }
+
     @Test func `a truncated program is refused and never run`() throws {
         let folder = try TemporaryDirectory()
         let whole = try Array(Data(contentsOf: URL(fileURLWithPath: build("whole"))))
