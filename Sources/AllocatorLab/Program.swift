@@ -17,7 +17,7 @@ public enum ProgramError: Error, Equatable, CustomStringConvertible {
     /// What happened, in one line.
     public var description: String {
         switch self {
-        case .missing(let name): "\(name): no such program"
+        case .missing(let name): "\(name.isEmpty ? "''" : name): no such program"
         case .notInPath(let name): "\(name): not in PATH; for the one in this folder type ./\(name)"
         case .missingInterpreter(let name, let interpreter):
             "\(name): a script for \(interpreter), which does not exist"

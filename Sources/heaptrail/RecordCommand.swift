@@ -51,9 +51,7 @@ struct RecordCommand: ParsableCommand {
     }
 
     func run() throws {
-        if let word = command.first, word.hasPrefix("-"), word != "--" {
-            throw Failure(status: .usage, "unknown option '\(word)'; type: heaptrail record --help")
-        }
+        try Self.checkPassthrough(command.first)
         let arguments = command.first == "--" ? Array(command.dropFirst()) : command
         guard let name = arguments.first else {
             throw Failure(status: .usage, "no program given; try: heaptrail record -- PROGRAM [ARGUMENT ...]")

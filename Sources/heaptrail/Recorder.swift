@@ -120,6 +120,9 @@ struct RecordingSummary {
     /// Events that were lost.
     var lost: Int { Int(clamping: result.lost_allocations + result.lost_frees) }
 
+    /// The trace's place, in words.
+    private var place: String { output == "-" ? "standard output" : output ?? "standard error" }
+
     /// A few lines on standard error.
     func print(program: String) {
         var lines: [String] = []
@@ -128,7 +131,7 @@ struct RecordingSummary {
         } else if !isText || output != nil {
             let size = isText ? "" : ", \(NumberText.bytes(Int(clamping: result.bytes_written)))"
             lines.append(
-                "\(result.write_error == 0 ? "recorded" : "saw") \(result.allocations) allocations and \(result.frees) frees of \(program) in \(output ?? "standard error")\(size)"
+                "\(result.write_error == 0 ? "recorded" : "saw") \(result.allocations) allocations and \(result.frees) frees of \(program) in \(place)\(size)"
             )
         }
         let lost = result.lost_allocations + result.lost_frees
@@ -159,7 +162,8 @@ struct RecordingSummary {
         }
         if result.followed > 0 {
             lines.append(
-                "\(result.followed) child process\(result.followed == 1 ? "" : "es") recorded in \(output ?? "").PID")
+                "\(result.followed) child process\(result.followed == 1 ? "" : "es") recorded \(output.map { "in \($0).PID" } ?? "beside it")"
+            )
         }
         if output == "-", !isText { lines.append("the program's own output went to standard error") }
         let isReadable = result.attached && !isText && result.bytes_written > 0
