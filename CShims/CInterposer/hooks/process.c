@@ -244,7 +244,7 @@ EXPORT FILE *popen(const char *command, const char *mode) {
 __attribute__((constructor)) static void construct(void) {
     int saved = errno;
     ht_ready();
-    ht_patch_start();
+    ht_patch_start(ht_patched_hook);
     ht_alone_constructed();
     // The first stream is opened now: what it opens with takes system calls that the program may forbid itself later.
     ht_thread *self = &ht_self;
