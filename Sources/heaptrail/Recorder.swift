@@ -168,7 +168,7 @@ struct RecordingSummary {
         if output == "-", !isText { lines.append("the program's own output went to standard error") }
         let isReadable = result.attached && !isText && result.bytes_written > 0
         if isReadable, let output, output != "-" { lines.append("next: heaptrail report \(output)") }
-        FileHandle.standardError.write(Data(lines.map { "heaptrail: \($0)\n" }.joined().utf8))
+        for line in lines { Terminal.tell(line) }
     }
 
     /// Ends this process the way the program ended: its exit status, or its signal.
