@@ -55,6 +55,7 @@ struct ProgramFindings {
 
     /// What a recording will show, in a few words.
     var outlook: String {
+        if facts.file == nil { return "nothing more is known of it" }
         let warned = Set(checks.filter { $0.state == .warning }.map(\.name))
         let unseen = ["allocator", "runtime", "plugins", "shim", "children"].filter(warned.contains)
         let isNamed = warned.isDisjoint(with: ["debug info", "symbols"])
@@ -178,7 +179,10 @@ struct ProgramFindings {
         if !missing.isEmpty || facts.interpreter == nil { return }
         add(
             .ok, "libraries",
-            libraries.isEmpty ? "needs none" : "all \(libraries.count) found, as the loader looks for them")
+            libraries.isEmpty
+                ? "needs none"
+                : libraries.count == 1
+                    ? "the one it needs is found" : "all \(libraries.count) found, as the loader looks for them")
     }
 
     // MARK: - Whose blocks are seen

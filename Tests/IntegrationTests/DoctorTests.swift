@@ -294,6 +294,14 @@ struct DoctorTests {
         #expect(found.check("allocator")?.finding.hasPrefix("jemalloc") == true)
     }
 
+    @Test(.enabled(if: Machine.hasAllocator("jemalloc"), "libjemalloc2 is not installed"))
+    func `an allocator that is preloaded already is named`() throws {
+        let preload = ["LD_PRELOAD": "/usr/lib/x86_64-linux-gnu/libjemalloc.so.2"]
+        let found = try Doctor([build("preloaded")], environment: .inherited(adding: preload))
+        #expect(found.program?.allocator?.kind == "library")
+        #expect(found.state("preload") == "ok")
+    }
+
     @Test func `an allocator inside the executable is named`() throws {
         let program = try ProgramBuilder.build(
             """
