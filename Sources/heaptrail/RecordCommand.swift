@@ -75,9 +75,7 @@ struct RecordCommand: ParsableCommand {
     }
 
     func run() throws {
-        if let word = command.first, word.hasPrefix("-"), word != "--" {
-            throw Failure(status: .usage, "unknown option '\(word)'; type: heaptrail record --help")
-        }
+        try Self.checkPassthrough(command.first)
         let arguments = command.first == "--" ? Array(command.dropFirst()) : command
         if let pid {
             guard command.isEmpty else {
