@@ -48,16 +48,20 @@ let package = Package(
     targets: [
         // C: the format both sides share, the recorder's two halves, the debug-information shim, the public tag header.
         cLibrary("CTraceFormat", exclude: ["FORMAT.md"]),
-        cLibrary("CCollector", ["CTraceFormat"], extra: [.headerSearchPath(".")]),
         cLibrary(
-            "CInterposer", ["CTraceFormat", "CCollector"], exclude: ["hooks", "README.md"],
+            "CAttach", ["CPatch"], extra: [.headerSearchPath("."), .headerSearchPath("../CCollector")],
+            linker: [.linkedLibrary("dw"), .linkedLibrary("elf")]),
+        cLibrary("CCollector", ["CTraceFormat", "CPatch", "CAttach"], extra: [.headerSearchPath(".")]),
+        cLibrary(
+            "CInterposer", ["CTraceFormat", "CCollector", "CPatch"], exclude: ["hooks", "README.md"],
             extra: [
-                .headerSearchPath("../CCollector"), .headerSearchPath("."),
+                .headerSearchPath("../CCollector"), .headerSearchPath("../CPatch/include"), .headerSearchPath("."),
                 .unsafeFlags(["-fno-omit-frame-pointer"]),
             ]),
         cLibrary(
             "CDebugInfo",
             linker: [.linkedLibrary("dw"), .linkedLibrary("elf"), .linkedLibrary("iberty")]),
+        cLibrary("CPatch", linker: [.linkedLibrary("capstone"), .linkedLibrary("elf")]),
         cLibrary("CHeaptrailTags"),
         cLibrary("CLaunch"),
 
@@ -68,7 +72,7 @@ let package = Package(
             "HeapAnalysis",
             ["TraceReader", "Symbolication", .product(name: "DequeModule", package: "swift-collections")]),
         library("ProfileExport", ["HeapAnalysis", "Symbolication"]),
-        library("AllocatorLab", ["CLaunch"]),
+        library("AllocatorLab", ["Symbolication", "CLaunch", "CPatch"]),
         library("HeaptrailTags", ["CHeaptrailTags"]),
         // Lifetimes: the guard of SmartPointers' Mutex cannot leave the scope that locked.
         .target(
@@ -96,6 +100,7 @@ let package = Package(
             exclude: ["AttributionCorpus"]),
         tests("ProfileExportTests", ["ProfileExport", "HeapAnalysis", "Symbolication", "TraceReader", "TestSupport"]),
         tests("AllocatorLabTests", ["AllocatorLab", "TestSupport"]),
+        tests("CPatchTests", ["CPatch", "AllocatorLab", "TestSupport"]),
         tests("SmartPointersTests", ["SmartPointers", "HeaptrailTags", "TestSupport"]),
         // The C core's headers hold atomics, which Swift cannot see: what its tests call is this target's plain data.
         .target(

@@ -52,14 +52,26 @@ EXPORT void free(void *block) {
     ht_real.free(block);
 }
 
+// The functions that libc writes in terms of realloc and free, called by name: where the executable defines those, a
+// block is its own.
+#define PASS_TO_FRONT_FREE(block)                              \
+    do {                                                       \
+        if (__builtin_expect(ht_real.front_free != NULL, 0)) { \
+            ht_real.front_free(block);                         \
+            return;                                            \
+        }                                                      \
+    } while (0)
+
 EXPORT void cfree(void *block) {
     if (!ht_ready() || ht_boot_owns(block)) return;
+    PASS_TO_FRONT_FREE(block);
     released(block);
     ht_real.free(block);
 }
 
 EXPORT void free_sized(void *block, size_t size) {
     if (!ht_ready() || ht_boot_owns(block)) return;
+    PASS_TO_FRONT_FREE(block);
     released(block);
     if (ht_real.free_sized != NULL) ht_real.free_sized(block, size);
     else ht_real.free(block);
@@ -67,6 +79,7 @@ EXPORT void free_sized(void *block, size_t size) {
 
 EXPORT void free_aligned_sized(void *block, size_t alignment, size_t size) {
     if (!ht_ready() || ht_boot_owns(block)) return;
+    PASS_TO_FRONT_FREE(block);
     released(block);
     if (ht_real.free_aligned_sized != NULL) ht_real.free_aligned_sized(block, alignment, size);
     else ht_real.free(block);
@@ -83,6 +96,8 @@ static void *leave_boot_arena(void *block, size_t size, const void *frame) {
 static inline void *resize(void *block, size_t size, const void *frame) {
     if (__builtin_expect(ht_boot_owns(block), 0)) return leave_boot_arena(block, size, frame);
     if (!ht_ready()) return block == NULL ? ht_boot_take(size, 16) : NULL;
+    // Beneath a realloc of the program's own, which records the block.
+    if (__builtin_expect(block != NULL && ht_self.deleting == block, 0)) return ht_real.realloc(block, size);
     if (block == NULL) return made(ht_real.realloc(NULL, size), size, 0, frame);
     uint64_t before = ht_now();
     void *moved = ht_real.realloc(block, size);
@@ -102,6 +117,7 @@ EXPORT void *reallocarray(void *block, size_t count, size_t size) {
     // errno.
     if (__builtin_mul_overflow(count, size, &bytes))
         return ht_ready() ? ht_real.reallocarray(block, count, size) : NULL;
+    if (ht_ready() && ht_real.front_realloc != NULL && !ht_boot_owns(block)) return ht_real.front_realloc(block, bytes);
     return resize(block, bytes, FRAME);
 }
 
