@@ -8,6 +8,7 @@
 #include "real.h"
 #include "thread.h"
 
+#include <alloca.h>
 #include <drain.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -194,8 +195,16 @@ ht_region *ht_alone_start(char **environment, size_t *mapped_bytes) {
     number(fd_text, (unsigned)fd);
     number(pid_text, (unsigned)ht_syscall(SYS_getpid, 0, 0, 0, 0, 0, 0));
     ht_environment_clean(environment, "");
+    // The program's other preloads are for the program: another recorder among them would record the collector.
+    size_t variables = 0, kept = 0;
+    while (environment[variables] != NULL) variables++;
+    char **copy = alloca((variables + 1) * sizeof *copy);
+    for (size_t i = 0; i < variables; i++) {
+        if (strncmp(environment[i], "LD_PRELOAD=", 11) != 0) copy[kept++] = environment[i];
+    }
+    copy[kept] = NULL;
     start s = {.collector = collector,
-               .environment = environment,
+               .environment = copy,
                .region_fd = (int)fd,
                .arguments = {"heaptrail", "collect", "--region-fd", fd_text, "--pid", pid_text,
                              alone.text ? "--text" : "--binary", output == NULL ? NULL : "--output", alone.output}};
