@@ -60,7 +60,7 @@ public struct Program: Equatable, Sendable {
         try Self.check(path, name: name, purpose: purpose, depth: 0)
     }
 
-    private static func find(_ name: String) throws(ProgramError) -> String {
+    static func find(_ name: String) throws(ProgramError) -> String {
         var candidates = [name]
         if !name.contains("/") {
             let folders = (FileProbe.variable("PATH") ?? "/usr/bin:/bin").split(separator: ":")
@@ -91,16 +91,14 @@ public struct Program: Equatable, Sendable {
         }
         // A file that can be run but not read is left to the kernel to judge.
         guard let head = FileProbe.head(of: path, count: 1 << 16) else { return }
-        if head.starts(with: Array("#!".utf8)) {
-            let line = String(decoding: head.dropFirst(2).prefix { $0 != 10 }, as: UTF8.self)
-            guard let interpreter = line.split(whereSeparator: { $0 == " " || $0 == "\t" }).first, depth < 4 else {
-                return
+        if let script = Script(head: head) {
+            guard depth < 4 else { return }
+            guard FileProbe.status(of: script.interpreter) != nil else {
+                throw .missingInterpreter(name, interpreter: script.interpreter)
             }
-            guard FileProbe.status(of: String(interpreter)) != nil else {
-                throw .missingInterpreter(name, interpreter: String(interpreter))
-            }
-            return try check(String(interpreter), name: name, purpose: purpose, depth: depth + 1)
+            return try check(script.interpreter, name: name, purpose: purpose, depth: depth + 1)
         }
+        if head.starts(with: [0x7f, 0x45, 0x4c, 0x46]) { try checkFile(path, name: name) }
         guard let image = ELFImage(head: head) else { return }
         guard image.isNative else { throw .unsuitable(name, reason: "built for another machine than this tool") }
         guard let loader = image.interpreter else {

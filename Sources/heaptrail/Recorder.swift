@@ -45,7 +45,7 @@ struct Recorder {
         try check(outcome, result, output: output, program: "")
     }
 
-    private func withRequest<R>(library: String, _ body: (UnsafePointer<ht_collect_request>) -> R) -> R {
+    func withRequest<R>(library: String, _ body: (UnsafePointer<ht_collect_request>) -> R) -> R {
         let strings: [String] = [
             output ?? outputBase ?? "", executable, library, allocatorPath, allocator, Heaptrail.version,
         ]
@@ -80,7 +80,7 @@ struct Recorder {
         }
     }
 
-    private static func check(
+    static func check(
         _ outcome: ht_collect_outcome, _ result: ht_collect_result, output: String?, program: String
     ) throws {
         let reason = String(cString: strerror(result.error))
@@ -114,6 +114,12 @@ struct RecordingSummary {
     /// Whether the program found its own command line wrong.
     var refusedUsage: Bool { result.status & 0x7f == 0 && (result.status >> 8) & 0xff == ExitStatus.usage.rawValue }
 
+    /// Allocations that were recorded; 0 where the program did not load the preload.
+    var allocations: Int { result.attached ? Int(clamping: result.allocations) : 0 }
+
+    /// Events that were lost.
+    var lost: Int { Int(clamping: result.lost_allocations + result.lost_frees) }
+
     /// A few lines on standard error.
     func print(program: String) {
         var lines: [String] = []
@@ -143,6 +149,7 @@ struct RecordingSummary {
         }
         let note = withUnsafeBytes(of: result.note) { String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self) }
         if !note.isEmpty { lines.append("warning: \(note)") }
+        if result.detached { lines.append("detached; the process goes on") }
         if result.exec_pending {
             lines.append("warning: the program then executed another one that could not be recorded")
         }

@@ -240,8 +240,10 @@ EXPORT FILE *popen(const char *command, const char *mode) {
     WITH_GLOBAL_ENVIRONMENT(FILE *, ht_real.popen(command, mode));
 }
 
-// A program that never allocates before main is recorded from here on.
+// A program that never allocates before main is recorded from here on. In a process that ran already nothing happens
+// until the launcher calls (attached.c).
 __attribute__((constructor)) static void construct(void) {
+    if (ht_life_is_late()) return;
     int saved = errno;
     ht_ready();
     ht_patch_start(ht_patched_hook);
