@@ -268,6 +268,10 @@ void ht_alone_constructed(void) {
         ht_trace_put_header(&alone.writer, HT_MODE_THREAD, ht_options & HT_OPTION_NO_STACKS ? HT_FILE_NO_STACKS : 0,
                             (uint32_t)getpid(), 0);
         ht_trace_put_clock(&alone.writer);
+        // Where the functions of the executable's own allocator are, only the collector could have said.
+        static const char unseen[] = "the program's own malloc was not recorded: there is no collector to find it";
+        ht_info_entry warning = {HT_INFO_WARNING, unseen, sizeof unseen - 1};
+        if (ht_real.front_free != NULL) ht_trace_put_info(&alone.writer, 0, &warning, 1);
         ht_trace_flush(&alone.writer);
     }
     // No signal of the program's is ever handled on our thread. Making it allocates (its thread descriptor); that is
