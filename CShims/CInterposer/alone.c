@@ -8,6 +8,7 @@
 #include "real.h"
 #include "thread.h"
 
+#include <alloca.h>
 #include <drain.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -234,8 +235,16 @@ ht_region *ht_alone_start(char **environment, size_t *mapped_bytes) {
     number(fd_text, (unsigned)fd);
     number(pid_text, (unsigned)ht_syscall(SYS_getpid, 0, 0, 0, 0, 0, 0));
     ht_environment_clean(environment, "");
+    // The program's other preloads are for the program: another recorder among them would record the collector.
+    size_t variables = 0, kept = 0;
+    while (environment[variables] != NULL) variables++;
+    char **copy = alloca((variables + 1) * sizeof *copy);
+    for (size_t i = 0; i < variables; i++) {
+        if (strncmp(environment[i], "LD_PRELOAD=", 11) != 0) copy[kept++] = environment[i];
+    }
+    copy[kept] = NULL;
     start s = {.collector = collector,
-               .environment = environment,
+               .environment = copy,
                .region_fd = (int)fd,
                .arguments = {"heaptrail", "collect", "--region-fd", fd_text, "--pid", pid_text,
                              alone.text ? "--text" : "--binary", output == NULL ? NULL : "--output", alone.output}};
@@ -301,6 +310,10 @@ void ht_alone_constructed(void) {
                                 (alone.region->sample_bytes != 0 ? HT_FILE_SAMPLED : 0u),
                             (uint32_t)getpid(), alone.region->sample_bytes);
         ht_trace_put_clock(&alone.writer);
+        // Where the functions of the executable's own allocator are, only the collector could have said.
+        static const char unseen[] = "the program's own malloc was not recorded: there is no collector to find it";
+        ht_info_entry warning = {HT_INFO_WARNING, unseen, sizeof unseen - 1};
+        if (ht_real.front_free != NULL) ht_trace_put_info(&alone.writer, 0, &warning, 1);
         ht_trace_flush(&alone.writer);
     }
     // No signal of the program's is ever handled on our thread. Making it allocates (its thread descriptor); that is
