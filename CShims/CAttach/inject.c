@@ -179,11 +179,17 @@ static bool read_block(const ht_attachment *made, ht_attach_block *block) {
     return ht_tracee_read(&made->tracee, made->block_at, block, sizeof *block);
 }
 
-// Plans the image that the program's malloc is in, and the executable where that carries an allocator of its own.
+// Plans the image that the program's malloc is in, the executable where that carries an allocator of its own, and what
+// of libc the recorder has to see beside: code that goes away, processes that are made.
 static bool plan(ht_attachment *made, const ht_attach_block *block, char *reason, size_t room) {
-    const ht_image *images[HT_ATTACH_GROUPS] = {ht_images_at(&made->images, block->allocator), made->images.all};
+    enum { ALLOCATORS = 2 };
+    const ht_image *images[ALLOCATORS] = {ht_images_at(&made->images, block->allocator), made->images.all};
+    const ht_image *libc = ht_images_named(&made->images, "libc");
+    static const char *const names[] = {"dlclose", "fork"};
+    static const uint32_t kinds[] = {HT_ATTACH_KIND_DLCLOSE, HT_ATTACH_KIND_FORK};
     if (images[0] == NULL) return refuse(reason, room, "it has no malloc");
-    for (size_t i = 0; i < HT_ATTACH_GROUPS; i++) {
+    if (libc != NULL) ht_redirects_plan_named(&made->redirects[ALLOCATORS], &made->images, libc, names, kinds, 2);
+    for (size_t i = 0; i < ALLOCATORS; i++) {
         if (i > 0 && images[i] == images[0]) continue;
         ht_planned planned = ht_redirects_plan(&made->redirects[i], &made->images, images[i], reason, room);
         if (planned == HT_PLANNED_REFUSED) return false;
@@ -196,8 +202,8 @@ static bool plan(ht_attachment *made, const ht_attach_block *block, char *reason
 enum ht_attach_outcome ht_attach_open(pid_t pid, const char *library, ht_attachment **result, char *reason,
                                       size_t room) {
     *result = NULL;
-    bool stopped = false;
-    enum ht_attach_outcome allowed = ht_attach_check(pid, library, &stopped, reason, room);
+    ht_attach_facts facts = {0};
+    enum ht_attach_outcome allowed = ht_attach_check(pid, library, &facts, reason, room);
     if (allowed != HT_ATTACH_OK) return allowed;
     ht_attachment *made = calloc(1, sizeof *made);
     if (made == NULL) return HT_ATTACH_REFUSED;
@@ -208,6 +214,7 @@ enum ht_attach_outcome ht_attach_open(pid_t pid, const char *library, ht_attachm
         snprintf(reason, room, "its memory cannot be read: %s", strerror(errno));
         goto failed;
     }
+    made->tracee.filtered = facts.filtered;
     const ht_image *libc = ht_images_named(&made->images, "libc");
     made->tracee.syscall_at = libc == NULL ? 0 : ht_image_syscall(&made->images, libc);
     if (made->tracee.syscall_at == 0) {
@@ -215,7 +222,7 @@ enum ht_attach_outcome ht_attach_open(pid_t pid, const char *library, ht_attachm
         goto failed;
     }
     find_library(made);
-    if (!load(made, stopped)) {
+    if (!load(made, facts.stopped)) {
         snprintf(reason, room, "%s", made->tracee.reason[0] == 0 ? "it ended meanwhile" : made->tracee.reason);
         goto failed;
     }
@@ -312,7 +319,13 @@ static bool start(ht_attachment *made, pid_t thread) {
     ht_tracee *tracee = &made->tracee;
     ht_attach_block block;
     bool returned;
-    if (!read_block(made, &block)) return false;
+    call_library(made, thread, HT_ATTACH_PREPARE, 0, 0, 0, &returned);
+    if (!returned || !read_block(made, &block)) return false;
+    if (block.state == HT_ATTACH_RECORDING && !block.collector_died) {
+        snprintf(tracee->reason, sizeof tracee->reason, "it is being recorded already, by process %u",
+                 block.collector_pid);
+        return false;
+    }
     // Left by a recorder that was killed: its entries are ours to take over.
     if (block.state == HT_ATTACH_RECORDING) call_library(made, thread, HT_ATTACH_STOP, 0, 0, 0, &returned);
     if (block.mapped) clear_region(made, thread);
@@ -354,6 +367,10 @@ bool ht_attach_is_there(const ht_attachment *made) {
 }
 
 const char *ht_attach_allocator(const ht_attachment *made) { return made->redirects[0].image->path; }
+
+const char *ht_attach_note(const ht_attachment *made) {
+    return made->redirects[0].note[0] != 0 ? made->redirects[0].note : made->redirects[1].note;
+}
 
 static bool stop(ht_attachment *made, pid_t thread) {
     bool returned;

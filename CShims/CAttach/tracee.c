@@ -139,6 +139,11 @@ ht_seized ht_tracee_stop_thread(ht_tracee *tracee, pid_t thread) {
     if (ht_ptrace(PTRACE_INTERRUPT, thread, 0, 0) != 0) return HT_SEIZED_GONE;
     ht_seized outcome = await_stop(thread, &entry.group_stopped);
     if (outcome != HT_SEIZED) return outcome;
+    if (tracee->filtered && ht_ptrace(PTRACE_SETOPTIONS, thread, 0, PTRACE_O_SUSPEND_SECCOMP) != 0) {
+        ht_ptrace(PTRACE_DETACH, thread, 0, 0);
+        errno = EOPNOTSUPP;
+        return HT_SEIZED_REFUSED;
+    }
     resume_wait(thread);
     if (!remember(tracee, entry)) {
         ht_ptrace(PTRACE_DETACH, thread, 0, 0);
@@ -196,8 +201,28 @@ bool ht_tracee_read(const ht_tracee *tracee, uint64_t address, void *out, size_t
     return true;
 }
 
+// Word by word, on a stopped thread: a system may forbid writing to read-only pages through the file
+// (proc_mem.force_override).
+static bool poke(pid_t thread, uint64_t address, const uint8_t *bytes, size_t count) {
+    while (count > 0) {
+        uint64_t word;
+        size_t offset = address & 7, part = 8 - offset < count ? 8 - offset : count;
+        if (ht_ptrace(PTRACE_PEEKDATA, thread, address - offset, (uint64_t)(uintptr_t)&word) != 0) return false;
+        memcpy((uint8_t *)&word + offset, bytes, part);
+        if (ht_ptrace(PTRACE_POKEDATA, thread, address - offset, word) != 0) return false;
+        address += part;
+        bytes += part;
+        count -= part;
+    }
+    return true;
+}
+
 bool ht_tracee_write(const ht_tracee *tracee, uint64_t address, const void *bytes, size_t count) {
-    return pwrite(tracee->memory, bytes, count, (off_t)address) == (ssize_t)count;
+    if (pwrite(tracee->memory, bytes, count, (off_t)address) == (ssize_t)count) return true;
+    for (size_t i = 0; i < tracee->count; i++) {
+        if (poke(tracee->threads[i].id, address, bytes, count)) return true;
+    }
+    return false;
 }
 
 bool ht_tracee_registers(pid_t thread, struct user_regs_struct *registers) {

@@ -150,6 +150,11 @@ struct RecordingSummary {
         let note = withUnsafeBytes(of: result.note) { String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self) }
         if !note.isEmpty { lines.append("warning: \(note)") }
         if result.detached { lines.append("detached; the process goes on") }
+        if result.undetached {
+            lines.append(
+                "warning: a thread could not be stopped: the process goes on unrecorded, by way of the library; attach again to detach"
+            )
+        }
         if result.exec_pending {
             lines.append("warning: the program then executed another one that could not be recorded")
         }

@@ -27,6 +27,8 @@ enum ht_attach_outcome ht_attach_open(pid_t pid, const char *library, ht_attachm
 int ht_attach_region(ht_attachment *attachment);
 // The file that the process's malloc is in, as the process sees it.
 const char *ht_attach_allocator(const ht_attachment *attachment);
+// What will not be recorded, "" for nothing.
+const char *ht_attach_note(const ht_attachment *attachment);
 // Switches recording on into the region, which the caller has sized and initialised by now.
 enum ht_attach_outcome ht_attach_begin(ht_attachment *attachment, char *reason, size_t room);
 // Whether the process still is the image that was attached to: false once it has executed another, or ended.
