@@ -100,6 +100,7 @@ let package = Package(
             exclude: ["AttributionCorpus"]),
         tests("ProfileExportTests", ["ProfileExport", "HeapAnalysis", "Symbolication", "TraceReader", "TestSupport"]),
         tests("AllocatorLabTests", ["AllocatorLab", "TestSupport"]),
+        tests("CPatchTests", ["CPatch", "AllocatorLab", "TestSupport"]),
         tests("SmartPointersTests", ["SmartPointers", "HeaptrailTags", "TestSupport"]),
         // The C core's headers hold atomics, which Swift cannot see: what its tests call is this target's plain data.
         .target(

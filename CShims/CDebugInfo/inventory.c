@@ -44,13 +44,35 @@ static void note_language(Dwarf_Die *unit, ht_debug_inventory *inventory) {
         inventory->languages[inventory->language_count++] = (uint32_t)code;
 }
 
+static bool has_prefix(Dwarf_Die *unit, unsigned name, const char *prefix) {
+    Dwarf_Attribute attribute;
+    const char *text = dwarf_attr(unit, name, &attribute) == NULL ? NULL : dwarf_formstring(&attribute);
+    return text != NULL && strncmp(text, prefix, strlen(prefix)) == 0;
+}
+
+// Rust's standard library comes with line tables, whatever the program was built with.
+static bool is_toolchain(Dwarf_Die *unit) {
+    return has_prefix(unit, DW_AT_comp_dir, "/rustc/") || has_prefix(unit, DW_AT_name, "/rustc/") ||
+           has_prefix(unit, DW_AT_name, "/rust/deps/");
+}
+
+static bool has_code(Dwarf_Die *unit) {
+    return dwarf_hasattr(unit, DW_AT_low_pc) != 0 || dwarf_hasattr(unit, DW_AT_ranges) != 0;
+}
+
+static bool ends_with(const char *text, const char *end) {
+    size_t length = strlen(text), end_length = strlen(end);
+    return length >= end_length && strcmp(text + length - end_length, end) == 0;
+}
+
 // A skeleton unit names the .dwo file that holds the rest; where it cannot be opened, only lines and symbols are known.
 static bool note_split(Dwarf_Die *unit, Dwarf_Die *split, ht_debug_inventory *inventory) {
     Dwarf_Attribute attribute;
     Dwarf_Attribute *found = dwarf_attr(unit, DW_AT_dwo_name, &attribute);
     if (found == NULL) found = dwarf_attr(unit, DW_AT_GNU_dwo_name, &attribute);
     const char *name = found == NULL ? NULL : dwarf_formstring(found);
-    if (name == NULL) return false;
+    // swiftc names the compiled modules it imported in the same way.
+    if (name == NULL || ends_with(name, ".pcm")) return false;
     inventory->split_units++;
     uint8_t type = 0;
     if (dwarf_cu_info(unit->cu, NULL, &type, NULL, split, NULL, NULL, NULL) == 0 && split->addr != NULL) return true;
@@ -64,8 +86,12 @@ static void note_units(Dwarf *dwarf, ht_debug_inventory *inventory) {
     uint8_t type;
     Dwarf_Die die, split;
     while (inventory->units < MAX_UNITS && dwarf_get_units(dwarf, unit, &unit, &version, &type, &die, &split) == 0) {
-        if (type != DW_UT_compile && type != DW_UT_skeleton) continue;
+        if ((type != DW_UT_compile && type != DW_UT_skeleton) || !has_code(&die)) continue;
         inventory->units++;
+        if (is_toolchain(&die)) {
+            inventory->toolchain_units++;
+            continue;
+        }
         note_language(&die, inventory);
         memset(&split, 0, sizeof split);
         bool has_split = note_split(&die, &split, inventory);

@@ -73,8 +73,12 @@ private enum ProgramFields {
         switch kind {
         case .system: Fields(["kind": "system", "name": "glibc"])
         case .library(let name, let path): Fields(["kind": "library", "name": name, "path": path])
-        case .own(let entry): Fields(["kind": "own", "entry": entry])
-        case .hidden(let name): Fields(["kind": "hidden", "name": name])
+        case .own(let own):
+            Fields([
+                "kind": "own", "name": own.name, "functions": own.entries, "patchable": own.isPatchable,
+                "reason": own.reason,
+            ])
+        case .hidden: Fields(["kind": "hidden"])
         }
     }
 

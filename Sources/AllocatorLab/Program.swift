@@ -2,7 +2,6 @@
 
 internal import CLaunch
 internal import Glibc
-internal import Symbolication
 
 /// Why a program cannot be recorded or compared.
 public enum ProgramError: Error, Equatable, CustomStringConvertible {
@@ -99,9 +98,9 @@ public struct Program: Equatable, Sendable {
             }
             return try check(script.interpreter, name: name, purpose: purpose, depth: depth + 1)
         }
+        if head.starts(with: [0x7f, 0x45, 0x4c, 0x46]) { try checkFile(path, name: name) }
         guard let image = ELFImage(head: head) else { return }
         guard image.isNative else { throw .unsuitable(name, reason: "built for another machine than this tool") }
-        try checkWhole(path, name: name)
         guard let loader = image.interpreter else {
             throw .unsuitable(name, reason: "statically linked: it loads no libraries, so none can be preloaded")
         }
@@ -117,21 +116,6 @@ public struct Program: Equatable, Sendable {
                 name,
                 reason: "carries its own allocator (\(own.name)), which cannot be recorded: \(own.reason ?? "unknown")")
         case .recording: return
-        }
-    }
-
-    /// The kernel refuses a program without its program headers, and kills one whose segments are not all there.
-    private static func checkWhole(_ path: String, name: String) throws(ProgramError) {
-        do {
-            if let damage = try ELFFile(path: path).damage.first(where: { $0.hasPrefix("a segment") }) {
-                throw ProgramError.unsuitable(name, reason: "damaged: \(damage)")
-            }
-        } catch let error as ProgramError {
-            throw error
-        } catch ELFFile.ReadError.truncated(let needed, let size) {
-            throw .unsuitable(name, reason: "damaged: \(size) bytes long, its headers end at \(needed)")
-        } catch {
-            return  // The kernel's to judge.
         }
     }
 }

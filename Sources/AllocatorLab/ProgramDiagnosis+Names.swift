@@ -39,9 +39,16 @@ extension ProgramFindings {
     }
 
     private func missingDebugFinding(_ inventory: DebugInventory) -> String {
-        var text = "none: no lines, and inlined owners are not named"
-        if let candidate = inventory.debugFileCandidates.first { text += "; no \(candidate)" }
-        return text
+        let text = "none: no lines, and inlined owners are not named"
+        // A build of one's own has no other file; a distribution's has one to be installed.
+        guard debugPackage != nil || inventory.hasDebugLink, let candidate = inventory.debugFileCandidates.first else {
+            return text
+        }
+        return text + "; no \(candidate)"
+    }
+
+    private var debugPackage: String? {
+        facts.modules[0].path.flatMap { facts.packages[$0] }.map(DebianPackages.debugPackage(for:))
     }
 
     /// The build or the package that brings debug information.

@@ -41,8 +41,10 @@ struct ProgramFindings {
         self.facts = facts
         checkProgram()
         checkScripts()
-        guard let file = facts.file, file.isNative, facts.executable != nil, !facts.modules.isEmpty else { return }
+        guard let file = facts.file, file.isNative, !facts.modules.isEmpty else { return }
         checkLibraries()
+        // What it would show matters once it can be started and recorded.
+        if checks.contains(where: { $0.state == .problem }) { return }
         checkAllocator()
         checkRuntimes()
         checkSurroundings()
@@ -59,7 +61,7 @@ struct ProgramFindings {
         var parts: [String] = []
         switch unseen.first {
         case nil: parts.append("every block is seen")
-        case "children"?: parts.append("every block of the shell itself is seen, not its children's")
+        case "children"?: parts.append("every block of its own is seen, not its children's")
         case "shim"?: parts.append("the shim and then, as the last image, the real program")
         default: parts.append("not every block is seen (\(unseen.joined(separator: ", ")))")
         }
@@ -108,7 +110,14 @@ struct ProgramFindings {
     }
 
     private mutating func checkScripts() {
-        guard let first = facts.scripts.first else { return checkChildren() }
+        guard let first = facts.scripts.first else {
+            guard facts.isRustupProxy else { return checkChildren() }
+            let name = ShellText.quoted(FileProbe.lastComponent(facts.path ?? ""))
+            add(
+                .warning, "shim", "rustup stands before the real program, which is the trace's last image",
+                advice: "examine that one: heaptrail doctor \"$(rustup which \(name))\"")
+            return
+        }
         if facts.isEmpty {
             add(.warning, "script", "\(first.script) is empty: the shell takes it for a script without commands")
         } else if facts.isPlainText {
@@ -119,22 +128,29 @@ struct ProgramFindings {
             let chain = facts.scripts.map(\.interpreter).joined(separator: ", then ")
             add(.ok, "script", "\(first.script) is run by \(chain): what follows is about \(facts.executable ?? chain)")
         }
-        let shims = ["pyenv", "rbenv", "nodenv", "asdf"]
-        if let manager = shims.first(where: {
-            first.script.contains("/.\($0)/shims/") || first.script.contains("/\($0)/shims/")
-        }) {
-            let name = ShellText.quoted(facts.command.first.map(FileProbe.lastComponent) ?? "")
+        if let (manager, script) = shim {
+            let name = ShellText.quoted(FileProbe.lastComponent(script))
             add(
                 .warning, "shim",
-                "a shim of \(manager): the real program is executed by the script and is the trace's last image",
+                "a shim of \(manager): the real program is what its script executes, the trace's last image",
                 advice: "examine that one: heaptrail doctor \"$(\(manager) which \(name))\"")
         } else {
             checkChildren()
         }
     }
 
+    /// The version manager whose script stands before the real program.
+    private var shim: (manager: String, script: String)? {
+        for script in facts.scripts.map(\.script) {
+            for manager in ["pyenv", "rbenv", "nodenv", "asdf"] where script.contains("\(manager)/shims/") {
+                return (manager, script)
+            }
+        }
+        return nil
+    }
+
     private mutating func checkChildren() {
-        guard facts.refusal == nil, Self.shells.contains(FileProbe.lastComponent(facts.executable ?? "")) else {
+        guard facts.refusal == nil, Self.startsOthers(FileProbe.lastComponent(facts.executable ?? "")) else {
             return
         }
         add(
@@ -142,7 +158,13 @@ struct ProgramFindings {
             advice: "record them, too: heaptrail record --follow")
     }
 
-    private static let shells: Set = ["bash", "dash", "sh", "zsh", "ksh", "busybox", "make"]
+    /// Shells and drivers, whose work is done by the programs they start.
+    private static func startsOthers(_ name: String) -> Bool {
+        let names: Set = [
+            "bash", "dash", "sh", "zsh", "ksh", "busybox", "make", "ninja", "cargo", "swift-build", "swift-driver",
+        ]
+        return names.contains(name) || name.contains("-linux-gnu-g")
+    }
 
     private mutating func checkLibraries() {
         let libraries = facts.modules.dropFirst()
@@ -161,20 +183,20 @@ struct ProgramFindings {
     // MARK: - Whose blocks are seen
 
     private mutating func checkAllocator() {
-        let executable = facts.modules[0]
         switch facts.allocator {
-        case .own(let entry):
-            if facts.refusal == nil {
-                add(
-                    .ok, "allocator",
-                    "\(executable.allocator?.name ?? "its own"), inside the executable (\(entry)): patched at the start"
-                )
+        case .own(let own):
+            let finding =
+                "\(own.name), inside the executable: \(own.entries) functions of it are redirected at the start"
+            if let reason = own.reason {
+                add(.warning, "allocator", "\(finding); \(reason)")
+            } else {
+                add(.ok, "allocator", finding)
             }
-        case .hidden(let name):
+        case .hidden:
             add(
                 .warning, "allocator",
-                "the executable holds \(name)'s messages but is stripped: what its own \(name) allocates is not seen",
-                advice: "record a build with its symbols")
+                "the executable holds an allocator's messages, but its functions have no names: what it allocates there is not seen",
+                advice: "record a build that is neither stripped nor link-time optimised")
         case .library(let name, let path):
             add(.ok, "allocator", "\(name), a shared library (\(path)): every call is seen")
         case .system:
@@ -184,7 +206,7 @@ struct ProgramFindings {
         for module in facts.modules.dropFirst() where module.allocator?.exportsMalloc == false {
             add(
                 .warning, "allocator",
-                "\(module.name) carries \(module.allocator?.name ?? "an allocator") of its own: what it allocates there is not seen"
+                "\(module.name) carries an allocator for itself (\(module.allocator?.name ?? "")): what it allocates there is not seen"
             )
         }
     }
@@ -215,12 +237,6 @@ struct ProgramFindings {
             add(
                 .ok, "seccomp",
                 "it installs a system call filter: after the start the recorder needs futex, mmap and munmap")
-        }
-        if facts.imports.contains("__asan_init") || facts.imports.contains("__tsan_init") {
-            add(
-                .warning, "sanitizer",
-                "it is built with a sanitizer, whose allocator keeps freed blocks and adds red zones",
-                advice: "record a build without -fsanitize")
         }
         for preload in facts.preloads {
             if preload.contains("libheaptrail.so") {

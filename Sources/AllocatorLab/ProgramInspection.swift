@@ -16,8 +16,8 @@ public struct ProgramInspection: Sendable {
         var neededBy: String?
         /// Its symbols and debug information; nil where it is missing.
         var inventory: DebugInventory?
-        /// The allocator whose functions it defines.
-        var allocator: AllocatorIdentity?
+        /// The allocator that a library defines.
+        var allocator: LibraryAllocator?
     }
 
     /// Whose malloc the program calls.
@@ -27,9 +27,9 @@ public struct ProgramInspection: Sendable {
         /// That of a shared library, its name and its path.
         case library(name: String, path: String)
         /// Its own, inside the executable.
-        case own(entry: String)
-        /// Not known: the executable is stripped and holds the texts of an allocator.
-        case hidden(name: String)
+        case own(OwnAllocator)
+        /// Perhaps its own: the executable holds the texts of an allocator, but none of its functions has a name.
+        case hidden
     }
 
     /// The command as typed, the program first.
@@ -61,11 +61,13 @@ public struct ProgramInspection: Sendable {
     var packages: [String: String] = [:]
     /// The user's own preloads.
     var preloads: [String] = []
+    /// Whether rustup stands before the real program under its name.
+    var isRustupProxy = false
     /// The environment variables that were asked about.
     var environment: [String: String] = [:]
 
     private static let scriptDepth = 8
-    private static let watchedImports = ["dlmopen", "seccomp_load", "__asan_init", "__tsan_init"]
+    private static let watchedImports = ["dlmopen", "seccomp_load"]
     static let loaderNames = ["libc.so.6", "ld-linux-x86-64.so.2", "libpthread.so.0", "libdl.so.2"]
 
     /// Inspects the program that a command line would start.
@@ -84,7 +86,17 @@ public struct ProgramInspection: Sendable {
         guard let path else { return }
         follow(path, depth: 0)
         guard let executable, let file else { return }
+        isRustupProxy = Self.isRustupProxy(path)
         inspect(file, at: executable)
+    }
+
+    /// rustup puts itself under the names of the tools that it starts.
+    private static func isRustupProxy(_ path: String) -> Bool {
+        let folder = path.split(separator: "/", omittingEmptySubsequences: false).dropLast().joined(separator: "/")
+        guard FileProbe.lastComponent(path) != "rustup", let own = FileProbe.status(of: path),
+            let rustup = FileProbe.status(of: "\(folder)/rustup")
+        else { return false }
+        return own.st_ino == rustup.st_ino && own.st_dev == rustup.st_dev
     }
 
     /// Goes from a script to what runs it, through env, to the executable in the end.
@@ -129,26 +141,21 @@ public struct ProgramInspection: Sendable {
             }
             modules.append(module)
         }
-        findAllocators(files)
+        findAllocators()
         findRuntimes(files)
         findPackages()
     }
 
-    private mutating func findAllocators(_ files: [ELFFile]) {
-        var next = 0
-        for index in modules.indices where modules[index].inventory != nil {
-            let file = files[next]
-            next += 1
-            if Self.loaderNames.contains(modules[index].name) { continue }
-            modules[index].allocator = AllocatorIdentity(
-                of: file, path: modules[index].path ?? "", isStripped: modules[index].inventory?.isStripped ?? false)
+    private mutating func findAllocators() {
+        for index in modules.indices.dropFirst() where !Self.loaderNames.contains(modules[index].name) {
+            guard let path = modules[index].path else { continue }
+            modules[index].allocator = LibraryAllocator(at: path)
         }
-        switch modules[0].allocator?.form {
-        case .entries(let entry): allocator = .own(entry: entry)
-        case .texts where modules[0].inventory?.isStripped == true:
-            allocator = .hidden(name: modules[0].allocator?.name ?? "")
-        default:
-            let library = modules.dropFirst().first { $0.allocator?.exportsMalloc == true }
+        switch OwnAllocator.find(in: executable ?? "") {
+        case .found(let own): allocator = .own(own)
+        case .hidden: allocator = .hidden
+        case .none:
+            let library = modules.first { $0.allocator?.exportsMalloc == true }
             allocator =
                 library.map { .library(name: $0.allocator?.name ?? $0.name, path: $0.path ?? $0.name) } ?? .system
         }
@@ -172,48 +179,5 @@ public struct ProgramInspection: Sendable {
     private mutating func findPackages() {
         let wanting = modules.filter { $0.inventory.map { $0.depth == .none } ?? false }.compactMap(\.path)
         packages = DebianPackages().owners(of: wanting)
-    }
-}
-
-/// Which allocator a file carries, and how that shows.
-struct AllocatorIdentity: Sendable, Equatable {
-    /// How it shows.
-    enum Form: Sendable, Equatable {
-        /// It defines this function of it.
-        case entries(String)
-        /// It holds its messages, but no function of it has a name.
-        case texts
-    }
-
-    /// `jemalloc`, `mimalloc`, `tcmalloc`, or `its own` for one that is none of these.
-    var name: String
-    var form: Form
-    /// Whether other files' calls of malloc come here.
-    var exportsMalloc: Bool
-
-    private static let texts = [
-        (name: "jemalloc", text: "<jemalloc>"), (name: "mimalloc", text: "mimalloc: "),
-        (name: "tcmalloc", text: "TCMALLOC_"),
-    ]
-    private static let largestSearchedBytes: UInt64 = 256 << 20
-
-    /// What `file` carries; nil where it is no allocator's.
-    init?(of file: ELFFile, path: String, isStripped: Bool) {
-        let entries = ELFSymbols.allocatorEntries(in: path)
-        exportsMalloc = !file.symbols(among: ["malloc"], in: .dynamic, defined: true).isEmpty
-        let rodata = entries.isEmpty && !isStripped ? nil : file.section(".rodata")
-        let bytes = rodata.flatMap { $0.bytes < Self.largestSearchedBytes ? file.contents(of: $0) : nil } ?? []
-        let text = Self.texts.first { ByteSearch.contains($0.text, in: bytes) }
-        let known = [("je", "jemalloc"), ("_rje", "jemalloc"), ("mi_", "mimalloc"), ("tc_", "tcmalloc")]
-        if let entry = entries.first {
-            let byName = known.first { prefix, _ in entries.contains { $0.hasPrefix(prefix) } }?.1
-            name = byName ?? text?.name ?? "its own"
-            form = .entries(entry)
-        } else if let text, isStripped {
-            name = text.name
-            form = .texts
-        } else {
-            return nil
-        }
     }
 }

@@ -8,7 +8,7 @@ internal import Glibc
 package struct DebugInventory: Sendable, Equatable {
     /// How much the debug information says.
     package enum Depth: String, Sendable {
-        /// There is none.
+        /// There is none, of the program's own code at least: Rust's library always brings lines.
         case none
         /// Functions, inlined calls and lines, but no types (`-g1`, line tables only).
         case lines
@@ -30,6 +30,8 @@ package struct DebugInventory: Sendable, Equatable {
     package var missingSplitUnits = 0
     /// One of those files, as its unit names it.
     package var missingSplitFile: String?
+    /// Whether it names a separate debug file (`.gnu_debuglink`).
+    package var hasDebugLink = false
     /// The GNU build id in hexadecimal; nil where there is none.
     package var buildID: String?
     /// The files that would be taken for its separate debug file, in the order they are looked for.
@@ -37,7 +39,7 @@ package struct DebugInventory: Sendable, Equatable {
     /// What the code was written in: `swift`, `rust`, `c++`, `c`, `go`.
     package var languages: [String] = []
     /// What call stacks through it can rest on.
-    package var unwindTables: UnwindTables
+    package var unwindTables = UnwindTables()
 
     /// Whether functions that are not exported have no name.
     package var isStripped: Bool { functionSymbols == 0 && depth == .none }
@@ -50,19 +52,24 @@ package struct DebugInventory: Sendable, Equatable {
     ///   - debugDirectories: roots that hold `.build-id/xx/yyyy.debug` and mirrors of the file system.
     /// - Complexity: one pass over its symbols, one over its unwind entries, one over the list of its units.
     package init(of file: ELFFile, path: String, debugDirectories: [String] = ["/usr/lib/debug"]) {
-        unwindTables = UnwindTables(of: file)
+        var functions: [(start: UInt64, bytes: UInt64)] = []
         var evidence = LanguageEvidence(of: file)
-        file.forEachSymbol(in: .full) { name, type, isDefined in
-            if isDefined, type == 2 || type == 10 { functionSymbols += 1 }
-            evidence.note(symbol: name)
+        file.forEachSymbol(in: .full) { symbol in
+            if symbol.isFunction {
+                functionSymbols += 1
+                functions.append((symbol.address, symbol.bytes))
+            }
+            evidence.note(symbol: symbol.name)
             return true
         }
-        file.forEachSymbol(in: .dynamic) { name, type, isDefined in
-            if isDefined, type == 2 || type == 10 { exportedFunctions += 1 }
-            evidence.note(symbol: name)
+        file.forEachSymbol(in: .dynamic) { symbol in
+            if symbol.isFunction { exportedFunctions += 1 }
+            evidence.note(symbol: symbol.name)
             return true
         }
+        unwindTables = UnwindTables(of: file, functions: functions)
         hasMiniDebugInformation = file.section(".gnu_debugdata") != nil
+        hasDebugLink = file.section(".gnu_debuglink") != nil
         let id = file.buildID
         if !id.isEmpty { buildID = id.map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined() }
         debugFileCandidates = Self.candidates(file, path: path, buildID: buildID, directories: debugDirectories)
@@ -82,7 +89,7 @@ package struct DebugInventory: Sendable, Equatable {
             ht_debug_take_inventory(path, $0.baseAddress, $0.count, found)
         }
         guard status == HT_DEBUG_OK else { return [] }
-        if found.pointee.units > 0 { depth = found.pointee.has_types != 0 ? .full : .lines }
+        if found.pointee.units > found.pointee.toolchain_units { depth = found.pointee.has_types != 0 ? .full : .lines }
         func text<Tuple>(_ characters: Tuple) -> String? {
             withUnsafeBytes(of: characters) { bytes in
                 bytes[0] == 0 ? nil : String(decoding: bytes.prefix { $0 != 0 }, as: UTF8.self)
@@ -94,8 +101,8 @@ package struct DebugInventory: Sendable, Equatable {
         if functionSymbols == 0, found.pointee.debug_file_has_symbols != 0, let debugFile,
             let symbols = try? ELFFile(path: debugFile)
         {
-            symbols.forEachSymbol(in: .full) { _, type, isDefined in
-                if isDefined, type == 2 || type == 10 { functionSymbols += 1 }
+            symbols.forEachSymbol(in: .full) { symbol in
+                if symbol.isFunction { functionSymbols += 1 }
                 return true
             }
         }

@@ -17,9 +17,8 @@ extension ELFFile {
     }
 
     private init(parsing source: ELFSource) throws(ReadError) {
-        guard let identity = source.read(0, min(source.size, 20)), identity.count == 20,
-            identity.starts(with: [0x7f, 0x45, 0x4c, 0x46])
-        else { throw .notELF }
+        guard let magic = source.read(0, 4), magic == [0x7f, 0x45, 0x4c, 0x46] else { throw .notELF }
+        guard let identity = source.read(0, 20) else { throw .truncated(needed: Self.header64Bytes, size: source.size) }
         let isLittleEndian = identity[5] != 2
         let wordBits = identity[4] == 1 ? 32 : 64
         let head = Window(identity)

@@ -7,7 +7,8 @@ package struct UnwindTables: Sendable, Equatable {
     package var functions = 0
     /// Bytes of code that the entries cover.
     package var coveredBytes: UInt64 = 0
-    /// Bytes of code in all, linkage stubs left out.
+    /// Bytes of code in all: of the functions that the symbol table names or, without one, of the code sections, the
+    /// padding between functions included.
     package var codeBytes: UInt64 = 0
     /// The share of sampled functions that begin by setting up a frame pointer; nil where none was looked at.
     package var framePointerShare: Double?
@@ -18,20 +19,31 @@ package struct UnwindTables: Sendable, Equatable {
     }
 
     private static let sampledFunctions = 1000
+    /// The start-up code of a C compiler, which nothing is called from, has small functions without entries.
+    private static let smallestCountedBytes: UInt64 = 128
     private static let smallestSampledBytes: UInt64 = 32
     private static let prologueBytes: UInt64 = 24
 
+    /// No tables.
+    package init() {}
+
     /// Reads the tables of `file`.
     ///
-    /// - Complexity: one pass over `.eh_frame`, and a thousand short reads of code.
-    package init(of file: ELFFile) {
-        codeBytes = Self.codeBytes(of: file)
-        guard let (bytes, address) = Self.frameSection(of: file) else { return }
-        var functions: [(start: UInt64, bytes: UInt64)] = []
-        Self.forEachEntry(in: Window(bytes), at: address) { functions.append(($0, $1)) }
-        self.functions = functions.count
-        coveredBytes = functions.reduce(0) { $0 &+ $1.bytes }
-        let large = functions.filter { $0.bytes >= Self.smallestSampledBytes }
+    /// - Parameter functions: starts and lengths of those that its symbol table names, in any order.
+    /// - Complexity: one pass over `.eh_frame`, n log n in the functions, and a thousand short reads of code.
+    package init(of file: ELFFile, functions named: [(start: UInt64, bytes: UInt64)]) {
+        var entries: [(start: UInt64, bytes: UInt64)] = []
+        if let (bytes, address) = Self.frameSection(of: file) {
+            Self.forEachEntry(in: Window(bytes), at: address) { entries.append(($0, $1)) }
+        }
+        functions = entries.count
+        if named.isEmpty {
+            codeBytes = Self.codeBytes(of: file)
+            coveredBytes = min(codeBytes, entries.reduce(0) { $0 &+ $1.bytes })
+        } else {
+            count(named.filter { $0.bytes >= Self.smallestCountedBytes }, coveredBy: entries)
+        }
+        let large = entries.filter { $0.bytes >= Self.smallestSampledBytes }
         let step = max(1, large.count / Self.sampledFunctions)
         var looked = 0
         var kept = 0
@@ -41,6 +53,21 @@ package struct UnwindTables: Sendable, Equatable {
             if Self.setsFramePointer(prologue) { kept += 1 }
         }
         if looked > 0, file.machine == 62 { framePointerShare = Double(kept) / Double(looked) }
+    }
+
+    /// Counts each named function as covered or not, by where it starts.
+    private mutating func count(
+        _ named: [(start: UInt64, bytes: UInt64)], coveredBy entries: [(start: UInt64, bytes: UInt64)]
+    ) {
+        let sorted = entries.sorted { $0.start < $1.start }
+        var next = 0
+        var last: UInt64?
+        for function in named.sorted(by: { $0.start < $1.start }) where function.start != last {
+            last = function.start
+            while next < sorted.count, sorted[next].start &+ sorted[next].bytes <= function.start { next += 1 }
+            codeBytes &+= function.bytes
+            if next < sorted.count, sorted[next].start <= function.start { coveredBytes &+= function.bytes }
+        }
     }
 
     private static func codeBytes(of file: ELFFile) -> UInt64 {

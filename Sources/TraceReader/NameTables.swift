@@ -50,6 +50,16 @@ public struct AllocationTotals: Sendable, Equatable {
     public var frees: UInt64
     /// Bytes of the allocations.
     public var bytes: UInt64
+    /// Reallocations; `nil` where the trace does not count them.
+    public var reallocations: UInt64?
+
+    /// Totals of these counts.
+    public init(allocations: UInt64, frees: UInt64, bytes: UInt64, reallocations: UInt64? = nil) {
+        self.allocations = allocations
+        self.frees = frees
+        self.bytes = bytes
+        self.reallocations = reallocations
+    }
 }
 
 /// What the allocator gave for a size and alignment, as it was asked once while recording.

@@ -148,6 +148,7 @@ struct StreamCursor {
         case ExtendedSub.time where followers >= 1: time = record[1]
         case ExtendedSub.wideFree where followers >= 1:
             setFree(record[1], isReallocationHalf: false)
+            event.isFreedNext = RecordWord.argument(word) & ExtendedSub.freedNext != 0
             return true
         case ExtendedSub.wideAllocation where followers >= 5:
             setWideAllocation(record + 1, RecordWord.argument(word), isReallocationHalf: false)

@@ -38,8 +38,14 @@ extension TraceScanner {
             streamLosses.frees &+= words[at + 2]
             streamLosses.bytes &+= words[at + 3]
         case ExtendedSub.totals:
-            contents.images[image].threadsBySerial[thread]?.exactTotals = AllocationTotals(
-                allocations: words[at + 1], frees: words[at + 2], bytes: words[at + 3])
+            let totals = AllocationTotals(
+                allocations: words[at + 1], frees: words[at + 2], bytes: words[at + 3],
+                reallocations: followers > 3 ? words[at + 4] : nil)
+            if thread == ThreadSerial(0) {
+                contents.images[image].unplacedTotals = totals
+            } else {
+                contents.images[image].threadsBySerial[thread]?.exactTotals = totals
+            }
         case ExtendedSub.count:
             addCount(CounterID(UInt32(truncatingIfNeeded: argument)), words[at + 1], image: image)
         default: try scanName(walk, at: at, end: end, sub: sub, argument: argument, thread: thread)

@@ -91,6 +91,7 @@ import Testing
             (ExtendedSub.task, HT_EXTENDED_TASK), (ExtendedSub.image, HT_EXTENDED_IMAGE),
         ]
         for (swift, c) in subs { #expect(swift == UInt64(c.rawValue)) }
+        #expect(ExtendedSub.freedNext == UInt64(HT_FREED_NEXT))
     }
 
     @Test func `bit fields of a word are where the header puts them`() {

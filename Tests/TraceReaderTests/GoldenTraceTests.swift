@@ -153,9 +153,18 @@ private func goldenPath(_ name: String) -> String {
         #expect(trace.isForkedChild)
         #expect(trace.sampleBytes == 524_288)
         #expect(trace.nanosecondsPerTick == 1)
-        #expect(events(of: trace).map(\.weight) == [128.5, 1.25])
+        let merged = events(of: trace)
+        #expect(merged.filter { $0.kind == .allocation }.map(\.weight) == [128.5, 1.25])
+        #expect(merged.map(\.isFreedNext) == [false, false, true, false])
         #expect(
-            trace.threads.first?.exactTotals == AllocationTotals(allocations: 1000, frees: 900, bytes: 5_000_000))
+            trace.threads.map(\.exactTotals) == [
+                AllocationTotals(allocations: 1100, frees: 1000, bytes: 5_500_000, reallocations: 7),
+                AllocationTotals(allocations: 3, frees: 2, bytes: 96),
+            ])
+        #expect(
+            trace.tables()?.unplacedTotals
+                == AllocationTotals(allocations: 10, frees: 9, bytes: 80, reallocations: 1))
+        #expect(trace.threads.count == 2)
         #expect(trace.end?.how == .turnedOff)
     }
 }

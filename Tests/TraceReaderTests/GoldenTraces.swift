@@ -110,6 +110,16 @@ struct GoldenTrace: Sendable, CustomTestStringConvertible {
             $0.sample(0x1000, size: 4096, weight: 128.5, at: 1100)
             $0.wideAllocate(0x2000, size: 1 << 20, weight: 1.25)
             $0.totals(allocations: 1000, frees: 900, bytes: 5_000_000)
+            $0.wideFree(0x2000, isFreedNext: true)
+            $0.free(0x1000, at: 1200)
+        }
+        builder.events(thread: 2, from: 1000) { $0.thread(4243, "of 1.0") }
+        builder.events(thread: 1, definitions: true) {
+            $0.totals(allocations: 1100, frees: 1000, bytes: 5_500_000, reallocations: 7)
+        }
+        builder.events(thread: 2, definitions: true) { $0.totals(allocations: 3, frees: 2, bytes: 96) }
+        builder.events(thread: 0, definitions: true) {
+            $0.totals(allocations: 10, frees: 9, bytes: 80, reallocations: 1)
         }
         builder.end(how: 3, ticks: 2000)
         return builder.bytes

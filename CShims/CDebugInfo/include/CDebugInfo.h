@@ -76,7 +76,8 @@ enum { HT_DEBUG_MAX_LANGUAGES = 16, HT_DEBUG_MAX_PATH = 4096 };
 
 /// What debug information there is to a file.
 typedef struct {
-    uint32_t units;                              // compilation units of the DWARF that ht_debug_open would use
+    uint32_t units;                              // units with code of the DWARF that ht_debug_open would use
+    uint32_t toolchain_units;                    // of them, those of Rust's own library
     uint32_t split_units;                        // of them, those whose functions lie in a .dwo or .dwp file
     uint32_t missing_split_units;                // of those, the ones whose file cannot be opened
     uint32_t language_count;                     // distinct DW_AT_language codes

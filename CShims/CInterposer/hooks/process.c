@@ -254,7 +254,7 @@ __attribute__((constructor)) static void construct(void) {
     if (ht_life_is_late()) return;
     int saved = errno;
     ht_ready();
-    ht_patch_start();
+    ht_patch_start(ht_patched_hook);
     ht_alone_constructed();
     // The first stream is opened now: what it opens with takes system calls that the program may forbid itself later.
     ht_thread *self = &ht_self;

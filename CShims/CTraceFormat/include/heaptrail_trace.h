@@ -8,7 +8,7 @@
 
 enum {
     HT_VERSION_MAJOR = 1,
-    HT_VERSION_MINOR = 0,
+    HT_VERSION_MINOR = 1,
     HT_ARCH_X86_64 = 1,
     HT_ARCH_AARCH64 = 2,
     HT_BYTE_ORDER_LITTLE = 1,
@@ -104,6 +104,7 @@ enum {
     HT_EXTENDED_ARGUMENT_SHIFT = 24,
     HT_STACK_TRUNCATED = 1,
     HT_STACK_ENDED_EARLY = 2,
+    HT_FREED_NEXT = 1,  // WIDE_FREE's argument in a sampled trace
 };
 
 enum ht_loss_reason {
