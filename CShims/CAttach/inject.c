@@ -231,7 +231,8 @@ enum ht_attach_outcome ht_attach_open(pid_t pid, const char *library, ht_attachm
         goto failed;
     }
     if (block.state == HT_ATTACH_PRELOADED) {
-        refuse(reason, room, "it was started under heaptrail and is recorded by that");
+        refuse(reason, room,
+               "it was started with the recorder's library preloaded, and is recorded from its start or not at all");
         goto failed;
     }
     if (block.state == HT_ATTACH_RECORDING && !block.collector_died) {

@@ -167,7 +167,7 @@ struct RecordingSummary {
             lines.append(
                 "\(result.followed) child process\(result.followed == 1 ? "" : "es") recorded in \(output ?? "").PID")
         }
-        if output == "-", !isText { lines.append("the program's own output went to standard error") }
+        if output == "-", !isText, !result.detached { lines.append("the program's own output went to standard error") }
         let isReadable = result.attached && !isText && result.bytes_written > 0
         if isReadable, let output, output != "-" { lines.append("next: heaptrail report \(output)") }
         FileHandle.standardError.write(Data(lines.map { "heaptrail: \($0)\n" }.joined().utf8))
