@@ -198,9 +198,12 @@ static bool is_signal_return(const ht_tracee *tracee, uint64_t address) {
 
 // A handler that runs now may have interrupted one of the functions where it changes: what it will return to is put
 // right in its signal frame.
-static void move_interrupted(const ht_redirects *redirects, ht_tracee *tracee, uint64_t sp) {
+static void move_interrupted(const ht_redirects *redirects, ht_tracee *tracee, uint64_t sp, uint64_t block) {
     uint64_t words[512];
-    for (uint64_t at = sp & ~7ull, end = at + STACK_SCAN_BYTES; at < end; at += sizeof words) {
+    // A thread's own stack ends below its block.
+    uint64_t end = sp + STACK_SCAN_BYTES;
+    if (block > sp && block < end) end = block;
+    for (uint64_t at = sp & ~7ull; at < end; at += sizeof words) {
         ssize_t count = -1;
         // Short reads end at the end of the mapping; what was read is looked at.
         for (size_t bytes = sizeof words; bytes >= 512 && count < 0; bytes /= 2) {
@@ -238,7 +241,7 @@ bool ht_redirects_apply(const ht_redirects *redirects, ht_tracee *tracee) {
         struct user_regs_struct registers;
         if (!ht_tracee_registers(tracee->threads[i].id, &registers)) continue;  // it ended
         uint64_t moved = moved_pc(redirects, registers.rip);
-        move_interrupted(redirects, tracee, registers.rsp);
+        move_interrupted(redirects, tracee, registers.rsp, registers.fs_base);
         if (moved == 0) continue;
         registers.rip = moved;
         ht_tracee_set_registers(tracee->threads[i].id, &registers);

@@ -3,7 +3,6 @@
 
 #include "tracee.h"
 
-#include <dirent.h>
 #include <elf.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -162,27 +161,4 @@ enum ht_attach_outcome ht_attach_check(pid_t pid, const char *library, ht_attach
     facts->stopped = found.state == 'T';
     facts->filtered = found.seccomp == 2;
     return HT_ATTACH_OK;
-}
-
-size_t ht_list_threads(pid_t pid, pid_t **threads) {
-    char path[64];
-    size_t count = 0, room = 0;
-    snprintf(path, sizeof path, "/proc/%d/task", (int)pid);
-    DIR *tasks = opendir(path);
-    *threads = NULL;
-    if (tasks == NULL) return 0;
-    for (struct dirent *entry = readdir(tasks); entry != NULL; entry = readdir(tasks)) {
-        long thread = strtol(entry->d_name, NULL, 10);
-        if (thread <= 0) continue;
-        if (count == room) {
-            size_t wider = room == 0 ? 64 : room * 2;
-            pid_t *grown = realloc(*threads, wider * sizeof *grown);
-            if (grown == NULL) break;
-            *threads = grown;
-            room = wider;
-        }
-        (*threads)[count++] = (pid_t)thread;
-    }
-    closedir(tasks);
-    return count;
 }

@@ -12,5 +12,3 @@ typedef struct ht_attach_facts {
 // On refusal `reason` holds one line without the process.
 enum ht_attach_outcome ht_attach_check(pid_t pid, const char *library, ht_attach_facts *facts, char *reason,
                                        size_t room);
-// The process's threads, `*threads` to be freed.
-size_t ht_list_threads(pid_t pid, pid_t **threads);

@@ -27,6 +27,9 @@ typedef struct ht_tracee {
 // The outcome of stopping: a thread may refuse (EPERM), and threads come and go.
 typedef enum ht_seized { HT_SEIZED, HT_SEIZED_GONE, HT_SEIZED_REFUSED } ht_seized;
 
+// The process's threads, `*threads` to be freed.
+size_t ht_list_threads(pid_t pid, pid_t **threads);
+
 // Opens the process's memory. False with errno set.
 bool ht_tracee_open(ht_tracee *tracee, pid_t pid);
 void ht_tracee_close(ht_tracee *tracee);
