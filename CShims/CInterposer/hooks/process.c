@@ -74,9 +74,15 @@ EXPORT int dlclose(void *handle) {
     return status;
 }
 
+int ht_hook_dlclose(void *handle) __attribute__((alias("dlclose")));
+
+// Inside the guard: an attached recorder's region goes away when nobody is.
 static void count_child(void) {
+    ht_thread *self = &ht_self;
+    if (ht_enter(self) == NULL) return;
     ht_region *region = ht_region_shared;
     if (region != NULL) atomic_fetch_add_explicit(&region->unfollowed, 1, memory_order_relaxed);
+    ht_leave(self);
 }
 
 EXPORT pid_t fork(void) {
@@ -91,6 +97,8 @@ EXPORT pid_t fork(void) {
     if (child == 0 && unfollowed) atomic_store_explicit(&ht_follow_forks, HT_FORKS_PASSED, memory_order_relaxed);
     return child;
 }
+
+pid_t ht_hook_fork(void) __attribute__((alias("fork")));
 
 // Whether an exec in this process goes on recording, and as what. Outside a recorded process, and in children that are
 // not followed, the call passes unchanged.
