@@ -48,9 +48,9 @@ let package = Package(
     targets: [
         // C: the format both sides share, the recorder's two halves, the debug-information shim, the public tag header.
         cLibrary("CTraceFormat", exclude: ["FORMAT.md"]),
-        cLibrary("CCollector", ["CTraceFormat"], extra: [.headerSearchPath(".")]),
+        cLibrary("CCollector", ["CTraceFormat", "CPatch"], extra: [.headerSearchPath(".")]),
         cLibrary(
-            "CInterposer", ["CTraceFormat", "CCollector"], exclude: ["hooks", "README.md"],
+            "CInterposer", ["CTraceFormat", "CCollector", "CPatch"], exclude: ["hooks", "README.md"],
             extra: [
                 .headerSearchPath("../CCollector"), .headerSearchPath("."),
                 .unsafeFlags(["-fno-omit-frame-pointer"]),
@@ -58,6 +58,7 @@ let package = Package(
         cLibrary(
             "CDebugInfo",
             linker: [.linkedLibrary("dw"), .linkedLibrary("elf"), .linkedLibrary("iberty")]),
+        cLibrary("CPatch", linker: [.linkedLibrary("capstone"), .linkedLibrary("elf")]),
         cLibrary("CHeaptrailTags"),
         cLibrary("CLaunch"),
 
@@ -68,7 +69,7 @@ let package = Package(
             "HeapAnalysis",
             ["TraceReader", "Symbolication", .product(name: "DequeModule", package: "swift-collections")]),
         library("ProfileExport", ["HeapAnalysis", "Symbolication"]),
-        library("AllocatorLab", ["CLaunch"]),
+        library("AllocatorLab", ["Symbolication", "CLaunch", "CPatch"]),
         library("HeaptrailTags", ["CHeaptrailTags"]),
         // Lifetimes: the guard of SmartPointers' Mutex cannot leave the scope that locked.
         .target(

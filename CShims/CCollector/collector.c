@@ -1,6 +1,7 @@
 // The collector's loop: drain, grant regions to followed children, notice ends, sleep. One thread; it holds each
 // region's `alive` mutex, so the kernel tells the traced processes should this one die.
 #include "launch.h"
+#include "patch_service.h"
 #include "process.h"
 #include "system.h"
 
@@ -76,6 +77,7 @@ static void serve_requests(collector *c) {
 }
 
 static void remove_process(collector *c, size_t index, uint32_t how, uint32_t status) {
+    ht_patch_serve(c->processes[index]);  // what a short one said of its plan
     ht_process_close(c->processes[index], how, status);
     free(c->processes[index]);
     c->processes[index] = c->processes[--c->count];
@@ -149,6 +151,7 @@ static void run(collector *c, bool (*ended)(collector *, uint32_t *how, uint32_t
         uint64_t now = ht_monotonic_ns();
         if (taken > 0) c->busy_at_ns = now;
         serve_requests(c);
+        for (size_t i = 0; i < c->count; i++) ht_patch_serve(c->processes[i]);
         tend_children(c);
         reap_threads(c, now);
         if (now - c->flushed_at_ns > flush_interval_ns) {
@@ -181,6 +184,8 @@ static void fill_result(collector *c) {
 // Writes the program's end. The last round runs before the result is read.
 static void finish(collector *c, uint32_t how, uint32_t status) {
     ht_process *program = c->processes[0];
+    ht_patch_serve(program);
+    memcpy(c->result->note, program->own_note, sizeof c->result->note);
     ht_drain_finish(&program->drain, how, status);
     fill_result(c);
     c->result->allocations = program->text != NULL ? program->text->allocations : program->drain.allocations;
@@ -238,6 +243,7 @@ enum ht_collect_outcome ht_record(const ht_collect_request *request, ht_collect_
         ht_launch_abandon(&launch);
         return HT_COLLECT_NO_OUTPUT;
     }
+    ht_patch_answer(program, request->executable);
     result->error = ht_launch_go(&launch);
     if (result->error != 0) {
         ht_process_discard_output(program);
@@ -281,6 +287,10 @@ enum ht_collect_outcome ht_collect(const ht_collect_request *request, ht_collect
     region->root_fd = (uint32_t)request->region_fd;
     region->collector_pid = (uint32_t)getpid();
     bool watched = ht_process_watch(program, request->pid);
+    char executable[32];
+    snprintf(executable, sizeof executable, "/proc/%d/exe", (int)request->pid);
+    program->allocator_name = request->allocator_name;
+    ht_patch_answer(program, executable);
     bool opened = ht_process_create_output(program, request, false) && ht_process_open_output(program, request);
     int error = errno;
     if (!opened) atomic_store_explicit(&region->state, HT_STATE_OFF, memory_order_release);

@@ -75,6 +75,25 @@ typedef struct ht_totals {
     _Atomic uint64_t allocations, frees, bytes, reallocations;
 } ht_totals;
 
+// The answer to "does this executable carry its own allocator?".
+enum ht_plan_state {
+    HT_PLAN_NONE = 0,        // not asked yet
+    HT_PLAN_NOT_NEEDED = 1,  // no allocator of its own
+    HT_PLAN_READY = 2,       // a plan lies behind plan_fd
+    HT_PLAN_REFUSED = 3,     // it does, and its functions cannot be redirected
+};
+
+// What became of a plan in the program.
+enum ht_plan_result {
+    HT_PLAN_UNTRIED = 0,
+    HT_PLAN_APPLIED = 1,
+    HT_PLAN_UNANSWERED = 2,      // the collector did not answer in time
+    HT_PLAN_MISMATCH = 3,        // the image in memory is not what was planned for
+    HT_PLAN_NO_ROOM = 4,         // no free address within reach of the image
+    HT_PLAN_FORBIDDEN = 5,       // its code may not be written to
+    HT_PLAN_APPLIED_BESIDE = 6,  // applied, and libc's allocator serves the libraries
+};
+
 typedef struct ht_segment {
     _Atomic uint32_t used;  // words published; producer writes, collector reads
     _Atomic uint32_t next;  // index + 1 of the successor; 0 while this is the last
@@ -169,6 +188,20 @@ typedef struct ht_region {
     uint32_t pad4[8];
 
     pthread_mutex_t alive;
+
+    // The plan for the executable of the file that device, inode and time name: written by the collector before it
+    // stores plan_answered (release), and before the start for the program itself. A process whose executable is
+    // another grows plan_asked (release), rings the bell and sleeps on plan_answered until it is the same number.
+    _Atomic uint32_t plan_asked;
+    _Atomic uint32_t plan_answered;
+    uint32_t plan_state;  // ht_plan_state
+    uint32_t plan_fd;     // the collector's descriptor of it
+    uint64_t plan_bytes;
+    uint64_t plan_device;
+    uint64_t plan_inode;
+    uint64_t plan_changed_ns;
+    _Atomic uint32_t plan_result;  // ht_plan_result of the image
+    _Atomic uint32_t plan_image;   // that this number is of; set after it (release)
 
     ht_grant grants[HT_GRANT_COUNT];
     char allocator_path[HT_PATH_MAX];  // library preloaded after ours, "" for none

@@ -39,6 +39,7 @@ bool ht_process_make_region(ht_process *process, const ht_collect_request *reque
     ht_region_init(process->region, options, request->max_depth);
     process->region->sample_bytes = request->sample_bytes;
     process->region->sample_seed = request->sample_seed;
+    process->allocator_name = request->allocator_name;
     process->region->collector_pid = (uint32_t)getpid();
     process->region->collector_fd = (uint32_t)fd;
     process->region->root_fd = (uint32_t)fd;

@@ -212,6 +212,7 @@ bool ht_life_follow(void) {
     memset(ht_self.lane, 0, sizeof ht_self.lane);
     ht_self.depth = 0;
     ht_self.deleting = NULL;
+    ht_self.pending.block = NULL;
     ht_self.id = (uint32_t)ht_syscall(SYS_gettid, 0, 0, 0, 0, 0, 0);
     attach(own, bytes);
     return ht_recording();

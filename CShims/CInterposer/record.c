@@ -7,6 +7,7 @@
 #include "stack.h"
 #include "table.h"
 
+#include <heaptrail_patch.h>
 #include <system.h>
 
 enum { SMALL_SIZES = 64 << 10 };
@@ -51,10 +52,17 @@ static inline bool is_new_size(size_t size, uint32_t code) {
 
 enum { NOT_ASKED = 0 };
 
+// Asked of the allocator that made the block: libc's (or whatever is preloaded), or the program's own.
+static size_t __attribute__((noinline, cold)) usable_size(const void *block) {
+    const ht_patch_slot *slot = ht_self.slot;
+    if (slot == NULL) return ht_real_usable_size(block);
+    return slot->usable == 0 ? NOT_ASKED : ((size_t(*)(const void *, int))(uintptr_t)slot->usable)(block, 0);
+}
+
 // The usable size where it is to be written, NOT_ASKED otherwise. Asked outside the guard: an allocator may set itself
 // up on this call, and allocate (tcmalloc does).
 static inline size_t ask_usable(const void *block, size_t size, uint32_t code) {
-    return __builtin_expect(is_new_size(size, code), 0) ? ht_real_usable_size(block) : NOT_ASKED;
+    return __builtin_expect(is_new_size(size, code), 0) ? usable_size(block) : NOT_ASKED;
 }
 
 // What does not fit the narrow words: sizes from 4 GiB, alignments above 128 KiB, addresses that are odd or beyond 47

@@ -31,6 +31,15 @@ typedef struct ht_writer {
     bool droppable;  // the event at hand may be dropped when the collector is behind (only where the user asked for it)
 } ht_writer;
 
+// An ALLOC made beneath another redirected function, which may turn out to be the same block: held until that returns.
+typedef struct ht_pending {
+    const void *block;  // NULL: none
+    size_t size;
+    uint64_t time;
+    uint32_t alignment_code;
+    uint32_t stack;
+} ht_pending;
+
 typedef struct ht_thread {
     // Hot: read on every event.
     uint32_t depth;       // guards entered: index of the lane to use
@@ -43,6 +52,11 @@ typedef struct ht_thread {
     const void *deleting;  // pointer that operator delete recorded already: the free beneath it is the same event
     int64_t sample_left;   // bytes to the next sample; not positive before the first one is drawn
     ht_totals *totals;     // the thread's exact counts, in its home; NULL before its first event, or without a home
+    // Of redirected functions (nested.h): whose usable size to ask for the event at hand (NULL: libc's), and the
+    // innermost one at work.
+    const struct ht_patch_slot *slot;
+    struct ht_nested *nested;
+    ht_pending pending;
     // Frame that entered each guard: finds out the guards that a handler left by siglongjmp.
     const void *entered_at[HT_LANES];
     ht_writer lane[HT_LANES];

@@ -10,7 +10,7 @@ struct Heaptrail: ParsableCommand {
         version: "heaptrail \(version)",
         subcommands: [
             RecordCommand.self, ReportCommand.self, CompareCommand.self, ExportCommand.self, DemoCommand.self,
-            VersionCommand.self, CollectCommand.self,
+            DoctorCommand.self, VersionCommand.self, CollectCommand.self,
         ])
 
     /// The tool's version, written into every trace.

@@ -68,8 +68,9 @@ struct RecordCommand: ParsableCommand {
             throw Failure(status: .usage, "no program given; try: heaptrail record -- PROGRAM [ARGUMENT ...]")
         }
         let program: Program
+        let allocatorPath = try AllocatorChoice.path(of: allocator)
         do {
-            program = try Program(finding: arguments)
+            program = try Program(finding: arguments, for: allocatorPath.isEmpty ? .recording : .replacingAllocator)
         } catch {
             throw Failure(status: error.exitStatus == 66 ? .noInput : .unavailable, "\(error)")
         }
@@ -77,8 +78,9 @@ struct RecordCommand: ParsableCommand {
             executable: program.path, arguments: arguments, output: output, outputBase: defaultOutput(of: name),
             force: force,
             allocator: allocator,
-            allocatorPath: try AllocatorChoice.path(of: allocator), noStacks: noStacks, maxDepth: maxDepth,
-            sampleBytes: sample?.bytes ?? 0, follow: follow, drop: whenFull == .drop, text: format == .text)
+            allocatorPath: allocatorPath, noStacks: noStacks, maxDepth: maxDepth,
+            sampleBytes: sample?.bytes ?? 0, follow: follow,
+            drop: whenFull == .drop, text: format == .text)
         let summary = try recorder.run()
         summary.print(program: name)
         summary.exitAsProgram()

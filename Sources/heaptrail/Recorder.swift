@@ -125,6 +125,12 @@ struct RecordingSummary {
     /// Whether the program found its own command line wrong.
     var refusedUsage: Bool { result.status & 0x7f == 0 && (result.status >> 8) & 0xff == ExitStatus.usage.rawValue }
 
+    /// Allocations that were recorded; 0 where the program did not load the preload.
+    var allocations: Int { result.attached ? Int(clamping: result.allocations) : 0 }
+
+    /// Events that were lost.
+    var lost: Int { Int(clamping: result.lost_allocations + result.lost_frees) }
+
     /// A few lines on standard error.
     func print(program: String) {
         var lines: [String] = []
@@ -154,6 +160,8 @@ struct RecordingSummary {
             let reason = reasons[Int(result.off_reason)] ?? "reason \(result.off_reason)"
             lines.append("warning: recording turned itself off before the program ended: \(reason)")
         }
+        let note = withUnsafeBytes(of: result.note) { String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self) }
+        if !note.isEmpty { lines.append("warning: \(note)") }
         if result.exec_pending {
             lines.append("warning: the program then executed another one that could not be recorded")
         }

@@ -55,6 +55,7 @@ typedef struct ht_collect_result {
     uint32_t unfollowed;   // children that were not recorded
     uint32_t followed;     // traces of children
     bool exec_pending;     // the program ended as an image that could not be recorded
+    char note[256];        // what of the program's own allocator was not recorded, "" for nothing
 } ht_collect_result;
 
 // Starts the program and collects until it, and every followed child, has ended. The program inherits everything but

@@ -83,6 +83,8 @@ static void *leave_boot_arena(void *block, size_t size, const void *frame) {
 static inline void *resize(void *block, size_t size, const void *frame) {
     if (__builtin_expect(ht_boot_owns(block), 0)) return leave_boot_arena(block, size, frame);
     if (!ht_ready()) return block == NULL ? ht_boot_take(size, 16) : NULL;
+    // Beneath a realloc of the program's own, which records the block.
+    if (__builtin_expect(block != NULL && ht_self.deleting == block, 0)) return ht_real.realloc(block, size);
     if (block == NULL) return made(ht_real.realloc(NULL, size), size, 0, frame);
     uint64_t before = ht_resizing(block);
     void *moved = ht_real.realloc(block, size);

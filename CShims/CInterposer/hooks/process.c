@@ -5,6 +5,7 @@
 #include "definitions.h"
 #include "environment.h"
 #include "life.h"
+#include "patch.h"
 #include "real.h"
 #include "rule.h"
 #include "stack.h"
@@ -243,6 +244,7 @@ EXPORT FILE *popen(const char *command, const char *mode) {
 __attribute__((constructor)) static void construct(void) {
     int saved = errno;
     ht_ready();
+    ht_patch_start();
     ht_alone_constructed();
     // The first stream is opened now: what it opens with takes system calls that the program may forbid itself later.
     ht_thread *self = &ht_self;
