@@ -70,7 +70,7 @@ static uint64_t events_of(const ht_totals *totals) {
 // Starts the next countdown and puts the sample in the set. Returns its weight, 0 where it is lost. It is in the set
 // before it is recorded: a record whose free could not be found would be a leak.
 static double take(ht_thread *self, const void *block, size_t size) {
-    uint64_t mean = ht_region_shared->sample_bytes;
+    uint64_t mean = atomic_load_explicit(&ht_power.sample_bytes, memory_order_relaxed);
     // First of all: a signal handler from here on finds a countdown that runs. What exceeded the distance is forgotten,
     // as an exponential distance allows.
     self->sample_left = self->sample_next;
@@ -138,10 +138,13 @@ void ht_sample_resize_freed(const void *old, uint64_t before) {
     if (before != 0) record_free(self, old, before);
 }
 
+void ht_sample_clear(ht_thread *thread) {
+    thread->totals = NULL;
+    thread->sample_next = 0;
+    thread->sample_block = NULL;
+}
+
 void ht_sample_reset(void) {
-    ht_thread *self = &ht_self;
-    self->totals = NULL;
-    self->sample_next = 0;
-    self->sample_block = NULL;
+    ht_sample_clear(&ht_self);
     ht_sampled_reset();
 }

@@ -55,6 +55,8 @@ void ht_sample_resized(const void *old, uint64_t before, const void *block, size
                        const void *frame);
 // After a realloc to no bytes, which freed the block.
 void ht_sample_resize_freed(const void *old, uint64_t before);
+// For a thread of a recording that is over: the next one finds it as if it were new.
+void ht_sample_clear(ht_thread *thread);
 // For a followed child: its thread counts anew, and its trace knows no block of its parent.
 void ht_sample_reset(void);
 

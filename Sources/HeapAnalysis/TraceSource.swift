@@ -36,6 +36,7 @@ struct TraceSource: ProfileSource {
         facts.isSampled = trace.isSampled
         facts.sampleBytes = Int(clamping: trace.sampleBytes)
         facts.isForkedChild = trace.isForkedChild
+        facts.isAttached = trace.isAttached
         let images = trace.images
         facts.image = tables.info.number
         facts.imageCount = images.count

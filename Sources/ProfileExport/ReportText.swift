@@ -47,7 +47,7 @@ public struct ReportText: Sendable {
         how.append(plural(trace.threads, "thread"))
         how.append(
             (facts.mode == "text" ? "read from text" : "recorded by " + facts.mode)
-                + (facts.isSampled ? ", sampled" : ""))
+                + (facts.isAttached ? ", attached" : "") + (facts.isSampled ? ", sampled" : ""))
         let estimate = EstimateText(trace)
         let errors = trace.standardError
         var bytes = (trace.hasExactTotals ? "" : "≈") + NumberText.bytes(trace.bytesAllocated)
@@ -55,7 +55,12 @@ public struct ReportText: Sendable {
         bytes += estimate.bytes(trace.peakBytes) + EstimateText.plusMinusBytes(errors?.peakBytes)
         if let after = trace.peakAfterNanoseconds { bytes += " after " + NumberText.duration(after) }
         let temporary = trace.allocations == 0 ? nil : Double(trace.temporary) / Double(trace.allocations)
-        var faults = plural(facts.lost, "event") + ", " + plural(trace.unmatchedFrees, "unmatched free")
+        var faults = plural(facts.lost, "event")
+        if facts.isAttached {
+            faults += "; frees of blocks from before the attachment: " + NumberText.count(trace.unmatchedFrees)
+        } else {
+            faults += ", " + plural(trace.unmatchedFrees, "unmatched free")
+        }
         if trace.inheritedFrees > 0 { faults += ", " + plural(trace.inheritedFrees, "free") + " of inherited blocks" }
         if trace.missingFrees > 0 { faults += ", " + plural(trace.missingFrees, "missing free") }
         if !facts.isComplete { faults += "; the trace was cut" }
@@ -65,7 +70,7 @@ public struct ReportText: Sendable {
         return [labelled("program", first), labelled("ran on", how.joined(separator: ", "))] + sampleLines + [
             labelled("events", events),
             labelled("bytes", bytes),
-            labelled("live at end", live),
+            labelled("live at end", live + (facts.isAttached ? " made since the attachment" : "")),
             labelled(
                 "temporary",
                 estimate.count(trace.temporary) + EstimateText.plusMinus(errors?.temporary) + " ("
