@@ -90,6 +90,11 @@ enum ht_home_state {
     HT_HOME_LIVE = 1,
 };
 
+// Exact counts of a sampled recording: of a thread in its home, of the threads without one in the control block.
+typedef struct ht_totals {
+    _Atomic uint64_t allocations, frees, bytes, reallocations;
+} ht_totals;
+
 // The answer to "does this executable carry its own allocator?".
 enum ht_plan_state {
     HT_PLAN_NONE = 0,        // not asked yet
@@ -108,11 +113,6 @@ enum ht_plan_result {
     HT_PLAN_FORBIDDEN = 5,       // its code may not be written to
     HT_PLAN_APPLIED_BESIDE = 6,  // applied, and libc's allocator serves the libraries
 };
-
-// Exact counts of a sampled recording: of a thread in its home, of the threads without one in the control block.
-typedef struct ht_totals {
-    _Atomic uint64_t allocations, frees, bytes, reallocations;
-} ht_totals;
 
 typedef struct ht_segment {
     _Atomic uint32_t used;  // words published; producer writes, collector reads

@@ -50,13 +50,13 @@ typedef struct ht_thread {
     const void *last_allocation;
     const void *first_allocation;
     const void *deleting;  // pointer that operator delete recorded already: the free beneath it is the same event
+    int64_t sample_left;   // bytes to the next sample; not positive before the first one is drawn
+    ht_totals *totals;     // the thread's exact counts, in its home; NULL before its first event, or without a home
     // Of redirected functions (nested.h): whose usable size to ask for the event at hand (NULL: libc's), and the
     // innermost one at work.
     const struct ht_patch_slot *slot;
     struct ht_nested *nested;
     ht_pending pending;
-    int64_t sample_left;  // bytes to the next sample; not positive before the first one is drawn
-    ht_totals *totals;    // the thread's exact counts, in its home; NULL before its first event, or without a home
     // Frame that entered each guard: finds out the guards that a handler left by siglongjmp.
     const void *entered_at[HT_LANES];
     ht_writer lane[HT_LANES];
