@@ -106,7 +106,8 @@ typedef struct ht_home {
     uint16_t image;              // executed image the stream belongs to
     _Atomic uint32_t next_free;  // index + 1, on the free list
     uint32_t first_segment;      // index + 1; set before state
-    uint32_t pad[10];
+    uint32_t last_segment;       // index + 1; the producer's own note of where it writes
+    uint32_t pad[9];
     // The collector's own, on its own cache line.
     uint32_t read_segment;  // index + 1; 0 before the first read
     uint32_t read_words;
@@ -155,7 +156,9 @@ typedef struct ht_region {
     // region alone): the difference was not recorded.
     _Atomic uint32_t announced;
     _Atomic uint32_t arrived;
-    uint64_t pad0[6];
+    _Atomic uint32_t other_heaps;  // namespaces the program made with a libc, and so a heap, of their own
+    uint32_t pad00;
+    uint64_t pad0[5];
 
     _Atomic uint32_t bell;
     _Atomic uint32_t collector_sleeping;

@@ -49,6 +49,7 @@ typedef struct ht_thread {
     uint32_t id;    // of this thread in the system, where its own block does not say it; else 0
     bool homeless;  // found every home in use: does not wait for one again
     bool forking;   // in the fork hook, which sees to the counting of the child
+    char name[16];  // as it named itself, "" when it did not
     uint32_t tag_depth;
     uint32_t tags[HT_TAG_DEPTH];
 } ht_thread;
