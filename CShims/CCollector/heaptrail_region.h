@@ -130,7 +130,8 @@ typedef struct ht_home {
     uint16_t image;              // executed image the stream belongs to
     _Atomic uint32_t next_free;  // index + 1, on the free list
     uint32_t first_segment;      // index + 1; set before state
-    uint32_t pad[2];
+    uint32_t last_segment;       // index + 1; the producer's own note of where it writes
+    uint32_t pad;
     ht_totals totals;  // sampled recordings: counted by the thread (lane 0 alone), read by the collector
     // The collector's own, on its own cache line.
     uint32_t read_segment;  // index + 1; 0 before the first read
@@ -181,6 +182,8 @@ typedef struct ht_region {
     // region alone): the difference was not recorded.
     _Atomic uint32_t announced;
     _Atomic uint32_t arrived;
+    _Atomic uint32_t other_heaps;  // namespaces the program made with a libc, and so a heap, of their own
+    uint32_t pad00;
     uint64_t sample_bytes;  // mean of the sampling interval; 0: every event is recorded
     uint64_t sample_seed;
     ht_totals unplaced;  // of threads that have no home

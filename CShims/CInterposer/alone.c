@@ -31,6 +31,7 @@ typedef struct start {
     char *stack;
     int region_fd;
     int failed;
+    int collector_pid;
 } start;
 
 // The drain thread's own, where there is one.
@@ -67,7 +68,8 @@ static int run_collector(void *context) {
 
 static int run_parent(void *context) {
     start *s = context;
-    if (clone(run_collector, s->stack + STACK_BYTES, CLONE_VM | CLONE_VFORK, s) < 0) s->failed = errno;
+    s->collector_pid = clone(run_collector, s->stack + STACK_BYTES, CLONE_VM | CLONE_VFORK, s);
+    if (s->collector_pid < 0) s->failed = errno;
     _exit(0);
 }
 
@@ -168,13 +170,27 @@ static bool set_sampling(ht_region *region, char *const *environment) {
     return true;
 }
 
+// Whether a process runs, zombies excluded. The descriptor this takes is closed again at once.
+static bool runs(int pid) {
+    long fd = ht_syscall(SYS_pidfd_open, pid, 0, 0, 0, 0, 0);
+    if (fd == -ESRCH) return false;
+    if (fd < 0) return true;  // it cannot be told
+    struct pollfd ended = {.fd = (int)fd, .events = POLLIN};
+    long count = ht_syscall(SYS_poll, (long)&ended, 1, 0, 0, 0, 0);
+    ht_syscall(SYS_close, fd, 0, 0, 0, 0, 0);
+    return count <= 0;
+}
+
 // Until the trace exists, or the collector has said on standard error why it cannot: a short program would have ended
-// before. Ten seconds at most.
-static void wait_until_ready(ht_region *region) {
+// before. Ten seconds at most. False when the collector ended before it could tell: it never held `alive`.
+static bool wait_until_ready(ht_region *region, int pid) {
     for (int step = 0; step < 100; step++) {
-        if (atomic_load_explicit(&region->ready, memory_order_acquire) != HT_READY_NOT_YET) return;
+        bool running = runs(pid);
+        if (atomic_load_explicit(&region->ready, memory_order_acquire) != HT_READY_NOT_YET) return true;
+        if (!running) return false;
         ht_futex_wait(&region->ready, HT_READY_NOT_YET, 100000000);
     }
+    return true;
 }
 
 // A file-size limit holds for shared memory, too, and its signal kills: the soft limit is lifted for the moment.
@@ -250,8 +266,8 @@ ht_region *ht_alone_start(char **environment, size_t *mapped_bytes) {
                              alone.text ? "--text" : "--binary", output == NULL ? NULL : "--output", alone.output}};
     bool started = find_collector(collector, sizeof collector) && start_collector(&s);
     ht_syscall(SYS_close, fd, 0, 0, 0, 0, 0);
-    alone.wanted = !started;
-    if (started) wait_until_ready(region);
+    alone.wanted = !started || !wait_until_ready(region, s.collector_pid);
+    if (alone.wanted) region->collector_pid = 0;
     return region;
 }
 

@@ -127,4 +127,17 @@ struct ProcessTests {
         #expect(report.trace.allocations > 0)
         #expect(report.trace.complete)
     }
+
+    @Test(arguments: [[], ["--follow"]])
+    func `system and popen keep what they promise`(options: [String]) throws {
+        let program = try ProgramBuilder.build(testProgram: "shells.c", language: .c)
+        let native = try run(program)
+        #expect(native.isSuccess)
+        let recording = try Recording(program, options: options)
+        #expect(recording.result.stdout == native.stdout)
+        #expect(recording.result.status == native.status)
+        #expect(recording.programErrors == native.stderr)
+        #expect(try recording.report().trace.complete)
+        #expect(try recording.followed().isEmpty == options.isEmpty)
+    }
 }
