@@ -102,6 +102,32 @@ static struct ht_walk_cache *walk_cache_of(ht_home *home) {
     return cache;
 }
 
+// Asks the drain to map the region's extension, and maps it here. False when one of the two cannot; the limits are
+// raised only once both have it.
+static bool extend(ht_region *region) {
+    uint32_t state = HT_EXTENSION_NONE;
+    if (region->segment_limit < HT_SEGMENT_COUNT) return false;  // mapped in part
+    atomic_compare_exchange_strong_explicit(&region->extension_state, &state, HT_EXTENSION_WANTED, memory_order_acq_rel,
+                                            memory_order_acquire);
+    for (int step = 0; step < HOME_WAIT_STEPS; step++) {
+        uint32_t reaps = atomic_load_explicit(&region->reaps, memory_order_acquire);
+        state = atomic_load_explicit(&region->extension_state, memory_order_acquire);
+        if (state == HT_EXTENSION_REFUSED) return false;
+        if (state == HT_EXTENSION_READY) {
+            if (!ht_region_extend(region)) return false;
+            // Release: who sees the limits sees the extension's address.
+            atomic_store_explicit(&region->segment_limit, HT_SEGMENT_COUNT + HT_MORE_SEGMENTS, memory_order_release);
+            atomic_store_explicit(&region->home_limit, HT_HOME_COUNT + HT_MORE_HOMES, memory_order_release);
+            return true;
+        }
+        if (!ht_recording() || (region->collector_pid != 0 && ht_region_collector_died(region))) return false;
+        atomic_store_explicit(&region->homes_wanted, 1, memory_order_relaxed);
+        ring_bell(region);
+        ht_futex_wait(&region->reaps, reaps, WAIT_STEP_NS);
+    }
+    return false;
+}
+
 // Waits, once a thread, until the collector has looked twice for homes of ended threads: the second time it began after
 // we asked. 0 when all are in use.
 static uint32_t wait_for_home(ht_thread *self, ht_region *region) {
@@ -111,8 +137,16 @@ static uint32_t wait_for_home(ht_thread *self, ht_region *region) {
         uint32_t reaps = atomic_load_explicit(&region->reaps, memory_order_acquire);
         uint32_t index = ht_region_take_home(region);
         if (index != 0) return index;
-        if (reaps - first >= 2 || !ht_recording() || (region->collector_pid != 0 && ht_region_collector_died(region)))
-            break;
+        if (!ht_recording() || (region->collector_pid != 0 && ht_region_collector_died(region))) break;
+        if (reaps - first >= 2) {
+            // All are in use: so there are to be more of them.
+            bool extended = extend(region);
+            index = ht_region_take_home(region);
+            if (index != 0) return index;
+            if (!extended ||
+                atomic_load_explicit(&region->fresh_homes, memory_order_relaxed) >= HT_HOME_COUNT + HT_MORE_HOMES)
+                break;
+        }
         atomic_store_explicit(&region->homes_wanted, 1, memory_order_relaxed);
         ring_bell(region);
         ht_futex_wait(&region->reaps, reaps, WAIT_STEP_NS);
@@ -153,6 +187,8 @@ static bool open_stream(ht_thread *self, ht_writer *writer, ht_region *region) {
     home->read_words = 0;
     home->flushed_at_ns = 0;
     home->named = 0;
+    home->totals = (ht_totals){0};
+    home->totals_written = 0;
     writer->time = ht_now();
     home->time = writer->time;
     writer->home = home;

@@ -32,6 +32,17 @@ struct ThreadTests {
         #expect(report.trace.threads == 1001)
     }
 
+    @Test(arguments: [[], ["--no-stacks"]])
+    func `six thousand threads alive at once lose nothing`(options: [String]) throws {
+        let program = try ProgramBuilder.build(
+            testProgram: "threads.c", language: .c, arguments: ["-O1", "-fno-builtin"])
+        guard try run(program, ["alive"]).stdout == "ok\n" else { try Test.cancel("too few threads are allowed here") }
+        let report = try report("alive", options: options)
+        #expect(report.events(ofSize: 14083) == Events(60_000, 60_000))
+        #expect(report.events(ofSize: 14087) == Events(60_000, 60_000))
+        #expect(report.trace.threads == 6001)
+    }
+
     @Test func `a block freed on another thread keeps its own`() throws {
         let report = try report("handover", by: "size,thread")
         #expect(report.events(ofSize: 14011) == Events(2000, 2000))

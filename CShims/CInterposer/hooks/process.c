@@ -82,8 +82,13 @@ static void count_child(void) {
 EXPORT pid_t fork(void) {
     if (!ht_ready()) return -1;
     bool unfollowed = ht_recording() && !(ht_options & HT_OPTION_FOLLOW);
+    bool outer = ht_self.forking;
+    ht_self.forking = true;  // in the child, too, until its copy of this call returns
     pid_t child = ht_real.fork();
+    ht_self.forking = outer;
     if (child > 0 && unfollowed) count_child();
+    // The child is counted: its first event need not.
+    if (child == 0 && unfollowed) atomic_store_explicit(&ht_follow_forks, HT_FORKS_PASSED, memory_order_relaxed);
     return child;
 }
 
@@ -93,21 +98,25 @@ static bool continues(enum ht_environment_role *role, bool spawned) {
     ht_region *region = ht_region_shared;
     if (region == NULL || region->collector_pid == 0 || ht_environment_library()[0] == 0) return false;
     if (atomic_load_explicit(&region->state, memory_order_relaxed) == HT_STATE_OFF) return false;
-    bool own = !spawned && (uint32_t)ht_syscall(SYS_getpid, 0, 0, 0, 0, 0, 0) ==
-                               atomic_load_explicit(&region->pid, memory_order_relaxed);
+    bool own = !spawned && (uint32_t)ht_syscall(SYS_getpid, 0, 0, 0, 0, 0, 0) == ht_own_pid;
     if (own) {
         *role = HT_ROLE_IMAGE;
         return true;
     }
     *role = HT_ROLE_CHILD;
     if (ht_options & HT_OPTION_FOLLOW) return true;
-    if (ht_recording()) count_child();  // vfork and spawn; a forked child was counted at its fork
+    // vfork and spawn; a forked child was counted at its fork, one made by a bare clone was not.
+    if (ht_recording()) count_child();
+    else ht_life_follow();
     return false;
 }
 
 static void note_exec(enum ht_environment_role role, const char *path) {
-    if (role != HT_ROLE_IMAGE) return;
     ht_region *region = ht_region_shared;
+    if (role != HT_ROLE_IMAGE) {
+        atomic_fetch_add_explicit(&region->announced, 1, memory_order_relaxed);
+        return;
+    }
     size_t length = strnlen(path, HT_PATH_MAX - 1);
     memcpy(region->exec_path, path, length);
     region->exec_path[length] = 0;
@@ -116,6 +125,7 @@ static void note_exec(enum ht_environment_role role, const char *path) {
 
 static void exec_failed(enum ht_environment_role role) {
     if (role == HT_ROLE_IMAGE) atomic_store_explicit(&ht_region_shared->exec_pending, 0, memory_order_relaxed);
+    else atomic_fetch_sub_explicit(&ht_region_shared->announced, 1, memory_order_relaxed);
 }
 
 // Runs `call` with `environment` replaced by one that carries our variables, when recording goes on. The copy lies on
@@ -131,7 +141,7 @@ static void exec_failed(enum ht_environment_role role) {
     environment = copy;                                                 \
     note_exec(role, path);                                              \
     int status = call;                                                  \
-    exec_failed(role);                                                  \
+    if (status != 0) exec_failed(role);                                 \
     return status
 
 static int exec_path(const char *path, char *const *arguments, char *const *environment) {
@@ -224,6 +234,7 @@ EXPORT int posix_spawnp(pid_t *child, const char *file, const posix_spawn_file_a
     char **copy = alloca(size.pointers * sizeof(char *));          \
     char *text = alloca(size.bytes);                               \
     ht_environment_fill(inherited, role, copy, text);              \
+    note_exec(role, "");                                           \
     environ = copy;                                                \
     type result = call;                                            \
     environ = inherited;                                           \
@@ -245,6 +256,7 @@ EXPORT FILE *popen(const char *command, const char *mode) {
 __attribute__((constructor)) static void construct(void) {
     if (ht_life_is_late()) return;
     int saved = errno;
+    ht_alone_go_first();
     ht_ready();
     ht_patch_start(ht_patched_hook);
     ht_alone_constructed();
