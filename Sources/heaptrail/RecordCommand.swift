@@ -14,10 +14,11 @@ enum WhenFull: String, ExpressibleByArgument, CaseIterable {
 
 struct RecordCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "record", abstract: "Runs a program and records its heap allocations.",
+        commandName: "record",
+        abstract: "Runs a program, or attaches to a running one, and records its heap allocations.",
         usage: """
             heaptrail record [-o FILE] [OPTIONS] -- PROGRAM [ARGUMENT ...]
-                   heaptrail record [-o FILE] [OPTIONS] --pid PID [--duration SECONDS]
+            heaptrail record [-o FILE] [OPTIONS] --pid PID [--duration SECONDS]
             """)
 
     @Option(
