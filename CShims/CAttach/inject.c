@@ -366,7 +366,8 @@ enum ht_attach_outcome ht_attach_begin(ht_attachment *made, char *reason, size_t
 bool ht_attach_is_there(const ht_attachment *made) {
     uint8_t byte;
     // The memory of an image that is gone reads as nothing.
-    return pread(made->tracee.memory, &byte, 1, (off_t)made->tracee.syscall_at) == 1;
+    uint64_t address = made->tracee.syscall_at;
+    return address == 0 || pread(made->tracee.memory, &byte, 1, (off_t)address) == 1;
 }
 
 const char *ht_attach_allocator(const ht_attachment *made) { return made->redirects[0].image->path; }
