@@ -46,8 +46,9 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-system", from: "1.8.1"),
     ],
     targets: [
-        // C: the format both sides share, the recorder's two halves, the debug-information shim, the public tag header.
+        // C: the format both sides share, the codecs of its chunks, the recorder's two halves, the debug-information shim, the public tag header.
         cLibrary("CTraceFormat", exclude: ["FORMAT.md"]),
+        cLibrary("CTraceCodec", ["CTraceFormat"], linker: [.linkedLibrary("zstd")]),
         cLibrary(
             "CAttach", ["CPatch"], extra: [.headerSearchPath("."), .headerSearchPath("../CCollector")],
             linker: [.linkedLibrary("dw"), .linkedLibrary("elf")]),
@@ -66,11 +67,12 @@ let package = Package(
         cLibrary("CLaunch"),
 
         // Swift: the analyzer, one direction: TraceReader <- HeapAnalysis <- ProfileExport, AllocatorLab <- heaptrail.
-        library("TraceReader", ["CTraceFormat"]),
+        library("TraceReader", ["CTraceFormat", "CTraceCodec"]),
         library("Symbolication", ["CDebugInfo"]),
         library(
             "HeapAnalysis",
             ["TraceReader", "Symbolication", .product(name: "DequeModule", package: "swift-collections")]),
+        library("TraceCompaction", ["TraceReader", "CTraceFormat"]),
         library("ProfileExport", ["HeapAnalysis", "Symbolication"]),
         library("AllocatorLab", ["Symbolication", "CLaunch", "CPatch"]),
         library("HeaptrailTags", ["CHeaptrailTags"]),
@@ -84,7 +86,8 @@ let package = Package(
         .executableTarget(
             name: "heaptrail",
             dependencies: [
-                "TraceReader", "Symbolication", "HeapAnalysis", "ProfileExport", "AllocatorLab", "CCollector",
+                "TraceReader", "TraceCompaction", "Symbolication", "HeapAnalysis", "ProfileExport", "AllocatorLab",
+                "CCollector",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "SystemPackage", package: "swift-system"),
             ],
@@ -93,13 +96,15 @@ let package = Package(
         .target(
             name: "TestSupport", dependencies: ["CTraceFormat"], path: "Tests/TestSupport",
             swiftSettings: swiftSettings),
-        tests("TraceReaderTests", ["TraceReader", "CTraceFormat", "TestSupport"], exclude: ["Golden"]),
+        tests(
+            "TraceReaderTests", ["TraceReader", "TraceCompaction", "CTraceFormat", "TestSupport"], exclude: ["Golden"]),
+        tests("TraceCompactionTests", ["TraceCompaction", "TraceReader", "TestSupport"]),
         tests("SymbolicationTests", ["Symbolication", "TestSupport"], exclude: ["Fixtures"]),
         tests(
             "HeapAnalysisTests", ["HeapAnalysis", "Symbolication", "TraceReader", "TestSupport"],
             exclude: ["AttributionCorpus"]),
         tests("ProfileExportTests", ["ProfileExport", "HeapAnalysis", "Symbolication", "TraceReader", "TestSupport"]),
-        tests("AllocatorLabTests", ["AllocatorLab", "TestSupport"]),
+        tests("AllocatorLabTests", ["AllocatorLab", "Symbolication", "TestSupport"]),
         tests("CPatchTests", ["CPatch", "AllocatorLab", "TestSupport"]),
         tests("SmartPointersTests", ["SmartPointers", "HeaptrailTags", "TestSupport"]),
         // The C core's headers hold atomics, which Swift cannot see: what its tests call is this target's plain data.

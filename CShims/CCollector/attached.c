@@ -107,7 +107,7 @@ enum ht_collect_outcome ht_record_process(const ht_collect_request *request, ht_
     memset(result, 0, sizeof *result);
     ht_launch_set_actions();
     result->pid = request->pid;
-    collector c = {.request = request, .result = result};
+    collector c = {.request = request, .result = result, .lock = PTHREAD_MUTEX_INITIALIZER};
     ht_process *process = calloc(1, sizeof *process);
     if (process == NULL || !ht_collector_add(&c, process)) {
         result->error = ENOMEM;

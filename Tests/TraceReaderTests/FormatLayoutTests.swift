@@ -72,6 +72,13 @@ import Testing
         for (swift, c) in ends { #expect(swift.rawValue == c.rawValue) }
     }
 
+    @Test func `codecs are the header's`() {
+        #expect(UInt32(PayloadCodec.Kind.zstd.rawValue) == HT_CODEC_ZSTD.rawValue)
+        #expect(UInt32(PayloadCodec.Kind.columns.rawValue) == HT_CODEC_COLUMNS.rawValue)
+        #expect(UInt32(Format.lastCodec) == HT_CODEC_COLUMNS.rawValue)
+        #expect(HT_CODEC_RAW.rawValue == 0)
+    }
+
     @Test func `record kinds are the header's`() {
         let kinds: [(UInt64, ht_record_kind)] = [
             (0, HT_RECORD_PAD), (RecordWord.free, HT_RECORD_FREE), (RecordWord.allocation, HT_RECORD_ALLOC),

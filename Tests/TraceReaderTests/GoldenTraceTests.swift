@@ -32,6 +32,24 @@ private func goldenPath(_ name: String) -> String {
         #expect(try goldenFile(golden.name) == golden.bytes)
     }
 
+    @Test func `the committed columns hold the records they were packed from`() throws {
+        let golden = GoldenTrace.program
+        if getenv("HEAPTRAIL_WRITE_GOLDEN") != nil {
+            let bytes = GoldenTrace.compact(golden.bytes)
+            let file = fopen(goldenPath(golden.name), "wb")
+            try #require(file != nil)
+            #expect(fwrite(bytes, 1, bytes.count, file) == bytes.count)
+            fclose(file)
+        }
+        let bytes = try goldenFile(golden.name)
+        let events = try #require(ChunkSpan.all(of: bytes).first { $0.kind == 2 })
+        #expect(bytes[events.start + 7] == 2)
+        #expect(bytes.count < golden.bytes.count / 3)
+        let trace = try Trace.open(bytes: bytes)
+        #expect(trace.isComplete)
+        #expect(try allEvents(of: trace) == allEvents(of: Trace.open(bytes: golden.bytes)))
+    }
+
     @Test func `the header, information, clock, losses and end are read`() throws {
         let trace = try Trace.open(bytes: goldenFile("every-record.trace"))
         #expect(trace.isComplete)

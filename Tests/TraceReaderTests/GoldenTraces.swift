@@ -4,6 +4,8 @@
 
 import TestSupport
 import Testing
+import TraceCompaction
+import TraceReader
 
 /// A golden file: its name and the bytes that the builder makes for it.
 struct GoldenTrace: Sendable, CustomTestStringConvertible {
@@ -12,6 +14,44 @@ struct GoldenTrace: Sendable, CustomTestStringConvertible {
     var testDescription: String { name }
 
     static let all = [everyRecord, threads, sampled]
+
+    /// The same, compacted: not committed, for how small zstd makes them is its own affair.
+    static let compacted = all.map { GoldenTrace(name: "compact " + $0.name, bytes: compact($0.bytes)) }
+
+    /// A thousand allocations of one thread: enough for columns to pay.
+    static let program = GoldenTrace(name: "columns.trace", bytes: makeProgram())
+
+    private static func makeProgram() -> [UInt8] {
+        var builder = TraceBuilder()
+        var dice = Dice(state: 2026)
+        var live: [UInt64] = []
+        builder.events(from: 1000) { records in
+            records.stack(1, frames: [0x401010, 0x402020, 0x403030])
+            records.stack(2, frames: [0x404040], base: 1, kept: 2)
+            for _ in 0..<1000 {
+                let time = records.time + 26 * (1 + dice.below(30))
+                let address = 0x5000_0000 + dice.below(512) * 64
+                records.allocate(address, size: 24 + dice.below(3) * 16, stack: UInt32(1 + dice.below(2)), at: time)
+                live.append(address)
+                if dice.below(20) == 0 {
+                    let old = live.removeLast()
+                    records.reallocate(old, to: old + 64, size: 2000, stack: 2, freed: time + 26, at: time + 78)
+                    live.append(old + 64)
+                }
+                if live.count > 20 || dice.below(2) == 0 {
+                    records.free(live.remove(at: Int(dice.below(UInt64(live.count)))), at: records.time + 52)
+                }
+            }
+        }
+        builder.end()
+        return builder.bytes
+    }
+
+    static func compact(_ bytes: [UInt8]) -> [UInt8] {
+        var result: [UInt8] = []
+        _ = try? TraceCompactor.write(Trace.open(bytes: bytes)) { result += $0 }
+        return result
+    }
 
     /// One image, every record kind, every chunk kind, an unknown chunk and sub-kind that may be skipped.
     static let everyRecord = GoldenTrace(name: "every-record.trace", bytes: makeEveryRecord())

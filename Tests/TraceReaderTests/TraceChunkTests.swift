@@ -65,7 +65,7 @@ import TraceReader
     }
 
     @Test func `an unknown codec ends the reading`() throws {
-        let (trace, start) = try trace { $0.chunk(kind: 2, codec: 1, payload: []) }
+        let (trace, start) = try trace { $0.chunk(kind: 2, codec: 3, payload: []) }
         #expect(trace.corruption?.offset == start + 7)
     }
 

@@ -7,6 +7,7 @@
 #include "patch.h"
 #include "real.h"
 #include "rule.h"
+#include "sample.h"
 #include "stack.h"
 #include "walk.h"
 
@@ -78,6 +79,7 @@ static uint64_t clear(const uint64_t *thread_pointers, uint64_t count) {
         ht_thread *thread = (ht_thread *)(thread_pointers[i] + (uint64_t)offset);
         memset(thread->lane, 0, sizeof thread->lane);
         thread->pending.block = NULL;  // held back by a call that is still under way
+        ht_sample_clear(thread);
     }
     ht_life_unmap();
     block.mapped = 0;

@@ -41,6 +41,12 @@ enum ht_chunk_kind {
     HT_CHUNK_CHECKPOINT = 9,
 };
 
+enum ht_chunk_codec {
+    HT_CODEC_RAW = 0,
+    HT_CODEC_ZSTD = 1,
+    HT_CODEC_COLUMNS = 2,
+};
+
 enum ht_info_key {
     HT_INFO_HOST = 1,
     HT_INFO_PROGRAM = 2,
