@@ -68,9 +68,9 @@ static int create_file(const char *path, bool force, bool *created) {
 static void put_opening(ht_process *process, const ht_collect_request *request) {
     uint32_t flags = (process->region->options & HT_OPTION_NO_STACKS ? HT_FILE_NO_STACKS : 0u) |
                      (process->region->options & HT_OPTION_DROP ? HT_FILE_DROPS : 0u) |
-                      (process->region->sample_bytes != 0 ? HT_FILE_SAMPLED : 0u) |
-                      (atomic_load_explicit(&process->region->forked, memory_order_relaxed) ? HT_FILE_FORKED : 0u) |
-                      (process->attached ? HT_FILE_ATTACHED : 0u);
+                     (process->region->sample_bytes != 0 ? HT_FILE_SAMPLED : 0u) |
+                     (atomic_load_explicit(&process->region->forked, memory_order_relaxed) ? HT_FILE_FORKED : 0u) |
+                     (process->attached ? HT_FILE_ATTACHED : 0u);
     ht_trace_put_header(&process->writer, HT_MODE_COLLECTOR, flags, (uint32_t)process->pid,
                         process->region->sample_bytes);
     char arguments[8 << 10];
