@@ -65,6 +65,8 @@ typedef struct ht_thread {
     uint32_t serial;
     uint32_t id;                  // of this thread in the system, where its own block does not say it; else 0
     bool homeless;                // found every home in use: does not wait for one again
+    bool forking;                 // in the fork hook, which sees to the counting of the child
+    char name[16];                // as it named itself, "" when it did not
     uint64_t sample_random;       // state of the generator
     int64_t sample_next;          // the distance after the one that runs, drawn ahead; 0 before the first
     const void *sample_block;     // the last allocation that was sampled,

@@ -30,9 +30,7 @@ struct DoctorCommand: ParsableCommand {
             wantsJSON = true
             words.removeFirst()
         }
-        if let word = words.first, word.hasPrefix("-"), word != "--" {
-            throw Failure(status: .usage, "unknown option '\(word)'; type: heaptrail doctor --help")
-        }
+        try Self.checkPassthrough(words.first)
         if words.first == "--" { words.removeFirst() }
         let diagnosis =
             words.isEmpty ? Diagnosis(of: try Self.machine()) : Diagnosis(of: ProgramInspection(of: words))
