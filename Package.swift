@@ -49,11 +49,14 @@ let package = Package(
         // C: the format both sides share, the codecs of its chunks, the recorder's two halves, the debug-information shim, the public tag header.
         cLibrary("CTraceFormat", exclude: ["FORMAT.md"]),
         cLibrary("CTraceCodec", ["CTraceFormat"], linker: [.linkedLibrary("zstd")]),
-        cLibrary("CCollector", ["CTraceFormat", "CPatch"], extra: [.headerSearchPath(".")]),
+        cLibrary(
+            "CAttach", ["CPatch"], extra: [.headerSearchPath("."), .headerSearchPath("../CCollector")],
+            linker: [.linkedLibrary("dw"), .linkedLibrary("elf")]),
+        cLibrary("CCollector", ["CTraceFormat", "CPatch", "CAttach"], extra: [.headerSearchPath(".")]),
         cLibrary(
             "CInterposer", ["CTraceFormat", "CCollector", "CPatch"], exclude: ["hooks", "README.md"],
             extra: [
-                .headerSearchPath("../CCollector"), .headerSearchPath("."),
+                .headerSearchPath("../CCollector"), .headerSearchPath("../CPatch/include"), .headerSearchPath("."),
                 .unsafeFlags(["-fno-omit-frame-pointer"]),
             ]),
         cLibrary(
@@ -102,6 +105,7 @@ let package = Package(
             exclude: ["AttributionCorpus"]),
         tests("ProfileExportTests", ["ProfileExport", "HeapAnalysis", "Symbolication", "TraceReader", "TestSupport"]),
         tests("AllocatorLabTests", ["AllocatorLab", "TestSupport"]),
+        tests("CPatchTests", ["CPatch", "AllocatorLab", "TestSupport"]),
         tests("SmartPointersTests", ["SmartPointers", "HeaptrailTags", "TestSupport"]),
         // The C core's headers hold atomics, which Swift cannot see: what its tests call is this target's plain data.
         .target(

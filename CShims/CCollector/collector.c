@@ -1,6 +1,7 @@
 // The collector's loop: drain, grant regions to followed children, notice ends, sleep. One thread; it holds each
 // region's `alive` mutex, so the kernel tells the traced processes should this one die.
 #include "launch.h"
+#include "loop.h"
 #include "patch_service.h"
 #include "process.h"
 #include "system.h"
@@ -21,16 +22,7 @@ static const uint64_t flush_interval_ns = 1000000000;
 static const uint64_t unclaimed_ns = 12000000000;
 static const int busy_rounds_between_checks = 64;
 
-typedef struct collector {
-    const ht_collect_request *request;
-    ht_collect_result *result;
-    ht_process **processes;  // [0] is the program; followed children after it
-    size_t count, room;
-    uint32_t granted;
-    uint64_t reaped_at_ns, flushed_at_ns, busy_at_ns;
-} collector;
-
-static bool add_process(collector *c, ht_process *process) {
+bool ht_collector_add(collector *c, ht_process *process) {
     if (c->count == c->room) {
         size_t room = c->room == 0 ? 8 : c->room * 2;
         ht_process **grown = realloc(c->processes, room * sizeof *grown);
@@ -63,7 +55,7 @@ static void serve_requests(collector *c) {
             if (waiting) return;
         }
         ht_process *process = calloc(1, sizeof *process);
-        if (process == NULL || !ht_process_make_region(process, c->request) || !add_process(c, process)) {
+        if (process == NULL || !ht_process_make_region(process, c->request) || !ht_collector_add(c, process)) {
             free(process);
             return;
         }
@@ -80,6 +72,13 @@ static void remove_process(collector *c, size_t index, uint32_t how, uint32_t st
     ht_process_close(c->processes[index], how, status);
     free(c->processes[index]);
     c->processes[index] = c->processes[--c->count];
+}
+
+void ht_collector_let_go(collector *c) {
+    for (size_t i = c->count; i-- > 1;) {
+        atomic_store_explicit(&c->processes[i]->region->off_reason, HT_LOSS_NONE, memory_order_relaxed);
+        remove_process(c, i, HT_END_DETACHED, 0);
+    }
 }
 
 // Opens the outputs of children that have attached, and closes those that have ended.
@@ -122,7 +121,7 @@ static void reap_threads(collector *c, uint64_t now) {
     }
 }
 
-static uint64_t drain_all(collector *c) {
+uint64_t ht_collector_drain(collector *c) {
     uint64_t taken = 0;
     for (size_t i = 0; i < c->count; i++) {
         if (c->processes[i]->opened) taken += ht_drain_round(&c->processes[i]->drain, false);
@@ -140,12 +139,11 @@ static void sleep_until_bell(collector *c, uint64_t now) {
     atomic_store_explicit(&root->collector_sleeping, 0, memory_order_relaxed);
 }
 
-// Runs until the program has ended (`ended` says so and gives how) and no followed child runs any more.
-static void run(collector *c, bool (*ended)(collector *, uint32_t *how, uint32_t *status), uint32_t *how,
-                uint32_t *status) {
+void ht_collector_run(collector *c, bool (*ended)(collector *, uint32_t *how, uint32_t *status), uint32_t *how,
+                      uint32_t *status) {
     bool main_ended = false;
     for (int round = 1;; round++) {
-        uint64_t taken = drain_all(c);
+        uint64_t taken = ht_collector_drain(c);
         if (taken > 0 && round % busy_rounds_between_checks != 0) continue;
         uint64_t now = ht_monotonic_ns();
         if (taken > 0) c->busy_at_ns = now;
@@ -180,8 +178,7 @@ static void fill_result(collector *c) {
     }
 }
 
-// Writes the program's end. The last round runs before the result is read.
-static void finish(collector *c, uint32_t how, uint32_t status) {
+void ht_collector_finish(collector *c, uint32_t how, uint32_t status) {
     ht_process *program = c->processes[0];
     ht_patch_serve(program);
     memcpy(c->result->note, program->own_note, sizeof c->result->note);
@@ -220,7 +217,7 @@ enum ht_collect_outcome ht_record(const ht_collect_request *request, ht_collect_
     ht_launch_set_actions();
     collector c = {.request = request, .result = result};
     ht_process *program = calloc(1, sizeof *program);
-    if (program == NULL || !ht_process_make_region(program, request) || !add_process(&c, program)) {
+    if (program == NULL || !ht_process_make_region(program, request) || !ht_collector_add(&c, program)) {
         result->error = errno;
         free(program);
         return HT_COLLECT_NO_REGION;
@@ -253,9 +250,9 @@ enum ht_collect_outcome ht_record(const ht_collect_request *request, ht_collect_
         atomic_store_explicit(&program->region->off_reason, HT_LOSS_WRITE_FAILED, memory_order_relaxed);
     }
     uint32_t how = HT_END_UNKNOWN, status = 0;
-    run(&c, child_ended, &how, &status);
+    ht_collector_run(&c, child_ended, &how, &status);
     ht_launch_done();
-    finish(&c, how, status);
+    ht_collector_finish(&c, how, status);
     return HT_COLLECT_OK;
 }
 
@@ -264,7 +261,7 @@ enum ht_collect_outcome ht_collect(const ht_collect_request *request, ht_collect
     ht_launch_set_actions();
     collector c = {.request = request, .result = result};
     ht_process *program = calloc(1, sizeof *program);
-    if (program == NULL || !ht_process_map_region(program, request->region_fd) || !add_process(&c, program)) {
+    if (program == NULL || !ht_process_map_region(program, request->region_fd) || !ht_collector_add(&c, program)) {
         result->error = errno;
         return HT_COLLECT_NO_REGION;
     }
@@ -299,7 +296,7 @@ enum ht_collect_outcome ht_collect(const ht_collect_request *request, ht_collect
         return HT_COLLECT_NO_OUTPUT;
     }
     uint32_t how = HT_END_UNKNOWN, status = 0;
-    if (watched) run(&c, stranger_ended, &how, &status);
-    finish(&c, how, status);
+    if (watched) ht_collector_run(&c, stranger_ended, &how, &status);
+    ht_collector_finish(&c, how, status);
     return HT_COLLECT_OK;
 }

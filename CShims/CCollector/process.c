@@ -27,7 +27,10 @@ bool ht_process_map_region(ht_process *process, int fd) {
 
 bool ht_process_make_region(ht_process *process, const ht_collect_request *request) {
     int fd = memfd_create("heaptrail", MFD_CLOEXEC);
-    if (fd < 0) return false;
+    return fd >= 0 && ht_process_fill_region(process, request, fd);
+}
+
+bool ht_process_fill_region(ht_process *process, const ht_collect_request *request, int fd) {
     if (ftruncate(fd, HT_REGION_BYTES) != 0 || !ht_process_map_region(process, fd)) {
         int saved = errno;
         close(fd);
@@ -63,7 +66,8 @@ static int create_file(const char *path, bool force, bool *created) {
 static void put_opening(ht_process *process, const ht_collect_request *request) {
     uint32_t flags = (process->region->options & HT_OPTION_NO_STACKS ? HT_FILE_NO_STACKS : 0u) |
                      (process->region->options & HT_OPTION_DROP ? HT_FILE_DROPS : 0u) |
-                     (atomic_load_explicit(&process->region->forked, memory_order_relaxed) ? HT_FILE_FORKED : 0u);
+                     (atomic_load_explicit(&process->region->forked, memory_order_relaxed) ? HT_FILE_FORKED : 0u) |
+                     (process->attached ? HT_FILE_ATTACHED : 0u);
     ht_trace_put_header(&process->writer, HT_MODE_COLLECTOR, flags, (uint32_t)process->pid, 0);
     char arguments[8 << 10];
     size_t used = 0;
@@ -154,6 +158,12 @@ bool ht_process_watch(ht_process *process, pid_t pid) {
     return process->pidfd >= 0;
 }
 
+void ht_process_drop_region(const ht_process *process) {
+    // The control block stays: its lock is held.
+    fallocate(process->region_fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, HT_CONTROL_BYTES,
+              HT_REGION_BYTES - HT_CONTROL_BYTES);
+}
+
 bool ht_process_ended(const ht_process *process) {
     if (process->pidfd < 0) return process->pid != 0;
     struct pollfd poller = {.fd = process->pidfd, .events = POLLIN};
@@ -176,6 +186,7 @@ void ht_process_close(ht_process *process, uint32_t how, uint32_t status) {
         // linked to this one's.
         atomic_store_explicit(&process->region->state, HT_STATE_OFF, memory_order_release);
         pthread_mutex_unlock(&process->region->alive);
+        if (process->attached) ht_process_drop_region(process);
         munmap(process->region, HT_REGION_BYTES);
     }
     process->region = NULL;

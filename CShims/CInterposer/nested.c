@@ -37,7 +37,7 @@ void ht_nested_flush(ht_thread *self) {
         ht_put(writer, 0);
         ht_put(writer, 0);
         ht_writer_publish(writer);
-    } else {
+    } else if (ht_region_shared != NULL) {  // it is NULL once the recorder was detached
         atomic_fetch_add_explicit(&ht_region_shared->lost_allocations, 1, memory_order_relaxed);
         atomic_fetch_add_explicit(&ht_region_shared->lost_bytes, held.size, memory_order_relaxed);
     }

@@ -176,7 +176,7 @@ static void undo(const ht_patch_plan *plan, uint32_t count, const image *own) {
     }
 }
 
-static enum ht_plan_result apply(const ht_patch_plan *plan, const image *own) {
+static enum ht_plan_result apply(const ht_patch_plan *plan, const image *own, uint64_t (*hook_for)(uint32_t)) {
     size_t data_bytes = round_up((size_t)plan->count * HT_PATCH_DATA_BYTES);
     size_t code_bytes = round_up((size_t)plan->count * HT_PATCH_CODE_BYTES);
     char *data = map_near(own, data_bytes + code_bytes);
@@ -187,7 +187,7 @@ static enum ht_plan_result apply(const ht_patch_plan *plan, const image *own) {
         const ht_patch_entry *entry = &entries_of(plan)[i];
         ht_patch_slot *slot = (ht_patch_slot *)(void *)(data + (size_t)i * HT_PATCH_DATA_BYTES);
         uint8_t *stub = (uint8_t *)code + (size_t)i * HT_PATCH_CODE_BYTES;
-        *slot = (ht_patch_slot){.hook = ht_patched_hook(entry->kind),
+        *slot = (ht_patch_slot){.hook = hook_for(entry->kind),
                                 .real = (uintptr_t)stub + HT_PATCH_STUB_BYTES,
                                 .entry = entry->start + own->bias,
                                 .usable = entry->usable == 0 ? 0 : entry->usable + own->bias,
@@ -225,7 +225,7 @@ static bool serves_all(const ht_patch_plan *plan, const image *own) {
     return false;
 }
 
-static enum ht_plan_result carry_out(ht_region *region, const struct stat *executable) {
+static enum ht_plan_result carry_out(ht_region *region, const struct stat *executable, uint64_t (*hook_for)(uint32_t)) {
     if (!is_planned_for(region, executable) && !ask(region)) return HT_PLAN_UNANSWERED;
     if (region->plan_state != HT_PLAN_READY) return HT_PLAN_UNTRIED;
     image own;
@@ -235,19 +235,20 @@ static enum ht_plan_result carry_out(ht_region *region, const struct stat *execu
     if (is_planned_for(region, executable) && fits(plan, region->plan_bytes, &own)) {
         bool all = serves_all(plan, &own);
         if (!all) ht_patched_code = ht_alignment_code(8);
-        result = apply(plan, &own);
+        result = apply(plan, &own, hook_for);
         if (result == HT_PLAN_APPLIED && !all) result = HT_PLAN_APPLIED_BESIDE;
     }
     ht_unmap_pages((void *)(uintptr_t)plan, region->plan_bytes);
     return result;
 }
 
-void ht_patch_start(void) {
+void ht_patch_start(uint64_t (*hook_for)(uint32_t)) {
     ht_region *region = ht_region_shared;
     struct stat executable;
     if (region == NULL || region->collector_pid == 0 || !ht_recording()) return;
     if (ht_syscall(SYS_newfstatat, AT_FDCWD, (long)"/proc/self/exe", (long)&executable, 0, 0, 0) != 0) return;
-    atomic_store_explicit(&region->plan_result, (uint32_t)carry_out(region, &executable), memory_order_release);
+    atomic_store_explicit(&region->plan_result, (uint32_t)carry_out(region, &executable, hook_for),
+                          memory_order_release);
     atomic_store_explicit(&region->plan_image, atomic_load_explicit(&region->image, memory_order_relaxed),
                           memory_order_release);
 }

@@ -8,7 +8,8 @@
 
 // Asks whether this executable carries an allocator and redirects its functions. System calls where it does not: one
 // stat; one exchange with the collector where the executable is not the one that was asked to be recorded.
-void ht_patch_start(void);
+// `hook_for` gives the hook's address for an entry of a kind.
+void ht_patch_start(uint64_t (*hook_for)(uint32_t kind));
 
 // The hook for an entry of a kind (hooks/patched.c).
 uint64_t ht_patched_hook(uint32_t kind);

@@ -128,7 +128,7 @@ static bool open_stream(ht_thread *self, ht_writer *writer, ht_region *region) {
         uintptr_t top = self->stack_top;
         uint32_t depth = self->depth, tag = self->tag, tag_depth = self->tag_depth;
         memset(self->lane, 0, sizeof self->lane);
-        self->stack_top = top;
+        self->stack_top = top != 0 || !ht_attached ? top : ht_life_stack_top();
         self->depth = depth;
         self->tag = tag;
         self->tag_depth = tag_depth;

@@ -35,6 +35,7 @@ struct TraceSource: ProfileSource {
         facts.isComplete = trace.isComplete
         facts.isSampled = trace.isSampled
         facts.isForkedChild = trace.isForkedChild
+        facts.isAttached = trace.isAttached
         let images = trace.images
         facts.image = tables.info.number
         facts.imageCount = images.count

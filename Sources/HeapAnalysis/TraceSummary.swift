@@ -22,6 +22,9 @@ public struct TraceFacts: Sendable, Equatable {
     public var isSampled = false
     /// Whether the process is a forked child, whose frees may be of inherited blocks.
     public var isForkedChild = false
+    /// Whether the recorder was attached to a process that ran already: frees may be of blocks from before, and figures
+    /// of live blocks are of those made since.
+    public var isAttached = false
     /// The image these facts are of, from 1, and how many the trace has.
     public var image = 1
     /// How many images the trace has.

@@ -61,6 +61,7 @@ public struct ReportDocument: Sendable {
             ("missing_frees", .integer(trace.missingFrees)),
             ("complete", .bool(facts.isComplete)),
             ("sampled", .bool(facts.isSampled)),
+            ("attached", .bool(facts.isAttached)),
             ("image", .integer(facts.image)),
             ("images", .integer(facts.imageCount)),
         ])

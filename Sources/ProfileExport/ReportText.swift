@@ -47,11 +47,16 @@ public struct ReportText: Sendable {
         how.append(plural(trace.threads, "thread"))
         how.append(
             (facts.mode == "text" ? "read from text" : "recorded by " + facts.mode)
-                + (facts.isSampled ? ", sampled" : ""))
+                + (facts.isAttached ? ", attached" : "") + (facts.isSampled ? ", sampled" : ""))
         var bytes = NumberText.bytes(trace.bytesAllocated) + " allocated, peak " + NumberText.bytes(trace.peakBytes)
         if let after = trace.peakAfterNanoseconds { bytes += " after " + NumberText.duration(after) }
         let temporary = trace.allocations == 0 ? nil : Double(trace.temporary) / Double(trace.allocations)
-        var faults = plural(facts.lost, "event") + ", " + plural(trace.unmatchedFrees, "unmatched free")
+        var faults = plural(facts.lost, "event")
+        if facts.isAttached {
+            faults += "; frees of blocks from before the attachment: " + NumberText.count(trace.unmatchedFrees)
+        } else {
+            faults += ", " + plural(trace.unmatchedFrees, "unmatched free")
+        }
         if trace.inheritedFrees > 0 { faults += ", " + plural(trace.inheritedFrees, "free") + " of inherited blocks" }
         if trace.missingFrees > 0 { faults += ", " + plural(trace.missingFrees, "missing free") }
         if !facts.isComplete { faults += "; the trace was cut" }
@@ -63,7 +68,10 @@ public struct ReportText: Sendable {
                 NumberText.count(trace.events) + ": " + plural(trace.allocations, "allocation") + ", "
                     + plural(trace.frees, "free") + ", " + plural(trace.reallocations, "reallocation")),
             labelled("bytes", bytes),
-            labelled("live at end", NumberText.bytes(trace.liveBytes) + " in " + plural(trace.liveBlocks, "block")),
+            labelled(
+                "live at end",
+                NumberText.bytes(trace.liveBytes) + " in " + plural(trace.liveBlocks, "block")
+                    + (facts.isAttached ? " made since the attachment" : "")),
             labelled("temporary", NumberText.count(trace.temporary) + " (" + NumberText.percent(temporary) + ")"),
             labelled("lost", faults),
             labelled(

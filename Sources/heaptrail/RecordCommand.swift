@@ -15,7 +15,10 @@ enum WhenFull: String, ExpressibleByArgument, CaseIterable {
 struct RecordCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "record", abstract: "Runs a program and records its heap allocations.",
-        usage: "heaptrail record [-o FILE] [OPTIONS] -- PROGRAM [ARGUMENT ...]")
+        usage: """
+            heaptrail record [-o FILE] [OPTIONS] -- PROGRAM [ARGUMENT ...]
+                   heaptrail record [-o FILE] [OPTIONS] --pid PID [--duration SECONDS]
+            """)
 
     @Option(
         name: [.short, .customLong("output")],
@@ -46,6 +49,12 @@ struct RecordCommand: ParsableCommand {
     @Flag(help: "When the program has ended, write the trace anew in a fraction of its size (see heaptrail compact).")
     var compact = false
 
+    @Option(help: "Attach to this running process; recording ends with it, on an interrupt, or after --duration.")
+    var pid: Int32?
+
+    @Option(help: "Seconds to record a running process (--pid), fractions allowed.")
+    var duration: Double?
+
     @Argument(parsing: .captureForPassthrough, help: "The program and its arguments.")
     var command: [String] = []
 
@@ -61,6 +70,18 @@ struct RecordCommand: ParsableCommand {
             throw Failure(status: .usage, "unknown option '\(word)'; type: heaptrail record --help")
         }
         let arguments = command.first == "--" ? Array(command.dropFirst()) : command
+        if let pid {
+            guard command.isEmpty else {
+                throw Failure(
+                    status: .usage,
+                    "--pid attaches to a running process; leave out -- \(arguments.joined(separator: " "))")
+            }
+            return try attach(to: pid)
+        }
+        guard duration == nil else {
+            throw Failure(
+                status: .usage, "--duration goes with --pid; a program that is started is recorded to its end")
+        }
         guard let name = arguments.first else {
             throw Failure(status: .usage, "no program given; try: heaptrail record -- PROGRAM [ARGUMENT ...]")
         }
@@ -83,6 +104,24 @@ struct RecordCommand: ParsableCommand {
         summary.print(program: name)
         if compact { Compaction.replaceRecordings(of: summary, since: began) }
         summary.exitAsProgram()
+    }
+
+    private func attach(to pid: Int32) throws {
+        if let duration, !(duration > 0 && duration <= 1e9) {
+            throw Failure(status: .usage, "--duration is a number of seconds above 0, such as 10 or 0.5")
+        }
+        guard allocator == "glibc" else {
+            throw Failure(status: .usage, "--allocator cannot change the allocator of a process that runs already")
+        }
+        let process = try RunningProcess(pid: pid)
+        let recorder = Recorder(
+            executable: process.executable, arguments: process.arguments, output: output,
+            outputBase: defaultOutput(of: process.name), force: force, allocator: "",
+            noStacks: noStacks, maxDepth: maxDepth, follow: follow, drop: whenFull == .drop, text: format == .text)
+        let began = Compaction.now()
+        let summary = try recorder.attach(to: process, seconds: duration)
+        summary.print(program: "process \(pid) (\(process.name))")
+        if compact { Compaction.replaceRecordings(of: summary, since: began) }
     }
 
     /// Where the trace goes when no output is named: `heaptrail.PROGRAM.PID.trace` here; nil for text, which goes to standard error.

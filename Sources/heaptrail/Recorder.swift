@@ -45,7 +45,7 @@ struct Recorder {
         try check(outcome, result, output: output, program: "")
     }
 
-    private func withRequest<R>(library: String, _ body: (UnsafePointer<ht_collect_request>) -> R) -> R {
+    func withRequest<R>(library: String, _ body: (UnsafePointer<ht_collect_request>) -> R) -> R {
         let strings: [String] = [
             output ?? outputBase ?? "", executable, library, allocatorPath, allocator, Heaptrail.version,
         ]
@@ -80,7 +80,7 @@ struct Recorder {
         }
     }
 
-    private static func check(
+    static func check(
         _ outcome: ht_collect_outcome, _ result: ht_collect_result, output: String?, program: String
     ) throws {
         let reason = String(cString: strerror(result.error))
@@ -149,6 +149,7 @@ struct RecordingSummary {
         }
         let note = withUnsafeBytes(of: result.note) { String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self) }
         if !note.isEmpty { lines.append("warning: \(note)") }
+        if result.detached { lines.append("detached; the process goes on") }
         if result.exec_pending {
             lines.append("warning: the program then executed another one that could not be recorded")
         }

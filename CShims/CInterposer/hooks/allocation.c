@@ -52,14 +52,26 @@ EXPORT void free(void *block) {
     ht_real.free(block);
 }
 
+// The functions that libc writes in terms of realloc and free, called by name: where the executable defines those, a
+// block is its own.
+#define PASS_TO_FRONT_FREE(block)                              \
+    do {                                                       \
+        if (__builtin_expect(ht_real.front_free != NULL, 0)) { \
+            ht_real.front_free(block);                         \
+            return;                                            \
+        }                                                      \
+    } while (0)
+
 EXPORT void cfree(void *block) {
     if (!ht_ready() || ht_boot_owns(block)) return;
+    PASS_TO_FRONT_FREE(block);
     released(block);
     ht_real.free(block);
 }
 
 EXPORT void free_sized(void *block, size_t size) {
     if (!ht_ready() || ht_boot_owns(block)) return;
+    PASS_TO_FRONT_FREE(block);
     released(block);
     if (ht_real.free_sized != NULL) ht_real.free_sized(block, size);
     else ht_real.free(block);
@@ -67,6 +79,7 @@ EXPORT void free_sized(void *block, size_t size) {
 
 EXPORT void free_aligned_sized(void *block, size_t alignment, size_t size) {
     if (!ht_ready() || ht_boot_owns(block)) return;
+    PASS_TO_FRONT_FREE(block);
     released(block);
     if (ht_real.free_aligned_sized != NULL) ht_real.free_aligned_sized(block, alignment, size);
     else ht_real.free(block);
@@ -104,6 +117,7 @@ EXPORT void *reallocarray(void *block, size_t count, size_t size) {
     // errno.
     if (__builtin_mul_overflow(count, size, &bytes))
         return ht_ready() ? ht_real.reallocarray(block, count, size) : NULL;
+    if (ht_ready() && ht_real.front_realloc != NULL && !ht_boot_owns(block)) return ht_real.front_realloc(block, bytes);
     return resize(block, bytes, FRAME);
 }
 
