@@ -60,6 +60,7 @@ static void serve_requests(collector *c) {
             return;
         }
         process->region->root_fd = root->collector_fd;
+        process->region->sample_seed += (uint64_t)(c->granted + 1) << 32;
         process->granted_at_ns = ht_monotonic_ns();
         grant->fd = (uint32_t)process->region_fd;
         atomic_store_explicit(&grant->sequence, ++c->granted, memory_order_release);
@@ -186,6 +187,8 @@ void ht_collector_finish(collector *c, uint32_t how, uint32_t status) {
     fill_result(c);
     c->result->allocations = program->text != NULL ? program->text->allocations : program->drain.allocations;
     c->result->frees = program->text != NULL ? program->text->frees : program->drain.frees;
+    c->result->exact_allocations = program->drain.exact_allocations;
+    c->result->exact_frees = program->drain.exact_frees;
     c->result->bytes_written = program->writer.written;
     c->result->write_error = (uint32_t)(program->text != NULL ? program->text->error : program->writer.error);
     program->opened = false;

@@ -89,6 +89,11 @@ enum ht_plan_result {
     HT_PLAN_APPLIED_BESIDE = 6,  // applied, and libc's allocator serves the libraries
 };
 
+// Exact counts of a sampled recording: of a thread in its home, of the threads without one in the control block.
+typedef struct ht_totals {
+    _Atomic uint64_t allocations, frees, bytes, reallocations;
+} ht_totals;
+
 typedef struct ht_segment {
     _Atomic uint32_t used;  // words published; producer writes, collector reads
     _Atomic uint32_t next;  // index + 1 of the successor; 0 while this is the last
@@ -105,14 +110,16 @@ typedef struct ht_home {
     uint16_t image;              // executed image the stream belongs to
     _Atomic uint32_t next_free;  // index + 1, on the free list
     uint32_t first_segment;      // index + 1; set before state
-    uint32_t pad[10];
+    uint32_t pad[2];
+    ht_totals totals;  // sampled recordings: counted by the thread (lane 0 alone), read by the collector
     // The collector's own, on its own cache line.
     uint32_t read_segment;  // index + 1; 0 before the first read
     uint32_t read_words;
-    uint64_t time;           // running time of the stream at read_words
-    uint64_t flushed_at_ns;  // when words of it were last written
-    uint64_t named;          // how often the thread's name was written
-    uint64_t pad2[4];
+    uint64_t time;            // running time of the stream at read_words
+    uint64_t flushed_at_ns;   // when words of it were last written
+    uint64_t named;           // how often the thread's name was written
+    uint64_t totals_written;  // events in the totals that were last written
+    uint64_t pad2[3];
     // The producer's scratch. A home keeps its walk cache (private memory of the process that runs as `cache_image`)
     // from one thread to the next.
     uint64_t walk_cache;
@@ -148,7 +155,10 @@ typedef struct ht_region {
     _Atomic uint32_t unfollowed;    // children that ran and were not recorded
     _Atomic uint32_t ready;         // ht_region_ready: whether the output exists; set once by the collector, woken
     uint32_t pad00;
-    uint64_t pad0[7];
+    uint64_t sample_bytes;  // mean of the sampling interval; 0: every event is recorded
+    uint64_t sample_seed;
+    ht_totals unplaced;  // of threads that have no home
+    uint64_t pad0[1];
 
     _Atomic uint32_t bell;
     _Atomic uint32_t collector_sleeping;

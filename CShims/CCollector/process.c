@@ -41,6 +41,8 @@ bool ht_process_fill_region(ht_process *process, const ht_collect_request *reque
                        (request->follow ? HT_OPTION_FOLLOW : 0u);
     ht_region_init(process->region, options, request->max_depth);
     process->allocator_name = request->allocator_name;
+    process->region->sample_bytes = request->sample_bytes;
+    process->region->sample_seed = request->sample_seed;
     process->region->collector_pid = (uint32_t)getpid();
     process->region->collector_fd = (uint32_t)fd;
     process->region->root_fd = (uint32_t)fd;
@@ -66,9 +68,11 @@ static int create_file(const char *path, bool force, bool *created) {
 static void put_opening(ht_process *process, const ht_collect_request *request) {
     uint32_t flags = (process->region->options & HT_OPTION_NO_STACKS ? HT_FILE_NO_STACKS : 0u) |
                      (process->region->options & HT_OPTION_DROP ? HT_FILE_DROPS : 0u) |
-                     (atomic_load_explicit(&process->region->forked, memory_order_relaxed) ? HT_FILE_FORKED : 0u) |
-                     (process->attached ? HT_FILE_ATTACHED : 0u);
-    ht_trace_put_header(&process->writer, HT_MODE_COLLECTOR, flags, (uint32_t)process->pid, 0);
+                      (process->region->sample_bytes != 0 ? HT_FILE_SAMPLED : 0u) |
+                      (atomic_load_explicit(&process->region->forked, memory_order_relaxed) ? HT_FILE_FORKED : 0u) |
+                      (process->attached ? HT_FILE_ATTACHED : 0u);
+    ht_trace_put_header(&process->writer, HT_MODE_COLLECTOR, flags, (uint32_t)process->pid,
+                        process->region->sample_bytes);
     char arguments[8 << 10];
     size_t used = 0;
     for (char *const *argument = request->arguments; argument != NULL && *argument != NULL; argument++) {

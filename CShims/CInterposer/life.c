@@ -6,6 +6,7 @@
 #include "definitions.h"
 #include "environment.h"
 #include "record.h"
+#include "sample.h"
 #include "stack.h"
 
 #include <dlfcn.h>
@@ -134,6 +135,7 @@ static void attach(ht_region *region, size_t bytes) {
     }
     atomic_store_explicit(&ht_follow_forks, (ht_options & HT_OPTION_FOLLOW) != 0 && region->collector_pid != 0,
                           memory_order_relaxed);
+    atomic_store_explicit(&ht_power.sample_bytes, region->sample_bytes, memory_order_relaxed);
     atomic_store_explicit(&ht_power.on, 1, memory_order_release);
 }
 
@@ -209,6 +211,7 @@ bool ht_life_follow(void) {
     ht_stacks_reset();
     ht_modules_reset();
     ht_rules_flush();
+    ht_sample_reset();
     // This thread's cursors point into the region just unmapped; empty, they make its next event open a stream of its
     // own. A child made by a bare clone has its parent's id in its thread block.
     memset(ht_self.lane, 0, sizeof ht_self.lane);

@@ -21,7 +21,8 @@
 // The switch: one word on a page that the kernel wipes in a forked child (MADV_WIPEONFORK), raw clone included.
 typedef struct ht_switch {
     _Atomic uint32_t on;
-    char page[4096 - 4];
+    _Atomic uint64_t sample_bytes;  // mean distance between samples, 0 when every event is recorded
+    char page[4096 - 16];
 } ht_switch;
 
 extern ht_switch ht_power __attribute__((aligned(4096), visibility("hidden")));

@@ -153,6 +153,8 @@ static bool open_stream(ht_thread *self, ht_writer *writer, ht_region *region) {
     home->read_words = 0;
     home->flushed_at_ns = 0;
     home->named = 0;
+    home->totals = (ht_totals){0};
+    home->totals_written = 0;
     writer->time = ht_now();
     home->time = writer->time;
     writer->home = home;

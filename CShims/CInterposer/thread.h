@@ -8,6 +8,7 @@
 #include <heaptrail_region.h>
 #include <stdatomic.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 enum {
@@ -54,14 +55,20 @@ typedef struct ht_thread {
     const struct ht_patch_slot *slot;
     struct ht_nested *nested;
     ht_pending pending;
+    int64_t sample_left;   // bytes to the next sample; not positive before the first one is drawn
+    ht_totals *totals;     // the thread's exact counts, in its home; NULL before its first event, or without a home
     // Frame that entered each guard: finds out the guards that a handler left by siglongjmp.
     const void *entered_at[HT_LANES];
     ht_writer lane[HT_LANES];
     // Cold.
     uint32_t epoch;  // ht_epoch at registration: differs in a followed child
     uint32_t serial;
-    uint32_t id;    // of this thread in the system, where its own block does not say it; else 0
-    bool homeless;  // found every home in use: does not wait for one again
+    uint32_t id;                  // of this thread in the system, where its own block does not say it; else 0
+    bool homeless;                // found every home in use: does not wait for one again
+    uint64_t sample_random;       // state of the generator
+    int64_t sample_next;          // the distance after the one that runs, drawn ahead; 0 before the first
+    const void *sample_block;     // the last allocation that was sampled,
+    uint64_t sample_block_event;  // and how many events the thread had had then, it included
     uint32_t tag_depth;
     uint32_t tags[HT_TAG_DEPTH];
 } ht_thread;
@@ -84,6 +91,12 @@ static inline ht_writer *ht_enter(ht_thread *self) {
     self->depth = depth + 1;
     atomic_signal_fence(memory_order_seq_cst);
     return &self->lane[depth];
+}
+
+// Notes an allocation for operator new's hook above it.
+static inline void ht_note_allocation(ht_thread *self, const void *block) {
+    self->last_allocation = block;
+    if (__builtin_expect(self->first_allocation == NULL, 0)) self->first_allocation = block;
 }
 
 static inline void ht_leave(ht_thread *self) {

@@ -37,6 +37,12 @@ struct RecordCommand: ParsableCommand {
     @Option(help: "Innermost frames kept of each call stack (1 to 952).")
     var maxDepth: Int = 952
 
+    @Option(
+        help: ArgumentHelp(
+            "Record a sample of the allocations, one every BYTES bytes on average (512KiB, 1MiB …), and exact totals.",
+            valueName: "bytes"))
+    var sample: ByteCount?
+
     @Flag(help: "Record child processes, too, each in FILE.PID.")
     var follow = false
 
@@ -46,20 +52,23 @@ struct RecordCommand: ParsableCommand {
     @Option(help: "binary, or text: one ALLOC: or FREE: line an event, on standard error unless -o is given.")
     var format: TraceFormat = .binary
 
-    @Flag(help: "When the program has ended, write the trace anew in a fraction of its size (see heaptrail compact).")
-    var compact = false
-
     @Option(help: "Attach to this running process; recording ends with it, on an interrupt, or after --duration.")
     var pid: Int32?
 
     @Option(help: "Seconds to record a running process (--pid), fractions allowed.")
     var duration: Double?
 
+    @Flag(help: "When the recording has ended, write the trace anew in a fraction of its size (see heaptrail compact).")
+    var compact = false
+
     @Argument(parsing: .captureForPassthrough, help: "The program and its arguments.")
     var command: [String] = []
 
     func validate() throws {
         guard (1...952).contains(maxDepth) else { throw ValidationError("--max-depth must be from 1 to 952") }
+        if sample != nil, format == .text {
+            throw ValidationError("--sample needs --format binary: text lines have no place for a sample's weight")
+        }
         if compact, format == .text || output == "-" {
             throw ValidationError("--compact needs a binary trace in a file of its own; choose one with -o FILE")
         }
@@ -97,7 +106,7 @@ struct RecordCommand: ParsableCommand {
             force: force,
             allocator: allocator,
             allocatorPath: allocatorPath, noStacks: noStacks, maxDepth: maxDepth,
-            follow: follow,
+            sampleBytes: sample?.bytes ?? 0, follow: follow,
             drop: whenFull == .drop, text: format == .text)
         let began = Compaction.now()
         let summary = try recorder.run()
@@ -117,7 +126,8 @@ struct RecordCommand: ParsableCommand {
         let recorder = Recorder(
             executable: process.executable, arguments: process.arguments, output: output,
             outputBase: defaultOutput(of: process.name), force: force, allocator: "",
-            noStacks: noStacks, maxDepth: maxDepth, follow: follow, drop: whenFull == .drop, text: format == .text)
+            noStacks: noStacks, maxDepth: maxDepth, sampleBytes: sample?.bytes ?? 0, follow: follow,
+            drop: whenFull == .drop, text: format == .text)
         let began = Compaction.now()
         let summary = try recorder.attach(to: process, seconds: duration)
         summary.print(program: "process \(pid) (\(process.name))")

@@ -15,6 +15,8 @@ struct Recorder {
     var allocatorPath = ""
     var noStacks = false
     var maxDepth = 952
+    /// The mean distance between samples in bytes; 0 to record every event.
+    var sampleBytes: UInt64 = 0
     var follow = false
     var drop = false
     var text = false
@@ -29,7 +31,7 @@ struct Recorder {
         let outcome = withRequest(library: library) { ht_record($0, &result) }
         let written = output ?? outputBase.map { "\($0).\(result.pid).trace" }
         try Self.check(outcome, result, output: written, program: arguments.first ?? executable)
-        return RecordingSummary(result: result, output: written, isText: text)
+        return RecordingSummary(result: result, output: written, isText: text, isSampled: sampleBytes != 0)
     }
 
     /// Collects for a process that preloaded the library on its own.
@@ -70,6 +72,8 @@ struct Recorder {
             request.allocator_name = UnsafePointer(texts[4])
             request.version = UnsafePointer(texts[5])
             request.max_depth = UInt32(maxDepth)
+            request.sample_bytes = sampleBytes
+            request.sample_seed = Self.sampleSeed
             request.text = text
             request.force = force
             request.no_stacks = noStacks
@@ -78,6 +82,12 @@ struct Recorder {
             request.silent = silencesOutput
             return body(&request)
         }
+    }
+
+    /// Where the samples' generators start: HEAPTRAIL_SAMPLE_SEED makes a recording's samples the same again, for tests.
+    private static var sampleSeed: UInt64 {
+        ProcessInfo.processInfo.environment["HEAPTRAIL_SAMPLE_SEED"].flatMap { UInt64($0) }
+            ?? UInt64.random(in: .min ... .max)
     }
 
     static func check(
@@ -107,6 +117,7 @@ struct RecordingSummary {
     var result: ht_collect_result
     var output: String?
     var isText: Bool
+    var isSampled = false
 
     /// Whether the program exited with status 0.
     var succeeded: Bool { result.status == 0 }
@@ -127,8 +138,10 @@ struct RecordingSummary {
             lines.append("warning: nothing was recorded: \(program) did not load the preload")
         } else if !isText || output != nil {
             let size = isText ? "" : ", \(NumberText.bytes(Int(clamping: result.bytes_written)))"
+            let sampled =
+                isSampled ? ", samples of \(result.exact_allocations) allocations and \(result.exact_frees) frees" : ""
             lines.append(
-                "\(result.write_error == 0 ? "recorded" : "saw") \(result.allocations) allocations and \(result.frees) frees of \(program) in \(output ?? "standard error")\(size)"
+                "\(result.write_error == 0 ? "recorded" : "saw") \(result.allocations) allocations and \(result.frees) frees of \(program) in \(output ?? "standard error")\(size)\(sampled)"
             )
         }
         let lost = result.lost_allocations + result.lost_frees

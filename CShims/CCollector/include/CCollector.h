@@ -28,6 +28,8 @@ typedef struct ht_collect_request {
     const char *allocator_name;
     const char *version;
     uint32_t max_depth;
+    uint64_t sample_bytes;  // mean distance between samples; 0: every event (record alone)
+    uint64_t sample_seed;   // of the samples' generators
     bool text;
     bool force;  // overwrite existing outputs
     bool no_stacks;
@@ -47,6 +49,8 @@ typedef struct ht_collect_result {
     bool attached;         // the program loaded the preload
     uint64_t allocations;  // of the program itself
     uint64_t frees;
+    uint64_t exact_allocations;  // of a sampled recording: of all events, where the two above count samples
+    uint64_t exact_frees;
     uint64_t lost_allocations;
     uint64_t lost_frees;
     uint64_t bytes_written;

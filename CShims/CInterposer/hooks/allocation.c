@@ -1,7 +1,7 @@
 // libc's allocation names, and no logic: each hook calls the real function and hands the event over. FREE is recorded
 // before the real call, ALLOC after it, so that another thread which gets the address next sorts behind us. The real
 // call runs outside the recorder's guard: what it calls in turn is seen, too.
-#include "record.h"
+#include "event.h"
 
 #include "real.h"
 
@@ -21,7 +21,7 @@ static inline bool recording(void) {
 }
 
 static inline void *made(void *block, size_t size, size_t alignment, const void *frame) {
-    if (block != NULL && recording()) ht_record_allocation(block, size, ht_alignment_code(alignment), frame, NULL);
+    if (block != NULL && recording()) ht_allocated(block, size, ht_alignment_code(alignment), frame, NULL);
     return block;
 }
 
@@ -32,7 +32,7 @@ static inline void released(void *block) {
         ht_self.deleting = NULL;
         return;
     }
-    ht_record_free(block, ht_now());
+    ht_freeing(block);
 }
 
 EXPORT void *malloc(size_t size) {
@@ -99,12 +99,14 @@ static inline void *resize(void *block, size_t size, const void *frame) {
     // Beneath a realloc of the program's own, which records the block.
     if (__builtin_expect(block != NULL && ht_self.deleting == block, 0)) return ht_real.realloc(block, size);
     if (block == NULL) return made(ht_real.realloc(NULL, size), size, 0, frame);
-    uint64_t before = ht_now();
+    uint64_t before = ht_resizing(block);
     void *moved = ht_real.realloc(block, size);
     if (moved != NULL) {
-        if (recording()) ht_record_reallocation(block, before, moved, size, 0, frame);
-    } else if (size == 0 && recording()) {
-        ht_record_free(block, before);
+        if (recording()) ht_resized(block, before, moved, size, 0, frame);
+    } else if (size != 0) {
+        ht_resize_failed(block, before);
+    } else if (recording()) {
+        ht_resize_freed(block, before);
     }
     return moved;
 }
