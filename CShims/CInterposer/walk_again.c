@@ -66,7 +66,7 @@ ht_walked ht_walk_again(ht_thread *self, ht_writer *writer, ht_registers start, 
     ht_walk_cache *cache = writer->cache;
     uintptr_t top = self->stack_top;
     uint32_t generation = atomic_load_explicit(&ht_rules_generation, memory_order_acquire);
-    if (cache == NULL || !ht_on_own_stack(start.sp, top)) return fully(self, writer, start, frames, limit);
+    if (cache == NULL || !ht_on_own_stack(self, start.sp)) return fully(self, writer, start, frames, limit);
     if (cache->generation != generation) cache->count = 0;
     cache->generation = generation;
     ht_registers at = start;
@@ -84,7 +84,7 @@ ht_walked ht_walk_again(ht_thread *self, ht_writer *writer, ht_registers start, 
         frame->fp = at.fp;
         frame->hidden = kind == HT_RULE_SELF;
         ht_step_reads reads;
-        ht_step step = ht_step_out(&at, rule, true, top, &reads);
+        ht_step step = ht_step_out(&at, rule, top, &reads);
         frame->saved_at = reads.saved_at;
         frame->cfa_at = reads.cfa_at;
         frame->fp_matters = reads.uses_fp;
