@@ -1,6 +1,9 @@
-// The collector's loop: drain, grant regions to followed children, notice ends, sleep. One thread; it holds each
-// region's `alive` mutex, so the kernel tells the traced processes should this one die.
+// The collector's loop: drain, grant regions to followed children, notice ends, sleep. One thread does it all; it holds
+// each region's `alive` mutex, so the kernel tells the traced processes should this one die. A second one shows a sign
+// of life while the first waits for a slow disk or reader: then the program waits, too, and nothing is lost.
 #include "launch.h"
+#include "loop.h"
+#include "patch_service.h"
 #include "process.h"
 #include "system.h"
 
@@ -15,35 +18,35 @@
 
 static const int64_t nap_ns = 2000000;        // while events come
 static const int64_t long_nap_ns = 20000000;  // after a quiet second
+static const int64_t pulse_ns = 1000000000;
 static const uint64_t reap_interval_ns = 200000000;
 static const uint64_t flush_interval_ns = 1000000000;
 static const uint64_t unclaimed_ns = 12000000000;
 static const int busy_rounds_between_checks = 64;
 
-typedef struct collector {
-    const ht_collect_request *request;
-    ht_collect_result *result;
-    ht_process **processes;  // [0] is the program; followed children after it
-    size_t count, room;
-    uint32_t granted;
-    uint64_t reaped_at_ns, flushed_at_ns, busy_at_ns;
-} collector;
-
-static bool add_process(collector *c, ht_process *process) {
+bool ht_collector_add(collector *c, ht_process *process) {
+    bool added = true;
+    pthread_mutex_lock(&c->lock);
     if (c->count == c->room) {
         size_t room = c->room == 0 ? 8 : c->room * 2;
         ht_process **grown = realloc(c->processes, room * sizeof *grown);
-        if (grown == NULL) return false;
-        c->processes = grown;
-        c->room = room;
+        added = grown != NULL;
+        if (added) {
+            c->processes = grown;
+            c->room = room;
+        }
     }
-    c->processes[c->count++] = process;
-    return true;
+    if (added) c->processes[c->count++] = process;
+    pthread_mutex_unlock(&c->lock);
+    return added;
 }
 
 static bool thread_lives(uint32_t thread, void *context) {
+    const ht_region *region = context;
+    // Ids of another pid namespace say nothing here: such threads keep their homes until the process ends.
+    if (atomic_load_explicit(&region->foreign, memory_order_relaxed)) return true;
     char path[64];
-    snprintf(path, sizeof path, "/proc/%d/task/%u", (int)*(pid_t *)context, thread);
+    snprintf(path, sizeof path, "/proc/%u/task/%u", atomic_load_explicit(&region->pid, memory_order_relaxed), thread);
     return access(path, F_OK) == 0 || errno != ENOENT;
 }
 
@@ -62,11 +65,12 @@ static void serve_requests(collector *c) {
             if (waiting) return;
         }
         ht_process *process = calloc(1, sizeof *process);
-        if (process == NULL || !ht_process_make_region(process, c->request) || !add_process(c, process)) {
+        if (process == NULL || !ht_process_make_region(process, c->request) || !ht_collector_add(c, process)) {
             free(process);
             return;
         }
         process->region->root_fd = root->collector_fd;
+        process->region->sample_seed += (uint64_t)(c->granted + 1) << 32;
         process->granted_at_ns = ht_monotonic_ns();
         grant->fd = (uint32_t)process->region_fd;
         atomic_store_explicit(&grant->sequence, ++c->granted, memory_order_release);
@@ -75,9 +79,21 @@ static void serve_requests(collector *c) {
 }
 
 static void remove_process(collector *c, size_t index, uint32_t how, uint32_t status) {
-    ht_process_close(c->processes[index], how, status);
-    free(c->processes[index]);
+    ht_patch_serve(c->processes[index]);  // what a short one said of its plan
+    c->announced += atomic_load_explicit(&c->processes[index]->region->announced, memory_order_relaxed);
+    ht_process *process = c->processes[index];
+    pthread_mutex_lock(&c->lock);
     c->processes[index] = c->processes[--c->count];
+    pthread_mutex_unlock(&c->lock);
+    ht_process_close(process, how, status);
+    free(process);
+}
+
+void ht_collector_let_go(collector *c) {
+    for (size_t i = c->count; i-- > 1;) {
+        atomic_store_explicit(&c->processes[i]->region->off_reason, HT_LOSS_NONE, memory_order_relaxed);
+        remove_process(c, i, HT_END_DETACHED, 0);
+    }
 }
 
 // Opens the outputs of children that have attached, and closes those that have ended.
@@ -116,11 +132,11 @@ static void reap_threads(collector *c, uint64_t now) {
     for (size_t i = 0; i < c->count; i++) {
         ht_process *process = c->processes[i];
         pid_t pid = (pid_t)atomic_load_explicit(&process->region->pid, memory_order_acquire);
-        if (process->opened && pid != 0) ht_drain_reap(&process->drain, thread_lives, &pid);
+        if (process->opened && pid != 0) ht_drain_reap(&process->drain, thread_lives, process->region);
     }
 }
 
-static uint64_t drain_all(collector *c) {
+uint64_t ht_collector_drain(collector *c) {
     uint64_t taken = 0;
     for (size_t i = 0; i < c->count; i++) {
         if (c->processes[i]->opened) taken += ht_drain_round(&c->processes[i]->drain, false);
@@ -138,16 +154,44 @@ static void sleep_until_bell(collector *c, uint64_t now) {
     atomic_store_explicit(&root->collector_sleeping, 0, memory_order_relaxed);
 }
 
-// Runs until the program has ended (`ended` says so and gives how) and no followed child runs any more.
-static void run(collector *c, bool (*ended)(collector *, uint32_t *how, uint32_t *status), uint32_t *how,
-                uint32_t *status) {
+static void *beat(void *context) {
+    collector *c = context;
+    while (!atomic_load_explicit(&c->stop, memory_order_acquire)) {
+        ht_futex_wait(&c->stop, 0, pulse_ns);
+        if (atomic_load_explicit(&ht_output_waiting, memory_order_relaxed) == 0) continue;
+        pthread_mutex_lock(&c->lock);
+        for (size_t i = 0; i < c->count; i++)
+            atomic_fetch_add_explicit(&c->processes[i]->region->heartbeat, 1, memory_order_relaxed);
+        pthread_mutex_unlock(&c->lock);
+    }
+    return NULL;
+}
+
+static void start_pulse(collector *c) {
+    sigset_t all, saved;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &saved);
+    c->has_pulse = pthread_create(&c->pulse, NULL, beat, c) == 0;
+    pthread_sigmask(SIG_SETMASK, &saved, NULL);
+}
+
+static void stop_pulse(collector *c) {
+    atomic_store_explicit(&c->stop, 1, memory_order_release);
+    ht_futex_wake(&c->stop, 1);
+    if (c->has_pulse) pthread_join(c->pulse, NULL);
+}
+
+void ht_collector_run(collector *c, bool (*ended)(collector *, uint32_t *how, uint32_t *status), uint32_t *how,
+                      uint32_t *status) {
     bool main_ended = false;
+    start_pulse(c);
     for (int round = 1;; round++) {
-        uint64_t taken = drain_all(c);
+        uint64_t taken = ht_collector_drain(c);
         if (taken > 0 && round % busy_rounds_between_checks != 0) continue;
         uint64_t now = ht_monotonic_ns();
         if (taken > 0) c->busy_at_ns = now;
         serve_requests(c);
+        for (size_t i = 0; i < c->count; i++) ht_patch_serve(c->processes[i]);
         tend_children(c);
         reap_threads(c, now);
         if (now - c->flushed_at_ns > flush_interval_ns) {
@@ -157,9 +201,10 @@ static void run(collector *c, bool (*ended)(collector *, uint32_t *how, uint32_t
             }
         }
         if (!main_ended) main_ended = ended(c, how, status);
-        if (main_ended && c->count == 1) return;
+        if (main_ended && c->count == 1) break;
         if (taken == 0) sleep_until_bell(c, now);
     }
+    stop_pulse(c);
 }
 
 static void fill_result(collector *c) {
@@ -177,13 +222,21 @@ static void fill_result(collector *c) {
     }
 }
 
-// Writes the program's end. The last round runs before the result is read.
-static void finish(collector *c, uint32_t how, uint32_t status) {
+void ht_collector_finish(collector *c, uint32_t how, uint32_t status) {
     ht_process *program = c->processes[0];
+    ht_patch_serve(program);
+    memcpy(c->result->note, program->own_note, sizeof c->result->note);
+    ht_region *region = program->region;
+    // Children that executed something to be followed and never came: static programs, other namespaces, set-user-id.
+    uint32_t announced = c->announced + atomic_load_explicit(&region->announced, memory_order_relaxed);
+    uint32_t arrived = atomic_load_explicit(&region->arrived, memory_order_relaxed);
+    if (announced > arrived) atomic_fetch_add_explicit(&region->unfollowed, announced - arrived, memory_order_relaxed);
     ht_drain_finish(&program->drain, how, status);
     fill_result(c);
     c->result->allocations = program->text != NULL ? program->text->allocations : program->drain.allocations;
     c->result->frees = program->text != NULL ? program->text->frees : program->drain.frees;
+    c->result->exact_allocations = program->drain.exact_allocations;
+    c->result->exact_frees = program->drain.exact_frees;
     c->result->bytes_written = program->writer.written;
     c->result->write_error = (uint32_t)(program->text != NULL ? program->text->error : program->writer.error);
     program->opened = false;
@@ -213,9 +266,9 @@ static bool stranger_ended(collector *c, uint32_t *how, uint32_t *status) {
 enum ht_collect_outcome ht_record(const ht_collect_request *request, ht_collect_result *result) {
     memset(result, 0, sizeof *result);
     ht_launch_set_actions();
-    collector c = {.request = request, .result = result};
+    collector c = {.request = request, .result = result, .lock = PTHREAD_MUTEX_INITIALIZER};
     ht_process *program = calloc(1, sizeof *program);
-    if (program == NULL || !ht_process_make_region(program, request) || !add_process(&c, program)) {
+    if (program == NULL || !ht_process_make_region(program, request) || !ht_collector_add(&c, program)) {
         result->error = errno;
         free(program);
         return HT_COLLECT_NO_REGION;
@@ -235,6 +288,7 @@ enum ht_collect_outcome ht_record(const ht_collect_request *request, ht_collect_
         ht_launch_abandon(&launch);
         return HT_COLLECT_NO_OUTPUT;
     }
+    ht_patch_answer(program, request->executable);
     result->error = ht_launch_go(&launch);
     if (result->error != 0) {
         ht_process_discard_output(program);
@@ -247,18 +301,18 @@ enum ht_collect_outcome ht_record(const ht_collect_request *request, ht_collect_
         atomic_store_explicit(&program->region->off_reason, HT_LOSS_WRITE_FAILED, memory_order_relaxed);
     }
     uint32_t how = HT_END_UNKNOWN, status = 0;
-    run(&c, child_ended, &how, &status);
+    ht_collector_run(&c, child_ended, &how, &status);
     ht_launch_done();
-    finish(&c, how, status);
+    ht_collector_finish(&c, how, status);
     return HT_COLLECT_OK;
 }
 
 enum ht_collect_outcome ht_collect(const ht_collect_request *request, ht_collect_result *result) {
     memset(result, 0, sizeof *result);
     ht_launch_set_actions();
-    collector c = {.request = request, .result = result};
+    collector c = {.request = request, .result = result, .lock = PTHREAD_MUTEX_INITIALIZER};
     ht_process *program = calloc(1, sizeof *program);
-    if (program == NULL || !ht_process_map_region(program, request->region_fd) || !add_process(&c, program)) {
+    if (program == NULL || !ht_process_map_region(program, request->region_fd) || !ht_collector_add(&c, program)) {
         result->error = errno;
         return HT_COLLECT_NO_REGION;
     }
@@ -278,6 +332,10 @@ enum ht_collect_outcome ht_collect(const ht_collect_request *request, ht_collect
     region->root_fd = (uint32_t)request->region_fd;
     region->collector_pid = (uint32_t)getpid();
     bool watched = ht_process_watch(program, request->pid);
+    char executable[32];
+    snprintf(executable, sizeof executable, "/proc/%d/exe", (int)request->pid);
+    program->allocator_name = request->allocator_name;
+    ht_patch_answer(program, executable);
     bool opened = ht_process_create_output(program, request, false) && ht_process_open_output(program, request);
     int error = errno;
     if (!opened) atomic_store_explicit(&region->state, HT_STATE_OFF, memory_order_release);
@@ -289,7 +347,7 @@ enum ht_collect_outcome ht_collect(const ht_collect_request *request, ht_collect
         return HT_COLLECT_NO_OUTPUT;
     }
     uint32_t how = HT_END_UNKNOWN, status = 0;
-    if (watched) run(&c, stranger_ended, &how, &status);
-    finish(&c, how, status);
+    if (watched) ht_collector_run(&c, stranger_ended, &how, &status);
+    ht_collector_finish(&c, how, status);
     return HT_COLLECT_OK;
 }

@@ -118,6 +118,47 @@ static void put_thread_name(ht_drain *drain, ht_home *home) {
     ht_trace_put_chunk(drain->writer, header, record, (size_t)(1 + words) * 8);
 }
 
+// Exact totals of a thread (0: of all threads that had no home), where they have grown since they were last written.
+// Returns the events they count.
+static uint64_t put_totals(ht_drain *drain, const ht_totals *totals, uint64_t written, uint32_t thread,
+                           uint16_t image) {
+    uint64_t record[5] = {HT_RECORD_EXTENDED | (uint64_t)HT_EXTENDED_TOTALS << HT_EXTENDED_SUB_SHIFT |
+                              (uint64_t)4 << HT_EXTENDED_WORDS_SHIFT,
+                          atomic_load_explicit(&totals->allocations, memory_order_relaxed),
+                          atomic_load_explicit(&totals->frees, memory_order_relaxed),
+                          atomic_load_explicit(&totals->bytes, memory_order_relaxed),
+                          atomic_load_explicit(&totals->reallocations, memory_order_relaxed)};
+    uint64_t events = record[1] + record[2];
+    if (events == written || drain->writer == NULL) return events;
+    ht_chunk_header header = {.kind = HT_CHUNK_DEFINITIONS, .thread = thread, .image = image, .records = 1};
+    ht_trace_put_chunk(drain->writer, header, record, sizeof record);
+    return events;
+}
+
+static void put_home_totals(ht_drain *drain, ht_home *home, bool is_last) {
+    if (drain->region->sample_bytes == 0) return;
+    home->totals_written = put_totals(drain, &home->totals, home->totals_written, home->serial, home->image);
+    if (!is_last) return;
+    drain->exact_allocations += atomic_load_explicit(&home->totals.allocations, memory_order_relaxed);
+    drain->exact_frees += atomic_load_explicit(&home->totals.frees, memory_order_relaxed);
+}
+
+// The totals of all threads that have not ended, for a trace that is cut from here on.
+static void put_all_totals(ht_drain *drain, bool are_last) {
+    ht_region *region = drain->region;
+    if (region->sample_bytes == 0) return;
+    uint32_t homes = atomic_load_explicit(&region->fresh_homes, memory_order_acquire);
+    for (uint32_t i = 0; i < homes && i < HT_HOME_COUNT; i++) {
+        ht_home *home = ht_region_home(region, i);
+        if (atomic_load_explicit(&home->state, memory_order_acquire) == HT_HOME_LIVE)
+            put_home_totals(drain, home, are_last);
+    }
+    if (!are_last) return;
+    put_totals(drain, &region->unplaced, 0, 0, (uint16_t)atomic_load_explicit(&region->image, memory_order_relaxed));
+    drain->exact_allocations += atomic_load_explicit(&region->unplaced.allocations, memory_order_relaxed);
+    drain->exact_frees += atomic_load_explicit(&region->unplaced.frees, memory_order_relaxed);
+}
+
 static void give_segment(ht_region *region, uint32_t index_plus_one) {
     ht_region_give_segment(region, index_plus_one);
     // Release pairs with the waiter's acquire load of `room`; sequentially consistent against its waiters' count. One
@@ -126,8 +167,10 @@ static void give_segment(ht_region *region, uint32_t index_plus_one) {
     if (atomic_load_explicit(&region->room_waiters, memory_order_seq_cst) != 0) ht_futex_wake(&region->room, 1);
 }
 
-static bool segment_in_range(const ht_region *region, uint32_t index_plus_one) {
-    return index_plus_one > 0 && index_plus_one <= region->segment_limit && index_plus_one <= HT_SEGMENT_COUNT;
+static bool segment_in_range(ht_region *region, uint32_t index_plus_one) {
+    return index_plus_one > 0 && index_plus_one <= atomic_load_explicit(&region->segment_limit, memory_order_acquire) &&
+           (index_plus_one <= HT_SEGMENT_COUNT ||
+            (index_plus_one <= HT_SEGMENT_COUNT + HT_MORE_SEGMENTS && ht_region_extension(region) != NULL));
 }
 
 ht_stream_view ht_stream_look(ht_region *region, ht_home *home) {
@@ -196,8 +239,9 @@ uint64_t ht_drain_round(ht_drain *drain, bool everything) {
     uint64_t taken = 0;
     atomic_fetch_add_explicit(&region->heartbeat, 1, memory_order_relaxed);
     if (drain->text != NULL) taken = ht_text_round(drain->text, region, everything);
-    uint32_t homes = atomic_load_explicit(&region->fresh_homes, memory_order_acquire);
-    for (uint32_t i = 0; i < homes && i < HT_HOME_COUNT && drain->text == NULL; i++) {
+    ht_region_serve_extension(region);
+    uint32_t homes = ht_region_homes(region);
+    for (uint32_t i = 0; i < homes && drain->text == NULL; i++) {
         ht_home *home = ht_region_home(region, i);
         if (atomic_load_explicit(&home->state, memory_order_acquire) == HT_HOME_LIVE)
             taken += take_stream(drain, home, everything);
@@ -205,6 +249,10 @@ uint64_t ht_drain_round(ht_drain *drain, bool everything) {
     put_losses(drain);
     if (drain->writer == NULL) return taken;
     uint64_t now = ht_monotonic_ns();
+    if (now - drain->totals_at_ns > clock_interval_ns) {
+        drain->totals_at_ns = now;
+        put_all_totals(drain, false);
+    }
     if (taken > 0) {
         ht_chunk_header header = {.kind = HT_CHUNK_ROUND, .flags = HT_CHUNK_SKIPPABLE};
         if (now - drain->clock_at_ns > clock_interval_ns) {
@@ -223,9 +271,9 @@ uint64_t ht_drain_round(ht_drain *drain, bool everything) {
 
 void ht_drain_reap(ht_drain *drain, bool (*alive)(uint32_t thread, void *context), void *context) {
     ht_region *region = drain->region;
-    uint32_t homes = atomic_load_explicit(&region->fresh_homes, memory_order_acquire);
+    uint32_t homes = ht_region_homes(region);
     uint32_t image = atomic_load_explicit(&region->image, memory_order_acquire);
-    for (uint32_t i = 0; i < homes && i < HT_HOME_COUNT; i++) {
+    for (uint32_t i = 0; i < homes; i++) {
         ht_home *home = ht_region_home(region, i);
         if (atomic_load_explicit(&home->state, memory_order_acquire) != HT_HOME_LIVE) continue;
         if (home->image == image && alive(home->thread, context)) {
@@ -239,6 +287,7 @@ void ht_drain_reap(ht_drain *drain, bool (*alive)(uint32_t thread, void *context
         ht_stream_view left = ht_stream_look(region, home);
         if (left.words != NULL && (left.count != 0 || left.next != 0)) continue;
         if (left.words != NULL) give_segment(region, home->read_segment);
+        put_home_totals(drain, home, true);
         atomic_store_explicit(&home->state, HT_HOME_FREE, memory_order_relaxed);
         ht_region_give_home(region, i + 1);
     }
@@ -273,15 +322,25 @@ void ht_drain_finish(ht_drain *drain, uint32_t how, uint32_t status) {
     while (ht_drain_round(drain, true) > 0) {
     }
     if (drain->writer == NULL) return;
+    put_all_totals(drain, true);
     char digits[24];
     uint32_t unfollowed = atomic_load_explicit(&region->unfollowed, memory_order_relaxed);
     if (atomic_load_explicit(&region->exec_pending, memory_order_relaxed)) {
         put_warning(drain, "the program then executed ", region->exec_path, ", which could not be recorded");
     }
     if (unfollowed > 0) {
+        bool follows = (region->options & HT_OPTION_FOLLOW) != 0;
         put_warning(drain, "", decimal(digits + sizeof digits, unfollowed),
-                    unfollowed == 1 ? " child process was not recorded (--follow records it)"
+                    unfollowed == 1 ? follows ? " child process could not be recorded"
+                                              : " child process was not recorded (--follow records it)"
+                    : follows       ? " child processes could not be recorded"
                                     : " child processes were not recorded (--follow records them)");
+    }
+    if (atomic_load_explicit(&region->other_heaps, memory_order_relaxed) > 0) {
+        put_warning(
+            drain,
+            "what was loaded by dlmopen into a namespace of its own has a heap of its own, which was not recorded", "",
+            "");
     }
     ht_trace_put_clock(drain->writer);
     if (atomic_load_explicit(&region->state, memory_order_acquire) == HT_STATE_OFF) {

@@ -10,6 +10,10 @@
 typedef struct ht_real_functions {
     HT_HOOKED(HT_FIELD)
     size_t (*malloc_usable_size)(void *);
+    // Where something in front of us (the executable, an earlier preload) defines these names: what the program's other
+    // calls reach. libc's functions that we stand for (reallocarray, cfree) call them by name. NULL: nothing does.
+    void *(*front_realloc)(void *, size_t);
+    void (*front_free)(void *);
 } ht_real_functions;
 #undef HT_FIELD
 
@@ -29,6 +33,10 @@ void *ht_boot_take(size_t count, size_t alignment);
 bool ht_boot_owns(const void *block);
 // Bytes that may be copied out of a boot block: up to the arena's end.
 size_t ht_boot_span(const void *block);
+
+// The hooks of names that are redirected in a process attached to, by names of their own: the plain ones may be libc's.
+extern int ht_hook_dlclose(void *handle) __attribute__((visibility("hidden")));
+extern pid_t ht_hook_fork(void) __attribute__((visibility("hidden")));
 
 // What the real allocator gives for a block; 0 when it cannot be asked.
 size_t ht_real_usable_size(const void *block);

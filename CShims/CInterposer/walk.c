@@ -19,7 +19,8 @@ static ht_rule __attribute__((cold, noinline)) judge(ht_thread *self, ht_writer 
     return entry ? ht_rule_make(HT_RULE_END, 0, 0) : HT_RULE_NONE;
 }
 
-ht_walked ht_walk(ht_thread *self, ht_writer *writer, ht_registers at, uint64_t *frames, uint32_t limit) {
+ht_walked ht_walk(ht_thread *self, ht_writer *writer, const ht_registers *start, uint64_t *frames, uint32_t limit) {
+    ht_registers at = *start;
     ht_walked walked = {.hash = ht_hash_start};
     uintptr_t top = self->stack_top;
     bool own = ht_on_own_stack(self, at.sp);

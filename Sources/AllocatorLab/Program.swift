@@ -7,6 +7,8 @@ internal import Glibc
 public enum ProgramError: Error, Equatable, CustomStringConvertible {
     /// There is no such program.
     case missing(String)
+    /// There is no such program in `PATH`, but one in this folder.
+    case notInPath(String)
     /// It is a script, and what it is to be run by does not exist.
     case missingInterpreter(String, interpreter: String)
     /// There is, but it cannot be run or preloading does not reach it.
@@ -15,7 +17,8 @@ public enum ProgramError: Error, Equatable, CustomStringConvertible {
     /// What happened, in one line.
     public var description: String {
         switch self {
-        case .missing(let name): "\(name): no such program"
+        case .missing(let name): "\(name.isEmpty ? "''" : name): no such program"
+        case .notInPath(let name): "\(name): not in PATH; for the one in this folder type ./\(name)"
         case .missingInterpreter(let name, let interpreter):
             "\(name): a script for \(interpreter), which does not exist"
         case .unsuitable(let name, let reason): "\(name): \(reason)"
@@ -25,7 +28,7 @@ public enum ProgramError: Error, Equatable, CustomStringConvertible {
     /// The exit status for it: 66 for what is missing, 69 for what preloading does not reach.
     public var exitStatus: Int32 {
         switch self {
-        case .missing, .missingInterpreter: 66
+        case .missing, .notInPath, .missingInterpreter: 66
         case .unsuitable: 69
         }
     }
@@ -38,35 +41,47 @@ public struct Program: Equatable, Sendable {
     /// Its arguments, its own name first.
     public let arguments: [String]
 
-    /// Finds a program and makes sure that preloading reaches it.
+    /// What is to be done to a program's allocations.
+    public enum Purpose: Sendable {
+        /// To have them served by another allocator: one that the program carries itself cannot be replaced.
+        case replacingAllocator
+        /// To see them: the functions of an allocator that it carries are redirected.
+        case recording
+    }
+
+    /// Finds a program and makes sure that preloading, or else redirecting, reaches it.
     ///
     /// - Parameters:
     ///   - command: a path or a name to be looked up in `PATH`, then the arguments.
+    ///   - purpose: what an allocator of the program's own must allow.
     /// - Throws: `ProgramError` for a program that is missing, not executable, static, with other rights than the caller's,
-    ///   for another machine or C library, or with an allocator of its own.
-    public init(finding command: [String]) throws(ProgramError) {
+    ///   for another machine or C library, or with an allocator of its own that is in the way.
+    public init(finding command: [String], for purpose: Purpose = .replacingAllocator) throws(ProgramError) {
         let name = command.first ?? ""
         path = try Self.find(name)
         arguments = command
-        try Self.check(path, name: name, depth: 0)
+        try Self.check(path, name: name, purpose: purpose, depth: 0)
     }
 
-    private static func find(_ name: String) throws(ProgramError) -> String {
+    static func find(_ name: String) throws(ProgramError) -> String {
         var candidates = [name]
         if !name.contains("/") {
             let folders = (FileProbe.variable("PATH") ?? "/usr/bin:/bin").split(separator: ":")
             candidates = folders.map { "\($0)/\(name)" }
         }
-        let present = candidates.filter { FileProbe.status(of: $0).map { $0.st_mode & S_IFMT != S_IFDIR } ?? false }
+        let present = candidates.filter(FileProbe.isFile)
         if let path = present.first(where: { access($0, X_OK) == 0 }) { return path }
         if !present.isEmpty { throw .unsuitable(name, reason: "not executable") }
         if name.contains("/"), FileProbe.status(of: name) != nil {
             throw .unsuitable(name, reason: "is a folder, not a program")
         }
+        if !name.contains("/"), FileProbe.isExecutable(name) { throw .notInPath(name) }
         throw .missing(name)
     }
 
-    private static func check(_ path: String, name: String, depth: Int) throws(ProgramError) {
+    private static func check(
+        _ path: String, name: String, purpose: Purpose, depth: Int
+    ) throws(ProgramError) {
         if let status = FileProbe.status(of: path) {
             let asUser = status.st_mode & S_ISUID != 0 && status.st_uid != geteuid()
             let asGroup = status.st_mode & S_ISGID != 0 && status.st_gid != getegid()
@@ -80,16 +95,14 @@ public struct Program: Equatable, Sendable {
         }
         // A file that can be run but not read is left to the kernel to judge.
         guard let head = FileProbe.head(of: path, count: 1 << 16) else { return }
-        if head.starts(with: Array("#!".utf8)) {
-            let line = String(decoding: head.dropFirst(2).prefix { $0 != 10 }, as: UTF8.self)
-            guard let interpreter = line.split(whereSeparator: { $0 == " " || $0 == "\t" }).first, depth < 4 else {
-                return
+        if let script = Script(head: head) {
+            guard depth < 4 else { return }
+            guard FileProbe.status(of: script.interpreter) != nil else {
+                throw .missingInterpreter(name, interpreter: script.interpreter)
             }
-            guard FileProbe.status(of: String(interpreter)) != nil else {
-                throw .missingInterpreter(name, interpreter: String(interpreter))
-            }
-            return try check(String(interpreter), name: name, depth: depth + 1)
+            return try check(script.interpreter, name: name, purpose: purpose, depth: depth + 1)
         }
+        if head.starts(with: [0x7f, 0x45, 0x4c, 0x46]) { try checkFile(path, name: name) }
         guard let image = ELFImage(head: head) else { return }
         guard image.isNative else { throw .unsuitable(name, reason: "built for another machine than this tool") }
         guard let loader = image.interpreter else {
@@ -98,8 +111,15 @@ public struct Program: Equatable, Sendable {
         guard loader.contains("ld-linux") else {
             throw .unsuitable(name, reason: "built for another C library (\(loader)) than glibc")
         }
-        if let entry = ELFSymbols.allocatorEntries(in: path).first {
-            throw .unsuitable(name, reason: "carries its own allocator (\(entry)), which a preload does not reach")
+        guard let own = OwnAllocator.inspect(executable: path) else { return }
+        switch purpose {
+        case .replacingAllocator:
+            throw .unsuitable(name, reason: "carries its own allocator (\(own.name)), which cannot be replaced")
+        case .recording where !own.isPatchable:
+            throw .unsuitable(
+                name,
+                reason: "carries its own allocator (\(own.name)), which cannot be recorded: \(own.reason ?? "unknown")")
+        case .recording: return
         }
     }
 }
