@@ -150,6 +150,27 @@ bool ht_image_functions(const ht_images *images, const ht_image *image, const ch
     return readable;
 }
 
+size_t ht_image_code(const ht_images *images, const ht_image *image, uint64_t address, uint8_t *out, size_t room) {
+    int fd = open_image(images, image);
+    Elf *elf = begin(fd);
+    size_t count = 0, bytes = 0, copied = 0;
+    if (elf != NULL && elf_getphdrnum(elf, &count) == 0) {
+        const char *file = elf_rawfile(elf, &bytes);
+        for (size_t i = 0; file != NULL && i < count && copied == 0; i++) {
+            GElf_Phdr segment;
+            if (gelf_getphdr(elf, (int)i, &segment) == NULL || segment.p_type != PT_LOAD) continue;
+            uint64_t into = address - image->bias - segment.p_vaddr, at = segment.p_offset + into;
+            if ((segment.p_flags & PF_X) == 0 || into >= segment.p_filesz || at >= bytes) continue;
+            copied = segment.p_filesz - into < room ? segment.p_filesz - into : room;
+            if (copied > bytes - at) copied = bytes - at;
+            memcpy(out, file + at, copied);
+        }
+    }
+    if (elf != NULL) elf_end(elf);
+    if (fd >= 0) close(fd);
+    return copied;
+}
+
 uint64_t ht_image_syscall(const ht_images *images, const ht_image *image) {
     int fd = open_image(images, image);
     Elf *elf = begin(fd);

@@ -30,6 +30,7 @@ struct ht_attachment {
     uint64_t function;  // heaptrail_attach in the process
     uint64_t block_at;
     int region_fd;  // the process's descriptor
+    bool clear;     // of the region, after the end
 };
 
 static uint64_t call_library(ht_attachment *made, pid_t thread, uint64_t operation, uint64_t a, uint64_t b, uint64_t c,
@@ -106,6 +107,37 @@ static bool find_library(ht_attachment *made) {
     return true;
 }
 
+static bool read_block(const ht_attachment *made, ht_attach_block *block) {
+    return ht_tracee_read(&made->tracee, made->block_at, block, sizeof *block);
+}
+
+// Whether the library, as the block has it, can take a recording now.
+static bool judge_state(ht_attachment *made) {
+    char *reason = made->tracee.reason;
+    size_t room = sizeof made->tracee.reason;
+    ht_attach_block block;
+    if (!read_block(made, &block) || block.version != HT_ATTACH_VERSION)
+        return refuse(reason, room, "it has another version of the library loaded; restart it to record it");
+    if (block.state == HT_ATTACH_PRELOADED)
+        return refuse(reason, room,
+                      "it was started with the recorder's library preloaded, and is recorded from its start or not at "
+                      "all");
+    if (block.state != HT_ATTACH_RECORDING || block.collector_died) return true;
+    snprintf(reason, room, "it is being recorded already, by process %u", block.collector_pid);
+    return false;
+}
+
+static bool make_region(ht_attachment *made, pid_t thread) {
+    ht_tracee *tracee = &made->tracee;
+    uint64_t name = tracee->scratch + HT_SCRATCH_DATA;
+    if (!ht_tracee_write(tracee, name, "heaptrail", 10)) return false;
+    long fd = ht_tracee_syscall(tracee, thread, SYS_memfd_create, (uint64_t[6]){name, MFD_CLOEXEC, 0, 0, 0, 0});
+    made->region_fd = (int)fd;
+    if (fd >= 0) return true;
+    snprintf(tracee->reason, sizeof tracee->reason, "it may not make shared memory: %s", strerror((int)-fd));
+    return false;
+}
+
 // Loads the library on a thread that is stopped and may be borrowed, and has it prepare itself.
 static bool load_on(ht_attachment *made, pid_t thread) {
     ht_tracee_state saved;
@@ -118,9 +150,10 @@ static bool load_on(ht_attachment *made, pid_t thread) {
     bool done = ht_tracee_map_scratch(tracee, thread) &&
                 (made->function != 0 || (call_dlopen(made, thread, functions) && find_library(made)));
     if (done) made->block_at = call_library(made, thread, HT_ATTACH_PREPARE, 0, 0, 0, &returned);
+    done = done && returned && made->block_at != 0 && judge_state(made) && make_region(made, thread);
     ht_tracee_unmap_scratch(tracee, thread);
     ht_tracee_give_back(thread, &saved);
-    return done && returned && made->block_at != 0;
+    return done;
 }
 
 static int64_t now_ms(void) {
@@ -175,15 +208,19 @@ static bool load(ht_attachment *made, bool stopped_process) {
                   "none of its threads left the allocator or the loader for 5 s; try again");
 }
 
-static bool read_block(const ht_attachment *made, ht_attach_block *block) {
-    return ht_tracee_read(&made->tracee, made->block_at, block, sizeof *block);
-}
-
-// Plans the image that the program's malloc is in, and the executable where that carries an allocator of its own.
-static bool plan(ht_attachment *made, const ht_attach_block *block, char *reason, size_t room) {
-    const ht_image *images[HT_ATTACH_GROUPS] = {ht_images_at(&made->images, block->allocator), made->images.all};
+// Plans the image that the program's malloc is in, the executable where that carries an allocator of its own, and what
+// of libc the recorder has to see beside: code that goes away, processes that are made.
+static bool plan(ht_attachment *made, char *reason, size_t room) {
+    ht_attach_block block;
+    if (!read_block(made, &block)) return refuse(reason, room, "it has ended");
+    enum { ALLOCATORS = 2 };
+    const ht_image *images[ALLOCATORS] = {ht_images_at(&made->images, block.allocator), made->images.all};
+    const ht_image *libc = ht_images_named(&made->images, "libc");
+    static const char *const names[] = {"dlclose", "fork"};
+    static const uint32_t kinds[] = {HT_ATTACH_KIND_DLCLOSE, HT_ATTACH_KIND_FORK};
     if (images[0] == NULL) return refuse(reason, room, "it has no malloc");
-    for (size_t i = 0; i < HT_ATTACH_GROUPS; i++) {
+    if (libc != NULL) ht_redirects_plan_named(&made->redirects[ALLOCATORS], &made->images, libc, names, kinds, 2);
+    for (size_t i = 0; i < ALLOCATORS; i++) {
         if (i > 0 && images[i] == images[0]) continue;
         ht_planned planned = ht_redirects_plan(&made->redirects[i], &made->images, images[i], reason, room);
         if (planned == HT_PLANNED_REFUSED) return false;
@@ -196,18 +233,18 @@ static bool plan(ht_attachment *made, const ht_attach_block *block, char *reason
 enum ht_attach_outcome ht_attach_open(pid_t pid, const char *library, ht_attachment **result, char *reason,
                                       size_t room) {
     *result = NULL;
-    bool stopped = false;
-    enum ht_attach_outcome allowed = ht_attach_check(pid, library, &stopped, reason, room);
+    ht_attach_facts facts = {0};
+    enum ht_attach_outcome allowed = ht_attach_check(pid, library, &facts, reason, room);
     if (allowed != HT_ATTACH_OK) return allowed;
     ht_attachment *made = calloc(1, sizeof *made);
     if (made == NULL) return HT_ATTACH_REFUSED;
     made->region_fd = -1;
     made->library = strdup(library);
-    ht_attach_block block;
     if (!ht_tracee_open(&made->tracee, pid) || !ht_images_read(&made->images, pid)) {
         snprintf(reason, room, "its memory cannot be read: %s", strerror(errno));
         goto failed;
     }
+    made->tracee.filtered = facts.filtered;
     const ht_image *libc = ht_images_named(&made->images, "libc");
     made->tracee.syscall_at = libc == NULL ? 0 : ht_image_syscall(&made->images, libc);
     if (made->tracee.syscall_at == 0) {
@@ -215,23 +252,11 @@ enum ht_attach_outcome ht_attach_open(pid_t pid, const char *library, ht_attachm
         goto failed;
     }
     find_library(made);
-    if (!load(made, stopped)) {
+    if (!load(made, facts.stopped)) {
         snprintf(reason, room, "%s", made->tracee.reason[0] == 0 ? "it ended meanwhile" : made->tracee.reason);
         goto failed;
     }
-    if (!read_block(made, &block) || block.version != HT_ATTACH_VERSION) {
-        refuse(reason, room, "it has another version of the library loaded; restart it to record it");
-        goto failed;
-    }
-    if (block.state == HT_ATTACH_PRELOADED) {
-        refuse(reason, room, "it was started under heaptrail and is recorded by that");
-        goto failed;
-    }
-    if (block.state == HT_ATTACH_RECORDING && !block.collector_died) {
-        snprintf(reason, room, "it is being recorded already, by process %u", block.collector_pid);
-        goto failed;
-    }
-    if (!plan(made, &block, reason, room)) goto failed;
+    if (!plan(made, reason, room)) goto failed;
     *result = made;
     return HT_ATTACH_OK;
 failed:
@@ -277,18 +302,7 @@ static bool while_stopped(ht_attachment *made, bool (*body)(ht_attachment *, pid
     return done;
 }
 
-static bool make_region(ht_attachment *made, pid_t thread) {
-    ht_tracee *tracee = &made->tracee;
-    uint64_t name = tracee->scratch + HT_SCRATCH_DATA;
-    if (!ht_tracee_write(tracee, name, "heaptrail", 10)) return false;
-    long fd = ht_tracee_syscall(tracee, thread, SYS_memfd_create, (uint64_t[6]){name, MFD_CLOEXEC, 0, 0, 0, 0});
-    made->region_fd = (int)fd;
-    errno = fd < 0 ? (int)-fd : 0;
-    return fd >= 0;
-}
-
 int ht_attach_region(ht_attachment *made) {
-    if (!while_stopped(made, make_region)) return -1;
     char path[64];
     snprintf(path, sizeof path, "/proc/%d/fd/%d", (int)made->tracee.pid, made->region_fd);
     return open(path, O_RDWR | O_CLOEXEC);
@@ -312,7 +326,8 @@ static bool start(ht_attachment *made, pid_t thread) {
     ht_tracee *tracee = &made->tracee;
     ht_attach_block block;
     bool returned;
-    if (!read_block(made, &block)) return false;
+    call_library(made, thread, HT_ATTACH_PREPARE, 0, 0, 0, &returned);
+    if (!returned || !judge_state(made) || !read_block(made, &block)) return false;
     // Left by a recorder that was killed: its entries are ours to take over.
     if (block.state == HT_ATTACH_RECORDING) call_library(made, thread, HT_ATTACH_STOP, 0, 0, 0, &returned);
     if (block.mapped) clear_region(made, thread);
@@ -329,6 +344,7 @@ static bool start(ht_attachment *made, pid_t thread) {
         return false;
     uint64_t status = call_library(made, thread, HT_ATTACH_START, (uint64_t)made->region_fd, 0, 0, &returned);
     if (!returned) return false;
+    made->region_fd = -1;  // closed there
     if (status != 0) {
         snprintf(tracee->reason, sizeof tracee->reason, "it cannot be recorded: %s", strerror((int)status));
         return false;
@@ -355,20 +371,33 @@ bool ht_attach_is_there(const ht_attachment *made) {
 
 const char *ht_attach_allocator(const ht_attachment *made) { return made->redirects[0].image->path; }
 
+const char *ht_attach_note(const ht_attachment *made) {
+    return made->redirects[0].note[0] != 0 ? made->redirects[0].note : made->redirects[1].note;
+}
+
 static bool stop(ht_attachment *made, pid_t thread) {
     bool returned;
     for (size_t i = 0; i < HT_ATTACH_GROUPS; i++) {
         if (!ht_redirects_undo(&made->redirects[i], &made->tracee)) return false;
     }
     call_library(made, thread, HT_ATTACH_STOP, 0, 0, 0, &returned);
+    made->clear = clear_region(made, thread);
     return returned;
 }
 
 bool ht_attach_end(ht_attachment *made) { return ht_attach_is_there(made) && while_stopped(made, stop); }
 
-bool ht_attach_clear(ht_attachment *made) { return !ht_attach_is_there(made) || while_stopped(made, clear_region); }
+bool ht_attach_clear(ht_attachment *made) {
+    return made->clear || !ht_attach_is_there(made) || while_stopped(made, clear_region);
+}
+
+static bool close_region(ht_attachment *made, pid_t thread) {
+    return ht_tracee_syscall(&made->tracee, thread, SYS_close, (uint64_t[6]){(uint64_t)made->region_fd}) == 0;
+}
 
 void ht_attach_close(ht_attachment *made) {
+    // Where recording never began, the process still has the descriptor.
+    if (made->region_fd >= 0 && ht_attach_is_there(made)) while_stopped(made, close_region);
     for (size_t i = 0; i < HT_ATTACH_GROUPS; i++) ht_redirects_free(&made->redirects[i]);
     ht_images_free(&made->images);
     ht_tracee_close(&made->tracee);

@@ -336,6 +336,12 @@ void ht_drain_finish(ht_drain *drain, uint32_t how, uint32_t status) {
                     : follows       ? " child processes could not be recorded"
                                     : " child processes were not recorded (--follow records them)");
     }
+    if (atomic_load_explicit(&region->other_heaps, memory_order_relaxed) > 0) {
+        put_warning(
+            drain,
+            "what was loaded by dlmopen into a namespace of its own has a heap of its own, which was not recorded", "",
+            "");
+    }
     ht_trace_put_clock(drain->writer);
     if (atomic_load_explicit(&region->state, memory_order_acquire) == HT_STATE_OFF) {
         how = HT_END_TURNED_OFF;

@@ -90,6 +90,11 @@ enum ht_home_state {
     HT_HOME_LIVE = 1,
 };
 
+// Exact counts of a sampled recording: of a thread in its home, of the threads without one in the control block.
+typedef struct ht_totals {
+    _Atomic uint64_t allocations, frees, bytes, reallocations;
+} ht_totals;
+
 // The answer to "does this executable carry its own allocator?".
 enum ht_plan_state {
     HT_PLAN_NONE = 0,        // not asked yet
@@ -109,11 +114,6 @@ enum ht_plan_result {
     HT_PLAN_APPLIED_BESIDE = 6,  // applied, and libc's allocator serves the libraries
 };
 
-// Exact counts of a sampled recording: of a thread in its home, of the threads without one in the control block.
-typedef struct ht_totals {
-    _Atomic uint64_t allocations, frees, bytes, reallocations;
-} ht_totals;
-
 typedef struct ht_segment {
     _Atomic uint32_t used;  // words published; producer writes, collector reads
     _Atomic uint32_t next;  // index + 1 of the successor; 0 while this is the last
@@ -130,7 +130,8 @@ typedef struct ht_home {
     uint16_t image;              // executed image the stream belongs to
     _Atomic uint32_t next_free;  // index + 1, on the free list
     uint32_t first_segment;      // index + 1; set before state
-    uint32_t pad[2];
+    uint32_t last_segment;       // index + 1; the producer's own note of where it writes
+    uint32_t pad;
     ht_totals totals;  // sampled recordings: counted by the thread (lane 0 alone), read by the collector
     // The collector's own, on its own cache line.
     uint32_t read_segment;  // index + 1; 0 before the first read
@@ -181,6 +182,8 @@ typedef struct ht_region {
     // region alone): the difference was not recorded.
     _Atomic uint32_t announced;
     _Atomic uint32_t arrived;
+    _Atomic uint32_t other_heaps;  // namespaces the program made with a libc, and so a heap, of their own
+    uint32_t pad00;
     uint64_t sample_bytes;  // mean of the sampling interval; 0: every event is recorded
     uint64_t sample_seed;
     ht_totals unplaced;  // of threads that have no home

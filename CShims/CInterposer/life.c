@@ -295,6 +295,7 @@ bool ht_life_attach(int region_fd) {
     ht_modules_reset();
     ht_sizes_reset();
     ht_rules_flush();
+    ht_sampled_forget();
     attach(region, bytes);
     if (!ht_recording()) return false;
     // The first stream is opened now: what it opens with takes system calls that the process may have forbidden itself.
@@ -322,7 +323,13 @@ void ht_life_unmap(void) {
         if (home->walk_cache != 0) ht_unmap_pages((void *)(uintptr_t)home->walk_cache, sizeof(ht_walk_cache));
     }
     ht_region_shared = NULL;
+    bool was_sampled = region->sample_bytes != 0;
     unmap(region, shared_bytes);
+    // A thread of a sampled recording counts without the guard, and may stand before its last addition: it finds a page
+    // that belongs to nobody.
+    if (was_sampled)
+        ht_syscall(SYS_mmap, (long)region, HT_CONTROL_BYTES + (long)HT_HOME_COUNT * HT_HOME_BYTES,
+                   PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1, 0);
 }
 
 // A thread's block, which its thread pointer names, lies at the top of the stack that glibc or the program gave it; the

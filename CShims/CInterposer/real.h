@@ -34,6 +34,10 @@ bool ht_boot_owns(const void *block);
 // Bytes that may be copied out of a boot block: up to the arena's end.
 size_t ht_boot_span(const void *block);
 
+// The hooks of names that are redirected in a process attached to, by names of their own: the plain ones may be libc's.
+extern int ht_hook_dlclose(void *handle) __attribute__((visibility("hidden")));
+extern pid_t ht_hook_fork(void) __attribute__((visibility("hidden")));
+
 // What the real allocator gives for a block; 0 when it cannot be asked.
 size_t ht_real_usable_size(const void *block);
 // A real function that was not there at the start (a C program that loads a C++ plugin): looked up in libstdc++ when it

@@ -11,6 +11,8 @@
 #include <signal.h>
 #include <system.h>
 
+extern void *__libc_stack_end;
+
 __thread ht_thread ht_self __attribute__((tls_model("initial-exec"), visibility("hidden")));
 
 enum {
@@ -155,6 +157,30 @@ static uint32_t wait_for_home(ht_thread *self, ht_region *region) {
     return 0;
 }
 
+// The loader runs IFUNC resolvers before it lays out the first thread's variables for good: what the thread recorded by
+// then it has forgotten. Its stream is still there, and goes on. Only the first thread's id is never another's.
+static bool resume_stream(ht_thread *self, ht_writer *writer, ht_region *region) {
+    uint32_t id = ht_thread_id(self);
+    if (writer != self->lane || id != ht_own_pid) return false;
+    uint32_t homes = ht_region_homes(region), image = atomic_load_explicit(&region->image, memory_order_relaxed);
+    for (uint32_t i = 0; i < homes; i++) {
+        ht_home *home = ht_region_home(region, i);
+        if (atomic_load_explicit(&home->state, memory_order_acquire) != HT_HOME_LIVE || home->thread != id ||
+            home->lane != 0 || home->image != image)
+            continue;
+        self->serial = home->serial;
+        if (self->stack_top == 0) self->stack_top = (uintptr_t)__libc_stack_end;
+        writer->home = home;
+        writer->cache = walk_cache_of(home);
+        writer->segment = ht_region_segment(region, home->last_segment - 1);
+        writer->at = writer->segment->words + atomic_load_explicit(&writer->segment->used, memory_order_relaxed);
+        writer->end = writer->segment->words + HT_SEGMENT_WORDS;
+        writer->time = 0;  // the next event writes its time in full
+        return true;
+    }
+    return false;
+}
+
 // Gives the stream a home and its first segment, and writes what a stream opens with.
 static bool open_stream(ht_thread *self, ht_writer *writer, ht_region *region) {
     if (self->epoch != ht_epoch) {
@@ -167,6 +193,7 @@ static bool open_stream(ht_thread *self, ht_writer *writer, ht_region *region) {
         self->tag = tag;
         self->tag_depth = tag_depth;
         self->epoch = ht_epoch;
+        if (resume_stream(self, writer, region)) return true;
         self->serial = atomic_fetch_add_explicit(&region->serials, 1, memory_order_relaxed) + 1;
     }
     uint32_t segment = ht_region_take_segment(region, backlog_for(writer));
@@ -182,7 +209,7 @@ static bool open_stream(ht_thread *self, ht_writer *writer, ht_region *region) {
     home->serial = self->serial;
     home->lane = (uint16_t)(writer - self->lane);
     home->image = (uint16_t)atomic_load_explicit(&region->image, memory_order_relaxed);
-    home->first_segment = segment;
+    home->first_segment = home->last_segment = segment;
     home->read_segment = 0;
     home->read_words = 0;
     home->flushed_at_ns = 0;
@@ -220,6 +247,7 @@ bool ht_writer_advance(ht_thread *self, ht_writer *writer, size_t words) {
     uint32_t taken = ht_region_take_segment(region, backlog_for(writer));
     if (taken == 0 && (taken = wait_for_segment(region, writer)) == 0) return false;
     ht_segment *old = writer->segment;
+    writer->home->last_segment = taken;
     writer->segment = ht_region_segment(region, taken - 1);
     writer->at = writer->segment->words;
     writer->end = writer->segment->words + HT_SEGMENT_WORDS;

@@ -24,6 +24,11 @@ static inline void ht_sample_add(_Atomic uint64_t *word, uint64_t amount) {
     __asm__("addq %1, %0" : "+m"(*(uint64_t *)(void *)word) : "er"(amount) : "cc");
 }
 
+// Whether an allocation would be a sample now.
+static inline bool ht_sample_would_take(const ht_thread *self, size_t size) {
+    return self->sample_left <= (int64_t)(size + (size == 0));
+}
+
 // Counts an allocation down. True when the countdown has run out, and the allocation is a sample.
 static inline bool ht_sample_spend(ht_thread *self, size_t size) {
     bool spent;
@@ -38,6 +43,9 @@ void ht_sample_first_free(ht_thread *self) __attribute__((cold, noinline));
 // An allocation at which the countdown ran out: starts the next one, and records it with its weight.
 void ht_sample_take(ht_thread *self, const void *block, size_t size, uint32_t alignment_code, const void *frame,
                     const void *via) __attribute__((cold, noinline));
+// For an allocation that was held back and is certain now: counts it. Returns its weight, when it is a sample, and has
+// put it in the set; else 0.
+double ht_sample_count(ht_thread *self, const void *block, size_t size) __attribute__((cold, noinline));
 // A free of a block that may be a sample: takes it out of the set, and records it if it was one.
 void ht_sample_freed(ht_thread *self, const void *block) __attribute__((cold, noinline));
 // Before a realloc of a block that may be a sample: takes it out of the set. Returns the time, or 0 when it was none.
@@ -47,6 +55,8 @@ void ht_sample_resized(const void *old, uint64_t before, const void *block, size
                        const void *frame);
 // After a realloc to no bytes, which freed the block.
 void ht_sample_resize_freed(const void *old, uint64_t before);
+// For a thread of a recording that is over: the next one finds it as if it were new.
+void ht_sample_clear(ht_thread *thread);
 // For a followed child: its thread counts anew, and its trace knows no block of its parent.
 void ht_sample_reset(void);
 

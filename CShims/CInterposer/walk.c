@@ -3,7 +3,8 @@
 
 #include <heaptrail_trace.h>
 
-ht_walked ht_walk(ht_thread *self, ht_writer *writer, ht_registers at, uint64_t *frames, uint32_t limit) {
+ht_walked ht_walk(ht_thread *self, ht_writer *writer, const ht_registers *start, uint64_t *frames, uint32_t limit) {
+    ht_registers at = *start;
     ht_walked walked = {.hash = ht_hash_start};
     uintptr_t top = self->stack_top;
     bool bounded = ht_on_own_stack(at.sp, top);

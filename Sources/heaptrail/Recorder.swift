@@ -173,6 +173,11 @@ struct RecordingSummary {
         let note = withUnsafeBytes(of: result.note) { String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self) }
         if !note.isEmpty { lines.append("warning: \(note)") }
         if result.detached { lines.append("detached; the process goes on") }
+        if result.undetached {
+            lines.append(
+                "warning: a thread could not be stopped: the process goes on unrecorded, by way of the library; attach again to detach"
+            )
+        }
         if result.exec_pending {
             lines.append("warning: the program then executed another one that could not be recorded")
         }
@@ -189,7 +194,7 @@ struct RecordingSummary {
                 "\(result.followed) child process\(result.followed == 1 ? "" : "es") recorded \(output.map { "in \($0).PID" } ?? "beside it")"
             )
         }
-        if output == "-", !isText { lines.append("the program's own output went to standard error") }
+        if output == "-", !isText, !result.detached { lines.append("the program's own output went to standard error") }
         let isReadable = result.attached && !isText && result.bytes_written > 0
         if isReadable, let output, output != "-" { lines.append("next: heaptrail report \(output)") }
         for line in lines { Terminal.tell(line) }

@@ -85,8 +85,8 @@ static void __attribute__((noinline)) capture(job *work) {
     ht_test_walk *walk = work->walk;
     ht_writer *writer = ht_enter(&ht_self);
     if (ht_writer_reserve(&ht_self, writer, HT_RECORD_WORDS)) {
-        ht_walked walked =
-            ht_walk(&ht_self, writer, ht_caller_of(__builtin_frame_address(0)), walk->frames, work->limit);
+        ht_registers start = ht_caller_of(__builtin_frame_address(0));
+        ht_walked walked = ht_walk(&ht_self, writer, &start, walk->frames, work->limit);
         walk->count = walked.count;
         walk->flags = walked.flags;
         walk->hash = walked.hash;

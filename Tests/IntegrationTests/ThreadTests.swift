@@ -75,6 +75,12 @@ struct ThreadTests {
         #expect(maker.tid != idler.tid)
     }
 
+    @Test func `a thread that is gone at once keeps the name that it gave itself`() throws {
+        let view = try record("named-briefly").report(view: "thread")
+        let names = try #require(view.thread).compactMap(\.name).filter { $0.hasPrefix("brief-") }
+        #expect(names.sorted() == (0..<20).map { "brief-\($0)" }.sorted())
+    }
+
     @Test func `threads that allocate at once lose nothing`() throws {
         let program = try ProgramBuilder.build(
             """

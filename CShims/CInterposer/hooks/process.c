@@ -1,6 +1,5 @@
 // The names through which a program makes threads, drops modules and becomes another program. Each wrapper keeps its
-// function's contract to the letter; what they add is said beside it. dlopen is not among them: wrapping it would
-// change the caller whose RPATH the loader searches.
+// function's contract to the letter; what they add is said beside it. dlopen is deepbind.c's.
 #include "alone.h"
 #include "definitions.h"
 #include "environment.h"
@@ -8,6 +7,7 @@
 #include "patch.h"
 #include "real.h"
 #include "rule.h"
+#include "shell.h"
 #include "stack.h"
 
 #include <alloca.h>
@@ -58,6 +58,22 @@ EXPORT int pthread_create(pthread_t *thread, const pthread_attr_t *attributes, v
     return ht_real.pthread_create(thread, attributes, run, argument);
 }
 
+// A thread may be gone before the collector has read its name: it is noted as it is given, when it is the thread's own.
+EXPORT int pthread_setname_np(pthread_t thread, const char *name) {
+    if (!ht_ready()) return EAGAIN;
+    int status = ht_real.pthread_setname_np(thread, name);
+    if (status != 0 || !ht_recording() || !pthread_equal(thread, pthread_self())) return status;
+    ht_thread *self = &ht_self;
+    memset(self->name, 0, sizeof self->name);
+    memcpy(self->name, name, strnlen(name, sizeof self->name - 1));
+    if (self->epoch != ht_epoch || self->lane[0].segment == NULL) return status;  // its stream will open with it
+    ht_writer *writer = ht_enter(self);
+    if (writer == NULL) return status;
+    if (writer == self->lane) ht_put_thread_name(self, writer);
+    ht_leave(self);
+    return status;
+}
+
 // After it, addresses may hold other code: rules are dropped and stacks of the same addresses get new ids.
 EXPORT int dlclose(void *handle) {
     if (!ht_ready()) return -1;
@@ -74,9 +90,15 @@ EXPORT int dlclose(void *handle) {
     return status;
 }
 
+int ht_hook_dlclose(void *handle) __attribute__((alias("dlclose")));
+
+// Inside the guard: an attached recorder's region goes away when nobody is.
 static void count_child(void) {
+    ht_thread *self = &ht_self;
+    if (ht_enter(self) == NULL) return;
     ht_region *region = ht_region_shared;
     if (region != NULL) atomic_fetch_add_explicit(&region->unfollowed, 1, memory_order_relaxed);
+    ht_leave(self);
 }
 
 EXPORT pid_t fork(void) {
@@ -91,6 +113,8 @@ EXPORT pid_t fork(void) {
     if (child == 0 && unfollowed) atomic_store_explicit(&ht_follow_forks, HT_FORKS_PASSED, memory_order_relaxed);
     return child;
 }
+
+pid_t ht_hook_fork(void) __attribute__((alias("fork")));
 
 // Whether an exec in this process goes on recording, and as what. Outside a recorded process, and in children that are
 // not followed, the call passes unchanged.
@@ -224,31 +248,30 @@ EXPORT int posix_spawnp(pid_t *child, const char *file, const posix_spawn_file_a
     return spawn_search(child, file, actions, attributes, arguments, environment);
 }
 
-// system and popen spawn a shell from inside libc with the global environment: while they do, and only where children
-// are followed, that is our copy.
-#define WITH_GLOBAL_ENVIRONMENT(type, call)                        \
-    enum ht_environment_role role;                                 \
-    char **inherited = environ;                                    \
-    if (inherited == NULL || !continues(&role, true)) return call; \
-    ht_environment_size size = ht_environment_measure(inherited);  \
-    char **copy = alloca(size.pointers * sizeof(char *));          \
-    char *text = alloca(size.bytes);                               \
-    ht_environment_fill(inherited, role, copy, text);              \
-    note_exec(role, "");                                           \
-    environ = copy;                                                \
-    type result = call;                                            \
-    environ = inherited;                                           \
-    return result
-
 EXPORT int system(const char *command) {
     if (!ht_ready()) return -1;
-    if (command == NULL) return ht_real.system(command);
-    WITH_GLOBAL_ENVIRONMENT(int, ht_real.system(command));
+    enum ht_environment_role role;
+    if (command == NULL || environ == NULL || !continues(&role, true)) return ht_real.system(command);
+    return ht_shell_run(command);
 }
 
+// popen spawns its shell from inside libc with the global environment: for as long as that takes, and only where
+// children are followed, that is our copy.
 EXPORT FILE *popen(const char *command, const char *mode) {
     if (!ht_ready()) return NULL;
-    WITH_GLOBAL_ENVIRONMENT(FILE *, ht_real.popen(command, mode));
+    enum ht_environment_role role;
+    char **inherited = environ;
+    if (inherited == NULL || !continues(&role, true)) return ht_real.popen(command, mode);
+    ht_environment_size size = ht_environment_measure(inherited);
+    char **copy = alloca(size.pointers * sizeof(char *));
+    char *text = alloca(size.bytes);
+    ht_environment_fill(inherited, role, copy, text);
+    note_exec(role, "");
+    environ = copy;
+    FILE *result = ht_real.popen(command, mode);
+    environ = inherited;
+    if (result == NULL) exec_failed(role);
+    return result;
 }
 
 // A program that never allocates before main is recorded from here on. In a process that ran already nothing happens
