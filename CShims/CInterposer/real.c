@@ -34,8 +34,8 @@ static uint32_t gnu_hash(const char *name) {
     return hash;
 }
 
-// Whether a module defines the name, or cannot be asked.
-static bool may_define(const struct link_map *module, const char *name, uint32_t hash) {
+bool ht_module_may_define(const struct link_map *module, const char *name) {
+    uint32_t hash = gnu_hash(name);
     const uint32_t *table = NULL;
     const ElfW(Sym) *symbols = NULL;
     const char *texts = NULL;
@@ -50,7 +50,7 @@ static bool may_define(const struct link_map *module, const char *name, uint32_t
     uint32_t buckets = table[0], first = table[1], words = table[2];
     const uint64_t *bloom = (const uint64_t *)(const void *)(table + 4);
     const uint32_t *bucket = (const uint32_t *)(const void *)(bloom + words), *chain = bucket + buckets;
-    if (buckets == 0) return false;
+    if (buckets == 0 || words == 0) return false;
     uint64_t word = bloom[hash / 64 % words];
     if ((word >> (hash & 63) & word >> (hash >> table[3] & 63) & 1) == 0) return false;
     uint32_t index = bucket[hash % buckets];
@@ -71,11 +71,10 @@ static bool may_define(const struct link_map *module, const char *name, uint32_t
 static void *next(const char *name) {
     struct dl_find_object ours;
     if (_dl_find_object(ht_boot_arena, &ours) != 0) return dlsym(RTLD_NEXT, name);
-    uint32_t hash = gnu_hash(name);
     for (const struct link_map *module = ours.dlfo_link_map->l_next; module != NULL; module = module->l_next) {
         // The kernel's own library has none of these, and its addresses are not relocated.
         if (strncmp(module->l_name, "linux-vdso", 10) == 0 || strncmp(module->l_name, "linux-gate", 10) == 0) continue;
-        if (may_define(module, name, hash)) return dlsym(RTLD_NEXT, name);
+        if (ht_module_may_define(module, name)) return dlsym(RTLD_NEXT, name);
     }
     return NULL;
 }
