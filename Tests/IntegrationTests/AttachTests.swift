@@ -60,6 +60,14 @@ struct AttachTests {
         #expect(try process.status() == .exited(0))
     }
 
+    @Test func `a program at a fixed address that takes the address of malloc is counted exactly`() throws {
+        let process = try AttachedProcess(Self.program(["-fno-pie", "-no-pie"]), ["work", "2"])
+        #expect(try process.line() == "ready")
+        try record(window: 5000, of: process, expecting: 0)
+        process.endInput()
+        #expect(try process.line() == "ok")
+    }
+
     @Test func `attaching and detaching again and again leaves the process whole and the counts exact`() throws {
         let process = try AttachedProcess(Self.program(), ["work", "4"])
         #expect(try process.line() == "ready")
