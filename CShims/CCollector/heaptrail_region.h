@@ -43,7 +43,8 @@ enum {
     HT_SEGMENT_WORDS = (HT_SEGMENT_BYTES - 64) / 8,
     HT_SEGMENTS_BEYOND_THREADS =
         256,  // backlog of 8 MiB beside one segment a stream; never given to new streams, or all would stand still
-    HT_STACK_DEPTH_MAX = 952,  // what the scratch of a home holds, twice
+    HT_SEGMENTS_BEFORE_BELL = 32,  // backlog that wakes a collector which naps
+    HT_STACK_DEPTH_MAX = 952,      // what the scratch of a home holds, twice
     HT_GRANT_COUNT = 64,
     HT_PATH_MAX = 4096,
 };

@@ -185,6 +185,14 @@ uint32_t ht_thread_id(const ht_thread *self) {
     return ht_thread_block_has_id ? id_in_thread_block() : (uint32_t)ht_syscall(SYS_gettid, 0, 0, 0, 0, 0, 0);
 }
 
+// How far the kernel lets the first thread's stack grow: nothing else is mapped there.
+static uintptr_t main_stack_bytes(void) {
+    enum { SHARE = 1 << 30 };  // of an unlimited one; what lies deeper is walked as another stack
+    struct rlimit limit;
+    if (ht_syscall(SYS_getrlimit, RLIMIT_STACK, (long)&limit, 0, 0, 0, 0) != 0) return 0;
+    return limit.rlim_cur < SHARE ? limit.rlim_cur : SHARE;
+}
+
 static void check_thread_block(void) {
     ht_thread_block_has_id = id_in_thread_block() == (uint32_t)ht_syscall(SYS_gettid, 0, 0, 0, 0, 0, 0);
 }
@@ -199,6 +207,7 @@ void ht_life_start(void) {
     ht_definitions_set_program(argc, argv);
     find_self();
     ht_self.stack_top = (uintptr_t)top;
+    ht_self.stack_low = (uintptr_t)top - main_stack_bytes();
     const char *path = ht_environment_get(environment, "HEAPTRAIL_REGION");
     const char *role = ht_environment_get(environment, "HEAPTRAIL_ROLE");
     ht_region *region = NULL;

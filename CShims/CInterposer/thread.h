@@ -44,7 +44,8 @@ typedef struct ht_thread {
     // Hot: read on every event.
     uint32_t depth;       // guards entered: index of the lane to use
     uint32_t tag;         // owner tag on top, 0 none
-    uintptr_t stack_top;  // addresses below it and above sp belong to this thread's stack; 0 when not known
+    uintptr_t stack_top;  // end of the stack the thread was started with; 0 when not known
+    uintptr_t stack_low;  // an sp from here to the top is on that stack, and all above it can be read
     // Pointers of the last ALLOC recorded and of the first since both were set to NULL: what operator new's hook
     // compares its block with. Two, for a signal handler may allocate before or after the malloc beneath.
     const void *last_allocation;

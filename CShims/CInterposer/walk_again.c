@@ -77,7 +77,7 @@ ht_walked ht_walk_again(ht_thread *self, ht_writer *writer, const ht_registers *
     ht_walk_cache *cache = writer->cache;
     uintptr_t top = self->stack_top;
     uint32_t generation = atomic_load_explicit(&ht_rules_generation, memory_order_acquire);
-    if (cache == NULL || !ht_on_own_stack(start->sp, top)) return fully(self, writer, start, frames, limit);
+    if (cache == NULL || !ht_on_own_stack(self, start->sp)) return fully(self, writer, start, frames, limit);
     if (cache->generation != generation) cache->count = 0;
     cache->generation = generation;
     ht_registers at = *start;
@@ -94,7 +94,7 @@ ht_walked ht_walk_again(ht_thread *self, ht_writer *writer, const ht_registers *
         frame->sp = at.sp;
         frame->fp = at.fp;
         frame->hidden = kind == HT_RULE_SELF;
-        ht_step step = ht_step_out(&at, rule, true, top, &frame->reads);
+        ht_step step = ht_step_out(&at, rule, top, &frame->reads);
         if (__builtin_expect(step != HT_STEP_ON, 0)) {
             if (step == HT_STEP_EARLY) return fully(self, writer, start, frames, limit);
             break;

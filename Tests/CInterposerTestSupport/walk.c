@@ -189,7 +189,7 @@ static bool agrees(const ht_test_walk *walk) {
 static void *walk_often(void *context) {
     job *work = context;
     uint32_t depth = work->depth;
-    ht_self.stack_top = (uintptr_t)__builtin_frame_address(0);
+    ht_test_bound_stack(__builtin_frame_address(0));
     for (uint32_t i = 0; i < work->rounds; i++) {
         work->kind = i % 3 == 0   ? HT_TEST_WALK_WITHOUT_FRAME_POINTERS
                      : i % 3 == 1 ? HT_TEST_WALK_REALIGNED

@@ -439,6 +439,9 @@ static void run_busy(const char *kind) {
 }
 
 int main(int argc, char **argv) {
+    sigset_t none;
+    sigemptyset(&none);
+    sigprocmask(SIG_SETMASK, &none, NULL);
     if (argc == 3 && strcmp(argv[1], "work") == 0) run_work(atoi(argv[2]));
     else if (argc == 3 && strcmp(argv[1], "busy") == 0) run_busy(argv[2]);
     else if (argc == 3 && strcmp(argv[1], "exec") == 0) {
