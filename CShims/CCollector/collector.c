@@ -1,5 +1,6 @@
-// The collector's loop: drain, grant regions to followed children, notice ends, sleep. One thread; it holds each
-// region's `alive` mutex, so the kernel tells the traced processes should this one die.
+// The collector's loop: drain, grant regions to followed children, notice ends, sleep. One thread does it all; it holds
+// each region's `alive` mutex, so the kernel tells the traced processes should this one die. A second one shows a sign
+// of life while the first waits for a slow disk or reader: then the program waits, too, and nothing is lost.
 #include "launch.h"
 #include "loop.h"
 #include "patch_service.h"
@@ -17,26 +18,35 @@
 
 static const int64_t nap_ns = 2000000;        // while events come
 static const int64_t long_nap_ns = 20000000;  // after a quiet second
+static const int64_t pulse_ns = 1000000000;
 static const uint64_t reap_interval_ns = 200000000;
 static const uint64_t flush_interval_ns = 1000000000;
 static const uint64_t unclaimed_ns = 12000000000;
 static const int busy_rounds_between_checks = 64;
 
 bool ht_collector_add(collector *c, ht_process *process) {
+    bool added = true;
+    pthread_mutex_lock(&c->lock);
     if (c->count == c->room) {
         size_t room = c->room == 0 ? 8 : c->room * 2;
         ht_process **grown = realloc(c->processes, room * sizeof *grown);
-        if (grown == NULL) return false;
-        c->processes = grown;
-        c->room = room;
+        added = grown != NULL;
+        if (added) {
+            c->processes = grown;
+            c->room = room;
+        }
     }
-    c->processes[c->count++] = process;
-    return true;
+    if (added) c->processes[c->count++] = process;
+    pthread_mutex_unlock(&c->lock);
+    return added;
 }
 
 static bool thread_lives(uint32_t thread, void *context) {
+    const ht_region *region = context;
+    // Ids of another pid namespace say nothing here: such threads keep their homes until the process ends.
+    if (atomic_load_explicit(&region->foreign, memory_order_relaxed)) return true;
     char path[64];
-    snprintf(path, sizeof path, "/proc/%d/task/%u", (int)*(pid_t *)context, thread);
+    snprintf(path, sizeof path, "/proc/%u/task/%u", atomic_load_explicit(&region->pid, memory_order_relaxed), thread);
     return access(path, F_OK) == 0 || errno != ENOENT;
 }
 
@@ -70,9 +80,13 @@ static void serve_requests(collector *c) {
 
 static void remove_process(collector *c, size_t index, uint32_t how, uint32_t status) {
     ht_patch_serve(c->processes[index]);  // what a short one said of its plan
-    ht_process_close(c->processes[index], how, status);
-    free(c->processes[index]);
+    c->announced += atomic_load_explicit(&c->processes[index]->region->announced, memory_order_relaxed);
+    ht_process *process = c->processes[index];
+    pthread_mutex_lock(&c->lock);
     c->processes[index] = c->processes[--c->count];
+    pthread_mutex_unlock(&c->lock);
+    ht_process_close(process, how, status);
+    free(process);
 }
 
 void ht_collector_let_go(collector *c) {
@@ -118,7 +132,7 @@ static void reap_threads(collector *c, uint64_t now) {
     for (size_t i = 0; i < c->count; i++) {
         ht_process *process = c->processes[i];
         pid_t pid = (pid_t)atomic_load_explicit(&process->region->pid, memory_order_acquire);
-        if (process->opened && pid != 0) ht_drain_reap(&process->drain, thread_lives, &pid);
+        if (process->opened && pid != 0) ht_drain_reap(&process->drain, thread_lives, process->region);
     }
 }
 
@@ -128,6 +142,24 @@ uint64_t ht_collector_drain(collector *c) {
         if (c->processes[i]->opened) taken += ht_drain_round(&c->processes[i]->drain, false);
     }
     return taken;
+}
+
+static ht_region *_Atomic awaiting;
+
+// A child has ended: the loop is not to nap on. Rings the bell as a producer would, whichever thread the signal struck.
+static void ring_for_end(int number) {
+    (void)number;
+    ht_region *region = atomic_load_explicit(&awaiting, memory_order_acquire);
+    if (region == NULL) return;
+    atomic_fetch_add_explicit(&region->bell, 1, memory_order_seq_cst);
+    ht_futex_wake(&region->bell, 1);
+}
+
+static void wake_at_end(ht_region *region) {
+    atomic_store_explicit(&awaiting, region, memory_order_release);
+    struct sigaction action = {.sa_handler = region != NULL ? ring_for_end : SIG_DFL,
+                               .sa_flags = SA_RESTART | SA_NOCLDSTOP};
+    sigaction(SIGCHLD, &action, NULL);
 }
 
 static void sleep_until_bell(collector *c, uint64_t now) {
@@ -140,9 +172,37 @@ static void sleep_until_bell(collector *c, uint64_t now) {
     atomic_store_explicit(&root->collector_sleeping, 0, memory_order_relaxed);
 }
 
+static void *beat(void *context) {
+    collector *c = context;
+    while (!atomic_load_explicit(&c->stop, memory_order_acquire)) {
+        ht_futex_wait(&c->stop, 0, pulse_ns);
+        if (atomic_load_explicit(&ht_output_waiting, memory_order_relaxed) == 0) continue;
+        pthread_mutex_lock(&c->lock);
+        for (size_t i = 0; i < c->count; i++)
+            atomic_fetch_add_explicit(&c->processes[i]->region->heartbeat, 1, memory_order_relaxed);
+        pthread_mutex_unlock(&c->lock);
+    }
+    return NULL;
+}
+
+static void start_pulse(collector *c) {
+    sigset_t all, saved;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &saved);
+    c->has_pulse = pthread_create(&c->pulse, NULL, beat, c) == 0;
+    pthread_sigmask(SIG_SETMASK, &saved, NULL);
+}
+
+static void stop_pulse(collector *c) {
+    atomic_store_explicit(&c->stop, 1, memory_order_release);
+    ht_futex_wake(&c->stop, 1);
+    if (c->has_pulse) pthread_join(c->pulse, NULL);
+}
+
 void ht_collector_run(collector *c, bool (*ended)(collector *, uint32_t *how, uint32_t *status), uint32_t *how,
                       uint32_t *status) {
     bool main_ended = false;
+    start_pulse(c);
     for (int round = 1;; round++) {
         uint64_t taken = ht_collector_drain(c);
         if (taken > 0 && round % busy_rounds_between_checks != 0) continue;
@@ -159,9 +219,10 @@ void ht_collector_run(collector *c, bool (*ended)(collector *, uint32_t *how, ui
             }
         }
         if (!main_ended) main_ended = ended(c, how, status);
-        if (main_ended && c->count == 1) return;
+        if (main_ended && c->count == 1) break;
         if (taken == 0) sleep_until_bell(c, now);
     }
+    stop_pulse(c);
 }
 
 static void fill_result(collector *c) {
@@ -183,6 +244,11 @@ void ht_collector_finish(collector *c, uint32_t how, uint32_t status) {
     ht_process *program = c->processes[0];
     ht_patch_serve(program);
     memcpy(c->result->note, program->own_note, sizeof c->result->note);
+    ht_region *region = program->region;
+    // Children that executed something to be followed and never came: static programs, other namespaces, set-user-id.
+    uint32_t announced = c->announced + atomic_load_explicit(&region->announced, memory_order_relaxed);
+    uint32_t arrived = atomic_load_explicit(&region->arrived, memory_order_relaxed);
+    if (announced > arrived) atomic_fetch_add_explicit(&region->unfollowed, announced - arrived, memory_order_relaxed);
     ht_drain_finish(&program->drain, how, status);
     fill_result(c);
     c->result->allocations = program->text != NULL ? program->text->allocations : program->drain.allocations;
@@ -218,7 +284,7 @@ static bool stranger_ended(collector *c, uint32_t *how, uint32_t *status) {
 enum ht_collect_outcome ht_record(const ht_collect_request *request, ht_collect_result *result) {
     memset(result, 0, sizeof *result);
     ht_launch_set_actions();
-    collector c = {.request = request, .result = result};
+    collector c = {.request = request, .result = result, .lock = PTHREAD_MUTEX_INITIALIZER};
     ht_process *program = calloc(1, sizeof *program);
     if (program == NULL || !ht_process_make_region(program, request) || !ht_collector_add(&c, program)) {
         result->error = errno;
@@ -253,7 +319,9 @@ enum ht_collect_outcome ht_record(const ht_collect_request *request, ht_collect_
         atomic_store_explicit(&program->region->off_reason, HT_LOSS_WRITE_FAILED, memory_order_relaxed);
     }
     uint32_t how = HT_END_UNKNOWN, status = 0;
+    wake_at_end(program->region);
     ht_collector_run(&c, child_ended, &how, &status);
+    wake_at_end(NULL);
     ht_launch_done();
     ht_collector_finish(&c, how, status);
     return HT_COLLECT_OK;
@@ -262,7 +330,7 @@ enum ht_collect_outcome ht_record(const ht_collect_request *request, ht_collect_
 enum ht_collect_outcome ht_collect(const ht_collect_request *request, ht_collect_result *result) {
     memset(result, 0, sizeof *result);
     ht_launch_set_actions();
-    collector c = {.request = request, .result = result};
+    collector c = {.request = request, .result = result, .lock = PTHREAD_MUTEX_INITIALIZER};
     ht_process *program = calloc(1, sizeof *program);
     if (program == NULL || !ht_process_map_region(program, request->region_fd) || !ht_collector_add(&c, program)) {
         result->error = errno;

@@ -5,6 +5,9 @@
 //   0        control block (ht_region), 64 KiB
 //   64 KiB   homes, 4096 of 16 KiB: a stream's identity, the reader's position, the producer's scratch for call stacks
 //   then     segments of 32 KiB: records, chained per stream
+//   256 MiB  the extension, mapped on both sides once more streams are alive than there are homes for: 28,672 more
+//   homes,
+//            then more segments. Each side has it at an address of its own (`extension`)
 //
 // How a record gets across:
 // - the producer writes whole records into its segment, then stores `used` (release); the collector loads `used`
@@ -35,12 +38,30 @@ enum {
     HT_SEGMENT_BYTES = 32 << 10,
     HT_REGION_BYTES = 256 << 20,
     HT_SEGMENT_COUNT = (HT_REGION_BYTES - HT_CONTROL_BYTES - HT_HOME_COUNT * HT_HOME_BYTES) / HT_SEGMENT_BYTES,
+    HT_MORE_HOMES = 28 << 10,
+    HT_MORE_SEGMENTS = 32 << 10,
     HT_SEGMENT_WORDS = (HT_SEGMENT_BYTES - 64) / 8,
     HT_SEGMENTS_BEYOND_THREADS =
         256,  // backlog of 8 MiB beside one segment a stream; never given to new streams, or all would stand still
+    HT_SEGMENTS_BEFORE_BELL = 32,  // backlog that wakes a collector which naps
     HT_STACK_DEPTH_MAX = 952,  // what the scratch of a home holds, twice
     HT_GRANT_COUNT = 64,
     HT_PATH_MAX = 4096,
+};
+
+// Larger than an enumerator may be.
+#define HT_EXTENSION_BYTES ((size_t)HT_MORE_HOMES * HT_HOME_BYTES + (size_t)HT_MORE_SEGMENTS * HT_SEGMENT_BYTES)
+#define HT_REGION_FILE_BYTES (HT_REGION_BYTES + HT_EXTENSION_BYTES)
+
+// Who looks at the region: the two may have its extension at different addresses.
+enum ht_region_side { HT_SIDE_PROGRAM = 0, HT_SIDE_COLLECTOR = 1 };
+
+// How far the extension is. WANTED by a thread without a home -> READY or REFUSED by the drain.
+enum ht_extension_state {
+    HT_EXTENSION_NONE = 0,
+    HT_EXTENSION_WANTED = 1,
+    HT_EXTENSION_READY = 2,
+    HT_EXTENSION_REFUSED = 3,
 };
 
 enum ht_region_option {
@@ -70,6 +91,11 @@ enum ht_home_state {
     HT_HOME_LIVE = 1,
 };
 
+// Exact counts of a sampled recording: of a thread in its home, of the threads without one in the control block.
+typedef struct ht_totals {
+    _Atomic uint64_t allocations, frees, bytes, reallocations;
+} ht_totals;
+
 // The answer to "does this executable carry its own allocator?".
 enum ht_plan_state {
     HT_PLAN_NONE = 0,        // not asked yet
@@ -89,11 +115,6 @@ enum ht_plan_result {
     HT_PLAN_APPLIED_BESIDE = 6,  // applied, and libc's allocator serves the libraries
 };
 
-// Exact counts of a sampled recording: of a thread in its home, of the threads without one in the control block.
-typedef struct ht_totals {
-    _Atomic uint64_t allocations, frees, bytes, reallocations;
-} ht_totals;
-
 typedef struct ht_segment {
     _Atomic uint32_t used;  // words published; producer writes, collector reads
     _Atomic uint32_t next;  // index + 1 of the successor; 0 while this is the last
@@ -110,7 +131,8 @@ typedef struct ht_home {
     uint16_t image;              // executed image the stream belongs to
     _Atomic uint32_t next_free;  // index + 1, on the free list
     uint32_t first_segment;      // index + 1; set before state
-    uint32_t pad[2];
+    uint32_t last_segment;       // index + 1; the producer's own note of where it writes
+    uint32_t pad;
     ht_totals totals;  // sampled recordings: counted by the thread (lane 0 alone), read by the collector
     // The collector's own, on its own cache line.
     uint32_t read_segment;  // index + 1; 0 before the first read
@@ -154,11 +176,18 @@ typedef struct ht_region {
     _Atomic uint32_t exec_pending;  // 1 between an exec and the new image's attach
     _Atomic uint32_t unfollowed;    // children that ran and were not recorded
     _Atomic uint32_t ready;         // ht_region_ready: whether the output exists; set once by the collector, woken
+    // 1 when the process sees itself under another number than the collector does (a pid namespace of its own): `pid`
+    // is the collector's, the ids of threads are the namespace's.
+    _Atomic uint32_t foreign;
+    // Images that were executed to be recorded in traces of their own, and those that came to ask for one (in the root
+    // region alone): the difference was not recorded.
+    _Atomic uint32_t announced;
+    _Atomic uint32_t arrived;
+    _Atomic uint32_t other_heaps;  // namespaces the program made with a libc, and so a heap, of their own
     uint32_t pad00;
     uint64_t sample_bytes;  // mean of the sampling interval; 0: every event is recorded
     uint64_t sample_seed;
     ht_totals unplaced;  // of threads that have no home
-    uint64_t pad0[1];
 
     _Atomic uint32_t bell;
     _Atomic uint32_t collector_sleeping;
@@ -175,10 +204,13 @@ typedef struct ht_region {
     _Atomic uint64_t free_homes;
     _Atomic uint32_t fresh_homes;
     _Atomic uint32_t live_homes;
-    uint32_t segment_limit;
+    _Atomic uint32_t segment_limit;
+    _Atomic uint32_t home_limit;
+    _Atomic uint32_t extension_state;
     _Atomic uint32_t homes_wanted;  // set by a thread that found no home: the collector looks for ended threads at once
     _Atomic uint32_t reaps;         // how often it has looked through all homes; threads without a home sleep on it
-    uint32_t pad3[5];
+    _Atomic uint64_t extension[2];  // address on each side, 0 while it is not mapped there
+    uint32_t pad3[15];
 
     _Atomic uint64_t lost_allocations;
     _Atomic uint64_t lost_frees;
@@ -212,14 +244,39 @@ _Static_assert(sizeof(ht_region) <= HT_CONTROL_BYTES, "control block");
 _Static_assert(sizeof(ht_home) <= HT_HOME_BYTES, "home");
 _Static_assert(sizeof(ht_segment) == HT_SEGMENT_BYTES, "segment");
 
+// Set once in a process that drains for others; the program's own side where it is not.
+extern uint32_t ht_region_side;
+
+static inline char *ht_region_extension(ht_region *region) {
+    return (char *)(uintptr_t)atomic_load_explicit(&region->extension[ht_region_side], memory_order_acquire);
+}
+
 static inline ht_home *ht_region_home(ht_region *region, uint32_t index) {
+    if (__builtin_expect(index >= HT_HOME_COUNT, 0))
+        return (ht_home *)(ht_region_extension(region) + (size_t)(index - HT_HOME_COUNT) * HT_HOME_BYTES);
     return (ht_home *)((char *)region + HT_CONTROL_BYTES + (size_t)index * HT_HOME_BYTES);
 }
 
 static inline ht_segment *ht_region_segment(ht_region *region, uint32_t index) {
+    if (__builtin_expect(index >= HT_SEGMENT_COUNT, 0))
+        return (ht_segment *)(ht_region_extension(region) + (size_t)HT_MORE_HOMES * HT_HOME_BYTES +
+                              (size_t)(index - HT_SEGMENT_COUNT) * HT_SEGMENT_BYTES);
     return (ht_segment *)((char *)region + HT_CONTROL_BYTES + (size_t)HT_HOME_COUNT * HT_HOME_BYTES +
                           (size_t)index * HT_SEGMENT_BYTES);
 }
+
+// Homes that may be looked at on this side: those ever taken.
+static inline uint32_t ht_region_homes(ht_region *region) {
+    uint32_t homes = atomic_load_explicit(&region->fresh_homes, memory_order_acquire);
+    uint32_t mapped = ht_region_extension(region) == NULL ? HT_HOME_COUNT : HT_HOME_COUNT + HT_MORE_HOMES;
+    return homes < mapped ? homes : mapped;
+}
+
+// Maps the extension on this side, from the mapping of all of the region that is there: no descriptor is needed. False
+// when there is no address space for it, or the file is not that large.
+bool ht_region_extend(ht_region *region);
+// In the drain: answers a thread that wants the extension.
+void ht_region_serve_extension(ht_region *region);
 
 // Fills the control block of a zeroed mapping. The caller sets collector_pid and the descriptors. O(1).
 void ht_region_init(ht_region *region, uint32_t options, uint32_t max_depth);

@@ -3,6 +3,8 @@
 
 #include "process.h"
 
+#include <pthread.h>
+
 struct ht_attachment;
 
 typedef struct collector {
@@ -14,6 +16,11 @@ typedef struct collector {
     struct ht_attachment *attachment;  // of processes[0] where it ran before, else NULL
     uint64_t ends_at_ns;               // when to detach, 0 never
     uint64_t reaped_at_ns, flushed_at_ns, busy_at_ns;
+    uint32_t announced;    // by processes that have ended
+    pthread_mutex_t lock;  // `processes`: changed by the loop, read by the pulse
+    pthread_t pulse;
+    bool has_pulse;
+    _Atomic uint32_t stop;
 } collector;
 
 bool ht_collector_add(collector *c, ht_process *process);

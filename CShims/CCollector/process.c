@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/utsname.h>
 #include <unistd.h>
@@ -16,6 +17,7 @@
 enum { BUFFER_BYTES = 1 << 20 };
 
 bool ht_process_map_region(ht_process *process, int fd) {
+    ht_region_side = HT_SIDE_COLLECTOR;
     void *mapped = mmap(NULL, HT_REGION_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE, fd, 0);
     if (mapped == MAP_FAILED) return false;
     process->region = mapped;
@@ -25,13 +27,29 @@ bool ht_process_map_region(ht_process *process, int fd) {
     return true;
 }
 
+// A file-size limit holds for shared memory, too: it is lifted for the moment, as far as that is allowed.
+static int size_region(int fd) {
+    struct rlimit limit, lifted = {RLIM_INFINITY, RLIM_INFINITY};
+    if (getrlimit(RLIMIT_FSIZE, &limit) != 0 || limit.rlim_cur >= HT_REGION_FILE_BYTES)
+        return ftruncate(fd, (off_t)HT_REGION_FILE_BYTES);
+    if (setrlimit(RLIMIT_FSIZE, &lifted) != 0) {
+        lifted = (struct rlimit){limit.rlim_max, limit.rlim_max};
+        setrlimit(RLIMIT_FSIZE, &lifted);
+    }
+    int status = ftruncate(fd, (off_t)HT_REGION_FILE_BYTES);
+    int error = errno;
+    setrlimit(RLIMIT_FSIZE, &limit);
+    errno = error;
+    return status;
+}
+
 bool ht_process_make_region(ht_process *process, const ht_collect_request *request) {
     int fd = memfd_create("heaptrail", MFD_CLOEXEC);
     return fd >= 0 && ht_process_fill_region(process, request, fd);
 }
 
 bool ht_process_fill_region(ht_process *process, const ht_collect_request *request, int fd) {
-    if (ftruncate(fd, HT_REGION_BYTES) != 0 || !ht_process_map_region(process, fd)) {
+    if (size_region(fd) != 0 || !ht_process_map_region(process, fd)) {
         int saved = errno;
         close(fd);
         errno = saved;
@@ -68,9 +86,9 @@ static int create_file(const char *path, bool force, bool *created) {
 static void put_opening(ht_process *process, const ht_collect_request *request) {
     uint32_t flags = (process->region->options & HT_OPTION_NO_STACKS ? HT_FILE_NO_STACKS : 0u) |
                      (process->region->options & HT_OPTION_DROP ? HT_FILE_DROPS : 0u) |
-                      (process->region->sample_bytes != 0 ? HT_FILE_SAMPLED : 0u) |
-                      (atomic_load_explicit(&process->region->forked, memory_order_relaxed) ? HT_FILE_FORKED : 0u) |
-                      (process->attached ? HT_FILE_ATTACHED : 0u);
+                     (process->region->sample_bytes != 0 ? HT_FILE_SAMPLED : 0u) |
+                     (atomic_load_explicit(&process->region->forked, memory_order_relaxed) ? HT_FILE_FORKED : 0u) |
+                     (process->attached ? HT_FILE_ATTACHED : 0u);
     ht_trace_put_header(&process->writer, HT_MODE_COLLECTOR, flags, (uint32_t)process->pid,
                         process->region->sample_bytes);
     char arguments[8 << 10];
@@ -190,6 +208,8 @@ void ht_process_close(ht_process *process, uint32_t how, uint32_t status) {
         // linked to this one's.
         atomic_store_explicit(&process->region->state, HT_STATE_OFF, memory_order_release);
         pthread_mutex_unlock(&process->region->alive);
+        char *extension = ht_region_extension(process->region);
+        if (extension != NULL) munmap(extension - 4096, 4096 + HT_EXTENSION_BYTES);
         if (process->attached) ht_process_drop_region(process);
         munmap(process->region, HT_REGION_BYTES);
     }

@@ -2,7 +2,9 @@
 // lock, no system call but those of the mutex's initialisation, which runs once, before any other thread exists.
 #include <heaptrail_region.h>
 
-#include <linux/futex.h>
+#include "system.h"
+
+uint32_t ht_region_side;
 
 void ht_region_init(ht_region *region, uint32_t options, uint32_t max_depth) {
     region->magic = HT_REGION_MAGIC;
@@ -10,6 +12,7 @@ void ht_region_init(ht_region *region, uint32_t options, uint32_t max_depth) {
     region->options = options;
     region->max_depth = max_depth == 0 || max_depth > HT_STACK_DEPTH_MAX ? HT_STACK_DEPTH_MAX : max_depth;
     region->segment_limit = HT_SEGMENT_COUNT;
+    region->home_limit = HT_HOME_COUNT;
     pthread_mutexattr_t attributes;
     pthread_mutexattr_init(&attributes);
     pthread_mutexattr_setpshared(&attributes, PTHREAD_PROCESS_SHARED);
@@ -56,7 +59,8 @@ uint32_t ht_region_take_segment(ht_region *region, uint32_t backlog) {
     if (taken == 0) {
         uint32_t fresh = atomic_load_explicit(&region->fresh_segments, memory_order_relaxed);
         do {
-            if (fresh >= region->segment_limit) return 0;
+            // Acquire, here and for homes: with a raised limit comes the extension's address.
+            if (fresh >= atomic_load_explicit(&region->segment_limit, memory_order_acquire)) return 0;
         } while (!atomic_compare_exchange_weak_explicit(&region->fresh_segments, &fresh, fresh + 1,
                                                         memory_order_relaxed, memory_order_relaxed));
         taken = fresh + 1;
@@ -75,13 +79,13 @@ void ht_region_give_segment(ht_region *region, uint32_t index_plus_one) {
 
 uint32_t ht_region_take_home(ht_region *region) {
     if (atomic_load_explicit(&region->live_homes, memory_order_relaxed) + HT_SEGMENTS_BEYOND_THREADS >=
-        region->segment_limit)
+        atomic_load_explicit(&region->segment_limit, memory_order_relaxed))
         return 0;
     uint32_t taken = pop(&region->free_homes, region, home_link);
     if (taken == 0) {
         uint32_t fresh = atomic_load_explicit(&region->fresh_homes, memory_order_relaxed);
         do {
-            if (fresh >= HT_HOME_COUNT) return 0;
+            if (fresh >= atomic_load_explicit(&region->home_limit, memory_order_acquire)) return 0;
         } while (!atomic_compare_exchange_weak_explicit(&region->fresh_homes, &fresh, fresh + 1, memory_order_relaxed,
                                                         memory_order_relaxed));
         taken = fresh + 1;
@@ -99,4 +103,29 @@ bool ht_region_collector_died(ht_region *region) {
     // The first word of glibc's mutex is the futex itself; the kernel sets this bit in it when the owner dies.
     const _Atomic uint32_t *word = (const _Atomic uint32_t *)(const void *)&region->alive;
     return (atomic_load_explicit(word, memory_order_acquire) & FUTEX_OWNER_DIED) != 0;
+}
+
+bool ht_region_extend(ht_region *region) {
+    _Atomic uint64_t *place = &region->extension[ht_region_side];
+    if (atomic_load_explicit(place, memory_order_acquire) != 0) return true;
+    // An old size of zero makes a second mapping of the same file, from the page's offset on: the region's last page,
+    // and what follows it in the file.
+    enum { PAGE = 4096 };
+    char *last = (char *)region + HT_REGION_BYTES - PAGE;
+    long mapped =
+        ht_syscall(SYS_mremap, (long)last, 0, (long)(PAGE + HT_EXTENSION_BYTES), 1 /* MREMAP_MAYMOVE */, 0, 0);
+    if (mapped < 0 && mapped > -4096) return false;
+    ht_syscall(SYS_madvise, mapped, (long)(PAGE + HT_EXTENSION_BYTES), MADV_DONTDUMP, 0, 0, 0);
+    uint64_t none = 0;
+    if (!atomic_compare_exchange_strong_explicit(place, &none, (uint64_t)mapped + PAGE, memory_order_acq_rel,
+                                                 memory_order_acquire))
+        ht_syscall(SYS_munmap, mapped, (long)(PAGE + HT_EXTENSION_BYTES), 0, 0, 0, 0);
+    return true;
+}
+
+void ht_region_serve_extension(ht_region *region) {
+    if (atomic_load_explicit(&region->extension_state, memory_order_acquire) != HT_EXTENSION_WANTED) return;
+    bool extended = ht_region_extend(region);
+    atomic_store_explicit(&region->extension_state, extended ? HT_EXTENSION_READY : HT_EXTENSION_REFUSED,
+                          memory_order_release);
 }

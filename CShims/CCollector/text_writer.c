@@ -14,6 +14,7 @@ static const uint64_t hold_ticks =
 static void flush(ht_text_writer *text) {
     size_t done = 0;
     if (text->used > 0 && text->error == 0 && !ht_output_file_holds(&text->file, text->fd)) text->error = EBADF;
+    atomic_store_explicit(&ht_output_waiting, 1, memory_order_relaxed);
     while (done < text->used && text->error == 0) {
         ssize_t count = write(text->fd, text->buffer + done, text->used - done);
         if (count > 0) done += (size_t)count;
@@ -21,6 +22,7 @@ static void flush(ht_text_writer *text) {
         else if (errno == EAGAIN) ht_await_writable(text->fd);
         else if (errno != EINTR) text->error = errno;
     }
+    atomic_store_explicit(&ht_output_waiting, 0, memory_order_relaxed);
     text->used = 0;
 }
 
@@ -245,8 +247,8 @@ uint64_t ht_text_round(ht_text_writer *text, ht_region *region, bool everything)
         ht_stream_view chosen = {0};
         uint32_t chosen_length = 0;
         uint64_t best_time = UINT64_MAX;
-        uint32_t homes = atomic_load_explicit(&region->fresh_homes, memory_order_acquire);
-        for (uint32_t i = 0; i < homes && i < HT_HOME_COUNT; i++) {
+        uint32_t homes = ht_region_homes(region);
+        for (uint32_t i = 0; i < homes; i++) {
             ht_home *home = ht_region_home(region, i);
             if (atomic_load_explicit(&home->state, memory_order_acquire) != HT_HOME_LIVE) continue;
             ht_stream_view view = ht_stream_look(region, home);

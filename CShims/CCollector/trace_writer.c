@@ -20,10 +20,13 @@ bool ht_output_file_holds(const ht_output_file *file, int fd) {
     return now.known && now.device == file->device && now.inode == file->inode;
 }
 
+_Atomic uint32_t ht_output_waiting;
+
 void ht_trace_flush(ht_trace_writer *writer) {
     size_t done = 0;
     if (writer->used > 0 && writer->error == 0 && !ht_output_file_holds(&writer->file, writer->fd))
         writer->error = EBADF;
+    atomic_store_explicit(&ht_output_waiting, 1, memory_order_relaxed);
     while (done < writer->used && writer->error == 0) {
         ssize_t count = write(writer->fd, writer->buffer + done, writer->used - done);
         if (count > 0) done += (size_t)count;
@@ -31,6 +34,7 @@ void ht_trace_flush(ht_trace_writer *writer) {
         else if (errno == EAGAIN) ht_await_writable(writer->fd);
         else if (errno != EINTR) writer->error = errno;
     }
+    atomic_store_explicit(&ht_output_waiting, 0, memory_order_relaxed);
     writer->written += done;
     writer->used = 0;
 }

@@ -3,7 +3,9 @@
 #pragma once
 
 #include <heaptrail_trace.h>
+#include <stdatomic.h>
 #include <stdbool.h>
+#include <stdint.h>
 
 // Which file a descriptor was opened for. Inside the traced program a descriptor cannot be relied on: the program may
 // close all it does not know and get the same number for a file of its own.
@@ -16,6 +18,9 @@ typedef struct ht_output_file {
 ht_output_file ht_output_file_of(int fd);
 // Whether `fd` is still that file. True when it is not known.
 bool ht_output_file_holds(const ht_output_file *file, int fd);
+
+// Not 0 while a write of a trace is under way in this process: a disk or a reader may take as long as it likes.
+extern _Atomic uint32_t ht_output_waiting;
 
 typedef struct ht_trace_writer {
     int fd;

@@ -8,6 +8,7 @@
 #include "real.h"
 #include "thread.h"
 
+#include <alloca.h>
 #include <drain.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -30,6 +31,7 @@ typedef struct start {
     char *stack;
     int region_fd;
     int failed;
+    int collector_pid;
 } start;
 
 // The drain thread's own, where there is one.
@@ -66,7 +68,8 @@ static int run_collector(void *context) {
 
 static int run_parent(void *context) {
     start *s = context;
-    if (clone(run_collector, s->stack + STACK_BYTES, CLONE_VM | CLONE_VFORK, s) < 0) s->failed = errno;
+    s->collector_pid = clone(run_collector, s->stack + STACK_BYTES, CLONE_VM | CLONE_VFORK, s);
+    if (s->collector_pid < 0) s->failed = errno;
     _exit(0);
 }
 
@@ -167,29 +170,43 @@ static bool set_sampling(ht_region *region, char *const *environment) {
     return true;
 }
 
+// Whether a process runs, zombies excluded. The descriptor this takes is closed again at once.
+static bool runs(int pid) {
+    long fd = ht_syscall(SYS_pidfd_open, pid, 0, 0, 0, 0, 0);
+    if (fd == -ESRCH) return false;
+    if (fd < 0) return true;  // it cannot be told
+    struct pollfd ended = {.fd = (int)fd, .events = POLLIN};
+    long count = ht_syscall(SYS_poll, (long)&ended, 1, 0, 0, 0, 0);
+    ht_syscall(SYS_close, fd, 0, 0, 0, 0, 0);
+    return count <= 0;
+}
+
 // Until the trace exists, or the collector has said on standard error why it cannot: a short program would have ended
-// before. Ten seconds at most.
-static void wait_until_ready(ht_region *region) {
+// before. Ten seconds at most. False when the collector ended before it could tell: it never held `alive`.
+static bool wait_until_ready(ht_region *region, int pid) {
     for (int step = 0; step < 100; step++) {
-        if (atomic_load_explicit(&region->ready, memory_order_acquire) != HT_READY_NOT_YET) return;
+        bool running = runs(pid);
+        if (atomic_load_explicit(&region->ready, memory_order_acquire) != HT_READY_NOT_YET) return true;
+        if (!running) return false;
         ht_futex_wait(&region->ready, HT_READY_NOT_YET, 100000000);
     }
+    return true;
 }
 
 // A file-size limit holds for shared memory, too, and its signal kills: the soft limit is lifted for the moment.
 static bool size_region(long fd) {
     struct rlimit limit, lifted;
     if (getrlimit(RLIMIT_FSIZE, &limit) != 0) return false;
-    if (limit.rlim_max < HT_REGION_BYTES) {
+    if (limit.rlim_max < HT_REGION_FILE_BYTES) {
         static const char message[] =
             "heaptrail: not recording: the hard file-size limit (ulimit -f) leaves no room for shared memory\n";
         ht_syscall(SYS_write, 2, (long)message, sizeof message - 1, 0, 0, 0);
         return false;
     }
     lifted = (struct rlimit){.rlim_cur = limit.rlim_max, .rlim_max = limit.rlim_max};
-    bool lift = limit.rlim_cur < HT_REGION_BYTES;
+    bool lift = limit.rlim_cur < HT_REGION_FILE_BYTES;
     if (lift && setrlimit(RLIMIT_FSIZE, &lifted) != 0) return false;
-    long status = ht_syscall(SYS_ftruncate, fd, HT_REGION_BYTES, 0, 0, 0, 0);
+    long status = ht_syscall(SYS_ftruncate, fd, (long)HT_REGION_FILE_BYTES, 0, 0, 0, 0);
     if (lift) setrlimit(RLIMIT_FSIZE, &limit);
     return status == 0;
 }
@@ -234,15 +251,23 @@ ht_region *ht_alone_start(char **environment, size_t *mapped_bytes) {
     number(fd_text, (unsigned)fd);
     number(pid_text, (unsigned)ht_syscall(SYS_getpid, 0, 0, 0, 0, 0, 0));
     ht_environment_clean(environment, "");
+    // The program's other preloads are for the program: another recorder among them would record the collector.
+    size_t variables = 0, kept = 0;
+    while (environment[variables] != NULL) variables++;
+    char **copy = alloca((variables + 1) * sizeof *copy);
+    for (size_t i = 0; i < variables; i++) {
+        if (strncmp(environment[i], "LD_PRELOAD=", 11) != 0) copy[kept++] = environment[i];
+    }
+    copy[kept] = NULL;
     start s = {.collector = collector,
-               .environment = environment,
+               .environment = copy,
                .region_fd = (int)fd,
                .arguments = {"heaptrail", "collect", "--region-fd", fd_text, "--pid", pid_text,
                              alone.text ? "--text" : "--binary", output == NULL ? NULL : "--output", alone.output}};
     bool started = find_collector(collector, sizeof collector) && start_collector(&s);
     ht_syscall(SYS_close, fd, 0, 0, 0, 0, 0);
-    alone.wanted = !started;
-    if (started) wait_until_ready(region);
+    alone.wanted = !started || !wait_until_ready(region, s.collector_pid);
+    if (alone.wanted) region->collector_pid = 0;
     return region;
 }
 
@@ -301,6 +326,10 @@ void ht_alone_constructed(void) {
                                 (alone.region->sample_bytes != 0 ? HT_FILE_SAMPLED : 0u),
                             (uint32_t)getpid(), alone.region->sample_bytes);
         ht_trace_put_clock(&alone.writer);
+        // Where the functions of the executable's own allocator are, only the collector could have said.
+        static const char unseen[] = "the program's own malloc was not recorded: there is no collector to find it";
+        ht_info_entry warning = {HT_INFO_WARNING, unseen, sizeof unseen - 1};
+        if (ht_real.front_free != NULL) ht_trace_put_info(&alone.writer, 0, &warning, 1);
         ht_trace_flush(&alone.writer);
     }
     // No signal of the program's is ever handled on our thread. Making it allocates (its thread descriptor); that is

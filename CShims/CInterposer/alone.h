@@ -11,3 +11,5 @@ ht_region *ht_alone_start(char **environment, size_t *mapped_bytes);
 void ht_alone_constructed(void);
 // At exit, where a thread drains: writes everything out and closes the trace.
 void ht_alone_finish(void);
+// In the constructor, before anything else: sees to it that calls reach us where another allocator was preloaded first.
+void ht_alone_go_first(void);

@@ -94,15 +94,18 @@ void ht_put_stream_start(ht_thread *self, ht_writer *writer) {
             put_name(writer, entry);
         }
     }
+    // The first thread's name alone is asked for, at the start: the collector reads those of the others, for a program
+    // may have forbidden itself the call by then.
+    if (first && self->name[0] == 0) ht_syscall(SYS_prctl, 16 /* PR_GET_NAME */, (long)self->name, 0, 0, 0, 0);
+    ht_put_thread_name(self, writer);
+}
+
+void ht_put_thread_name(ht_thread *self, ht_writer *writer) {
     if (!ht_writer_reserve(self, writer, 4)) return;
-    // The first thread's name alone, at the start: the collector reads those of the others, for a program may have
-    // forbidden itself the call by then.
-    char comm[16] = {0};
-    if (first) ht_syscall(SYS_prctl, 16 /* PR_GET_NAME */, (long)comm, 0, 0, 0, 0);
-    size_t count = strnlen(comm, sizeof comm);
+    size_t count = strnlen(self->name, sizeof self->name);
     ht_put(writer, ht_extended(HT_EXTENDED_THREAD, 1 + ht_words_of(count), writer->home->thread));
     ht_put(writer, count);
-    ht_put_bytes(writer, comm, count);
+    ht_put_bytes(writer, self->name, count);
     ht_writer_publish(writer);
 }
 

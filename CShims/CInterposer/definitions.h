@@ -8,6 +8,9 @@
 // for it was reserved by the caller.
 void ht_put_stream_start(ht_thread *self, ht_writer *writer);
 
+// The THREAD record with the name that the thread gave itself, in its own stream.
+void ht_put_thread_name(ht_thread *self, ht_writer *writer);
+
 // Owner tags and counters: equal texts give the same id, from 1. 0 when memory for them cannot be had.
 uint32_t ht_tag_intern(ht_thread *self, ht_writer *writer, const char *family, const char *type, const char *cause,
                        const char *language);

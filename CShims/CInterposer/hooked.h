@@ -2,6 +2,7 @@
 // (scripts/build-interposer) derive from it. X(return type, name, parameters)
 #pragma once
 
+#include <dlfcn.h>
 #include <pthread.h>
 #include <spawn.h>
 #include <stddef.h>
@@ -60,7 +61,10 @@
 // Where recording continues, begins or changes: threads, modules, processes.
 #define HT_HOOKED_PROCESS(X)                                           \
     X(int, pthread_create, (pthread_t *, const pthread_attr_t *, void *(*)(void *), void *)) \
+    X(int, pthread_setname_np, (pthread_t, const char *))              \
     X(int, dlclose, (void *))                                          \
+    X(void *, dlopen, (const char *, int))                             \
+    X(void *, dlmopen, (Lmid_t, const char *, int))                    \
     X(pid_t, fork, (void))                                             \
     X(int, execve, (const char *, char *const *, char *const *))       \
     X(int, execv, (const char *, char *const *))                       \

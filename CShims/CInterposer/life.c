@@ -25,6 +25,7 @@ bool ht_attached;
 uint32_t ht_options;
 uint32_t ht_max_depth = HT_STACK_DEPTH_MAX;
 uint32_t ht_epoch;
+uint32_t ht_own_pid;
 bool ht_thread_block_has_id;
 uintptr_t ht_self_start, ht_self_end;
 
@@ -107,6 +108,19 @@ static ht_region *request_region(ht_region *root, bool forked, size_t *bytes) {
     return NULL;
 }
 
+// This process's number as the collector sees it: by way of the same /proc through which it is reached. In a pid
+// namespace of the program's own that differs from getpid().
+static uint32_t outer_pid(uint32_t inner) {
+    char text[16];
+    long length = ht_syscall(SYS_readlink, (long)"/proc/self", (long)text, sizeof text, 0, 0, 0);
+    uint32_t pid = 0;
+    for (long i = 0; i < length; i++) {
+        if (text[i] < '0' || text[i] > '9') return inner;
+        pid = pid * 10 + (uint32_t)(text[i] - '0');
+    }
+    return pid == 0 ? inner : pid;
+}
+
 static void attach(ht_region *region, size_t bytes) {
     ht_region_shared = region;
     shared_bytes = bytes;
@@ -114,15 +128,26 @@ static void attach(ht_region *region, size_t bytes) {
     ht_max_depth = region->max_depth;
     atomic_fetch_add_explicit(&region->image, 1, memory_order_acq_rel);
     atomic_store_explicit(&region->exec_pending, 0, memory_order_relaxed);
-    atomic_store_explicit(&region->pid, (uint32_t)ht_syscall(SYS_getpid, 0, 0, 0, 0, 0, 0), memory_order_release);
+    ht_own_pid = (uint32_t)ht_syscall(SYS_getpid, 0, 0, 0, 0, 0, 0);
+    uint32_t pid = region->collector_pid == 0 ? ht_own_pid : outer_pid(ht_own_pid);
+    atomic_store_explicit(&region->foreign, pid != ht_own_pid, memory_order_relaxed);
+    atomic_store_explicit(&region->pid, pid, memory_order_release);
     uint32_t ready = HT_STATE_READY;
     atomic_compare_exchange_strong_explicit(&region->state, &ready, HT_STATE_RUNNING, memory_order_acq_rel,
                                             memory_order_acquire);
     if (ready == HT_STATE_OFF) return;
     uint32_t segments =
         (uint32_t)((bytes - HT_CONTROL_BYTES - (size_t)HT_HOME_COUNT * HT_HOME_BYTES) / HT_SEGMENT_BYTES);
+    // What the image before this one had extended is extended here again.
+    atomic_store_explicit(&region->extension[ht_region_side], 0, memory_order_relaxed);
+    if (atomic_load_explicit(&region->extension_state, memory_order_relaxed) == HT_EXTENSION_READY &&
+        bytes == HT_REGION_BYTES && ht_region_extend(region))
+        segments += HT_MORE_SEGMENTS;
     if (segments < region->segment_limit) region->segment_limit = segments;
-    if (atomic_load_explicit(&region->fresh_segments, memory_order_relaxed) > segments) {
+    bool extended = ht_region_extension(region) != NULL;
+    if (!extended && region->home_limit > HT_HOME_COUNT) region->home_limit = HT_HOME_COUNT;
+    if (atomic_load_explicit(&region->fresh_segments, memory_order_relaxed) > segments ||
+        (!extended && atomic_load_explicit(&region->fresh_homes, memory_order_relaxed) > HT_HOME_COUNT)) {
         ht_life_turn_off(HT_LOSS_NO_RING);  // the image before this one used more than there is address space for now
         return;
     }
@@ -133,8 +158,8 @@ static void attach(ht_region *region, size_t bytes) {
         ht_life_turn_off(HT_LOSS_NO_RING);
         return;
     }
-    atomic_store_explicit(&ht_follow_forks, (ht_options & HT_OPTION_FOLLOW) != 0 && region->collector_pid != 0,
-                          memory_order_relaxed);
+    bool follows = (ht_options & HT_OPTION_FOLLOW) != 0 && region->collector_pid != 0;
+    atomic_store_explicit(&ht_follow_forks, follows ? HT_FORKS_FOLLOWED : HT_FORKS_COUNTED, memory_order_relaxed);
     atomic_store_explicit(&ht_power.sample_bytes, region->sample_bytes, memory_order_relaxed);
     atomic_store_explicit(&ht_power.on, 1, memory_order_release);
 }
@@ -160,6 +185,14 @@ uint32_t ht_thread_id(const ht_thread *self) {
     return ht_thread_block_has_id ? id_in_thread_block() : (uint32_t)ht_syscall(SYS_gettid, 0, 0, 0, 0, 0, 0);
 }
 
+// How far the kernel lets the first thread's stack grow: nothing else is mapped there.
+static uintptr_t main_stack_bytes(void) {
+    enum { SHARE = 1 << 30 };  // of an unlimited one; what lies deeper is walked as another stack
+    struct rlimit limit;
+    if (ht_syscall(SYS_getrlimit, RLIMIT_STACK, (long)&limit, 0, 0, 0, 0) != 0) return 0;
+    return limit.rlim_cur < SHARE ? limit.rlim_cur : SHARE;
+}
+
 static void check_thread_block(void) {
     ht_thread_block_has_id = id_in_thread_block() == (uint32_t)ht_syscall(SYS_gettid, 0, 0, 0, 0, 0, 0);
 }
@@ -174,6 +207,7 @@ void ht_life_start(void) {
     ht_definitions_set_program(argc, argv);
     find_self();
     ht_self.stack_top = (uintptr_t)top;
+    ht_self.stack_low = (uintptr_t)top - main_stack_bytes();
     const char *path = ht_environment_get(environment, "HEAPTRAIL_REGION");
     const char *role = ht_environment_get(environment, "HEAPTRAIL_ROLE");
     ht_region *region = NULL;
@@ -183,6 +217,7 @@ void ht_life_start(void) {
         if (region != NULL && role != NULL && strcmp(role, "child") == 0) {
             ht_region *root = region;
             size_t root_bytes = bytes;
+            atomic_fetch_add_explicit(&root->arrived, 1, memory_order_relaxed);
             region = request_region(root, false, &bytes);
             if (region == NULL) atomic_fetch_add_explicit(&root->unfollowed, 1, memory_order_relaxed);
             unmap(root, root_bytes);
@@ -197,8 +232,15 @@ void ht_life_start(void) {
 bool ht_life_follow(void) {
     // One thread exists in a child after fork. Whoever comes second here while the first asks passes through
     // unrecorded.
-    if (atomic_exchange_explicit(&ht_follow_forks, 0, memory_order_acq_rel) == 0) return false;
+    if ((uint32_t)ht_syscall(SYS_getpid, 0, 0, 0, 0, 0, 0) == ht_own_pid) return false;  // no child: off for a moment
+    uint32_t policy = atomic_exchange_explicit(&ht_follow_forks, HT_FORKS_PASSED, memory_order_acq_rel);
     ht_region *parent = ht_region_shared;
+    if (policy != HT_FORKS_FOLLOWED) {
+        // Made by a bare clone, or by libc from within (daemon): the fork hook did not count it.
+        if (policy == HT_FORKS_COUNTED && !ht_self.forking)
+            atomic_fetch_add_explicit(&parent->unfollowed, 1, memory_order_relaxed);
+        return false;
+    }
     size_t bytes = 0, root_bytes = 0;
     ht_region *root = map_collectors(parent->collector_pid, parent->root_fd, &root_bytes);
     ht_region *own = root == NULL ? NULL : request_region(root, true, &bytes);
@@ -262,6 +304,7 @@ bool ht_life_attach(int region_fd) {
     ht_modules_reset();
     ht_sizes_reset();
     ht_rules_flush();
+    ht_sampled_forget();
     attach(region, bytes);
     if (!ht_recording()) return false;
     // The first stream is opened now: what it opens with takes system calls that the process may have forbidden itself.
@@ -289,7 +332,13 @@ void ht_life_unmap(void) {
         if (home->walk_cache != 0) ht_unmap_pages((void *)(uintptr_t)home->walk_cache, sizeof(ht_walk_cache));
     }
     ht_region_shared = NULL;
+    bool was_sampled = region->sample_bytes != 0;
     unmap(region, shared_bytes);
+    // A thread of a sampled recording counts without the guard, and may stand before its last addition: it finds a page
+    // that belongs to nobody.
+    if (was_sampled)
+        ht_syscall(SYS_mmap, (long)region, HT_CONTROL_BYTES + (long)HT_HOME_COUNT * HT_HOME_BYTES,
+                   PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1, 0);
 }
 
 // A thread's block, which its thread pointer names, lies at the top of the stack that glibc or the program gave it; the

@@ -32,12 +32,14 @@ static inline bool ht_recording(void) {
     return __builtin_expect(atomic_load_explicit(&ht_power.on, memory_order_relaxed) != 0, 1);
 }
 
-// Whether a forked child is to be followed: set while the switch was on, survives the fork that wipes the switch.
+// What a forked child does at its first event: set while the switch was on, survives the fork that wipes the switch.
+enum ht_forks { HT_FORKS_PASSED = 0, HT_FORKS_FOLLOWED = 1, HT_FORKS_COUNTED = 2 };
 extern _Atomic uint32_t ht_follow_forks;
 extern ht_region *ht_region_shared;  // NULL unless recording has begun
 extern bool ht_attached;             // recording was switched on in a process that ran already
 extern uint32_t ht_options;          // ht_region_option, copied at the start
 extern uint32_t ht_max_depth;
+extern uint32_t ht_own_pid;                   // getpid() of the process that attached
 extern uint32_t ht_epoch;                     // grows when a followed child starts anew
 extern bool ht_thread_block_has_id;           // libc keeps the thread's id where we look for it
 extern uintptr_t ht_self_start, ht_self_end;  // our own text: frames in it are not the program's
@@ -49,8 +51,8 @@ ht_region *ht_life_map(int fd, size_t *mapped_bytes);
 uint32_t ht_thread_id(const ht_thread *self);
 // Runs once, at the first hooked call or in the constructor, whichever is first.
 void ht_life_start(void);
-// In a forked child of a followed program: asks the collector for a trace of its own. Returns whether recording is on
-// now.
+// In a forked child: asks the collector for a trace of its own where children are followed, else sees that it is
+// counted, once. Returns whether recording is on now.
 bool ht_life_follow(void);
 // Turns recording off for good, with the reason (ht_loss_reason). Any thread.
 void ht_life_turn_off(uint32_t reason);

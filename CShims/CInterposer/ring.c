@@ -11,6 +11,8 @@
 #include <signal.h>
 #include <system.h>
 
+extern void *__libc_stack_end;
+
 __thread ht_thread ht_self __attribute__((tls_model("initial-exec"), visibility("hidden")));
 
 enum {
@@ -102,6 +104,32 @@ static struct ht_walk_cache *walk_cache_of(ht_home *home) {
     return cache;
 }
 
+// Asks the drain to map the region's extension, and maps it here. False when one of the two cannot; the limits are
+// raised only once both have it.
+static bool extend(ht_region *region) {
+    uint32_t state = HT_EXTENSION_NONE;
+    if (region->segment_limit < HT_SEGMENT_COUNT) return false;  // mapped in part
+    atomic_compare_exchange_strong_explicit(&region->extension_state, &state, HT_EXTENSION_WANTED, memory_order_acq_rel,
+                                            memory_order_acquire);
+    for (int step = 0; step < HOME_WAIT_STEPS; step++) {
+        uint32_t reaps = atomic_load_explicit(&region->reaps, memory_order_acquire);
+        state = atomic_load_explicit(&region->extension_state, memory_order_acquire);
+        if (state == HT_EXTENSION_REFUSED) return false;
+        if (state == HT_EXTENSION_READY) {
+            if (!ht_region_extend(region)) return false;
+            // Release: who sees the limits sees the extension's address.
+            atomic_store_explicit(&region->segment_limit, HT_SEGMENT_COUNT + HT_MORE_SEGMENTS, memory_order_release);
+            atomic_store_explicit(&region->home_limit, HT_HOME_COUNT + HT_MORE_HOMES, memory_order_release);
+            return true;
+        }
+        if (!ht_recording() || (region->collector_pid != 0 && ht_region_collector_died(region))) return false;
+        atomic_store_explicit(&region->homes_wanted, 1, memory_order_relaxed);
+        ring_bell(region);
+        ht_futex_wait(&region->reaps, reaps, WAIT_STEP_NS);
+    }
+    return false;
+}
+
 // Waits, once a thread, until the collector has looked twice for homes of ended threads: the second time it began after
 // we asked. 0 when all are in use.
 static uint32_t wait_for_home(ht_thread *self, ht_region *region) {
@@ -111,14 +139,46 @@ static uint32_t wait_for_home(ht_thread *self, ht_region *region) {
         uint32_t reaps = atomic_load_explicit(&region->reaps, memory_order_acquire);
         uint32_t index = ht_region_take_home(region);
         if (index != 0) return index;
-        if (reaps - first >= 2 || !ht_recording() || (region->collector_pid != 0 && ht_region_collector_died(region)))
-            break;
+        if (!ht_recording() || (region->collector_pid != 0 && ht_region_collector_died(region))) break;
+        if (reaps - first >= 2) {
+            // All are in use: so there are to be more of them.
+            bool extended = extend(region);
+            index = ht_region_take_home(region);
+            if (index != 0) return index;
+            if (!extended ||
+                atomic_load_explicit(&region->fresh_homes, memory_order_relaxed) >= HT_HOME_COUNT + HT_MORE_HOMES)
+                break;
+        }
         atomic_store_explicit(&region->homes_wanted, 1, memory_order_relaxed);
         ring_bell(region);
         ht_futex_wait(&region->reaps, reaps, WAIT_STEP_NS);
     }
     self->homeless = true;
     return 0;
+}
+
+// The loader runs IFUNC resolvers before it lays out the first thread's variables for good: what the thread recorded by
+// then it has forgotten. Its stream is still there, and goes on. Only the first thread's id is never another's.
+static bool resume_stream(ht_thread *self, ht_writer *writer, ht_region *region) {
+    uint32_t id = ht_thread_id(self);
+    if (writer != self->lane || id != ht_own_pid) return false;
+    uint32_t homes = ht_region_homes(region), image = atomic_load_explicit(&region->image, memory_order_relaxed);
+    for (uint32_t i = 0; i < homes; i++) {
+        ht_home *home = ht_region_home(region, i);
+        if (atomic_load_explicit(&home->state, memory_order_acquire) != HT_HOME_LIVE || home->thread != id ||
+            home->lane != 0 || home->image != image)
+            continue;
+        self->serial = home->serial;
+        if (self->stack_top == 0) self->stack_top = (uintptr_t)__libc_stack_end;
+        writer->home = home;
+        writer->cache = walk_cache_of(home);
+        writer->segment = ht_region_segment(region, home->last_segment - 1);
+        writer->at = writer->segment->words + atomic_load_explicit(&writer->segment->used, memory_order_relaxed);
+        writer->end = writer->segment->words + HT_SEGMENT_WORDS;
+        writer->time = 0;  // the next event writes its time in full
+        return true;
+    }
+    return false;
 }
 
 // Gives the stream a home and its first segment, and writes what a stream opens with.
@@ -133,6 +193,7 @@ static bool open_stream(ht_thread *self, ht_writer *writer, ht_region *region) {
         self->tag = tag;
         self->tag_depth = tag_depth;
         self->epoch = ht_epoch;
+        if (resume_stream(self, writer, region)) return true;
         self->serial = atomic_fetch_add_explicit(&region->serials, 1, memory_order_relaxed) + 1;
     }
     uint32_t segment = ht_region_take_segment(region, backlog_for(writer));
@@ -148,7 +209,7 @@ static bool open_stream(ht_thread *self, ht_writer *writer, ht_region *region) {
     home->serial = self->serial;
     home->lane = (uint16_t)(writer - self->lane);
     home->image = (uint16_t)atomic_load_explicit(&region->image, memory_order_relaxed);
-    home->first_segment = segment;
+    home->first_segment = home->last_segment = segment;
     home->read_segment = 0;
     home->read_words = 0;
     home->flushed_at_ns = 0;
@@ -186,12 +247,18 @@ bool ht_writer_advance(ht_thread *self, ht_writer *writer, size_t words) {
     uint32_t taken = ht_region_take_segment(region, backlog_for(writer));
     if (taken == 0 && (taken = wait_for_segment(region, writer)) == 0) return false;
     ht_segment *old = writer->segment;
+    writer->home->last_segment = taken;
     writer->segment = ht_region_segment(region, taken - 1);
     writer->at = writer->segment->words;
     writer->end = writer->segment->words + HT_SEGMENT_WORDS;
     // Release: pairs with the collector's acquire of `next`, after which it reads the old segment's `used` for the last
     // time.
     atomic_store_explicit(&old->next, taken, memory_order_release);
-    if (atomic_load_explicit(&region->collector_sleeping, memory_order_relaxed)) ring_bell(region);
+    // A collector that naps wakes by itself; the bell is for a backlog that might fill up before it does. A bell for
+    // each segment had it preempt the program every 70 microseconds.
+    if (atomic_load_explicit(&region->collector_sleeping, memory_order_relaxed) &&
+        atomic_load_explicit(&region->used_segments, memory_order_relaxed) >
+            atomic_load_explicit(&region->live_homes, memory_order_relaxed) + HT_SEGMENTS_BEFORE_BELL)
+        ring_bell(region);
     return true;
 }

@@ -31,7 +31,8 @@ struct Recorder {
         let outcome = withRequest(library: library) { ht_record($0, &result) }
         let written = output ?? outputBase.map { "\($0).\(result.pid).trace" }
         try Self.check(outcome, result, output: written, program: arguments.first ?? executable)
-        return RecordingSummary(result: result, output: written, isText: text, isSampled: sampleBytes != 0)
+        return RecordingSummary(
+            result: result, output: written, isText: text, isSampled: sampleBytes != 0, follows: follow)
     }
 
     /// Collects for a process that preloaded the library on its own.
@@ -106,6 +107,11 @@ struct Recorder {
             throw Failure(status: .cannotCreate, "cannot create \(output ?? ""): \(reason)")
         case HT_COLLECT_NO_PROCESS:
             throw Failure(status: .unavailable, "cannot start a process for \(program): \(reason)")
+        case HT_COLLECT_NO_REGION where result.error == EFBIG:
+            throw Failure(
+                status: .unavailable,
+                "the file-size limit leaves no room for shared memory (its hard limit may not be raised); type: ulimit -S -f SIZE instead of ulimit -f SIZE"
+            )
         default:
             throw Failure(status: .unavailable, "cannot make the shared memory that recording needs: \(reason)")
         }
@@ -118,6 +124,7 @@ struct RecordingSummary {
     var output: String?
     var isText: Bool
     var isSampled = false
+    var follows = false
 
     /// Whether the program exited with status 0.
     var succeeded: Bool { result.status == 0 }
@@ -131,6 +138,9 @@ struct RecordingSummary {
     /// Events that were lost.
     var lost: Int { Int(clamping: result.lost_allocations + result.lost_frees) }
 
+    /// The trace's place, in words.
+    private var place: String { output == "-" ? "standard output" : output ?? "standard error" }
+
     /// A few lines on standard error.
     func print(program: String) {
         var lines: [String] = []
@@ -141,7 +151,7 @@ struct RecordingSummary {
             let sampled =
                 isSampled ? ", samples of \(result.exact_allocations) allocations and \(result.exact_frees) frees" : ""
             lines.append(
-                "\(result.write_error == 0 ? "recorded" : "saw") \(result.allocations) allocations and \(result.frees) frees of \(program) in \(output ?? "standard error")\(size)\(sampled)"
+                "\(result.write_error == 0 ? "recorded" : "saw") \(result.allocations) allocations and \(result.frees) frees of \(program) in \(place)\(size)\(sampled)"
             )
         }
         let lost = result.lost_allocations + result.lost_frees
@@ -163,22 +173,31 @@ struct RecordingSummary {
         let note = withUnsafeBytes(of: result.note) { String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self) }
         if !note.isEmpty { lines.append("warning: \(note)") }
         if result.detached { lines.append("detached; the process goes on") }
+        if result.undetached {
+            lines.append(
+                "warning: a thread could not be stopped: the process goes on unrecorded, by way of the library; attach again to detach"
+            )
+        }
         if result.exec_pending {
             lines.append("warning: the program then executed another one that could not be recorded")
         }
         if result.unfollowed > 0 {
+            let children = "\(result.unfollowed) child process\(result.unfollowed == 1 ? "" : "es")"
             lines.append(
-                "\(result.unfollowed) child process\(result.unfollowed == 1 ? " was" : "es were") not recorded; --follow records children, too"
+                follows
+                    ? "warning: \(children) could not be recorded"
+                    : "\(children) \(result.unfollowed == 1 ? "was" : "were") not recorded; --follow records children, too"
             )
         }
         if result.followed > 0 {
             lines.append(
-                "\(result.followed) child process\(result.followed == 1 ? "" : "es") recorded in \(output ?? "").PID")
+                "\(result.followed) child process\(result.followed == 1 ? "" : "es") recorded \(output.map { "in \($0).PID" } ?? "beside it")"
+            )
         }
-        if output == "-", !isText { lines.append("the program's own output went to standard error") }
+        if output == "-", !isText, !result.detached { lines.append("the program's own output went to standard error") }
         let isReadable = result.attached && !isText && result.bytes_written > 0
         if isReadable, let output, output != "-" { lines.append("next: heaptrail report \(output)") }
-        FileHandle.standardError.write(Data(lines.map { "heaptrail: \($0)\n" }.joined().utf8))
+        for line in lines { Terminal.tell(line) }
     }
 
     /// Ends this process the way the program ended: its exit status, or its signal.

@@ -92,4 +92,34 @@ struct PreloadAloneTests {
         #expect(isBehind ? counts.allocations >= 363 : report.trace.allocations == Int(counts.allocations))
         #expect(isBehind ? counts.frees >= 361 : report.trace.frees == Int(counts.frees))
     }
+
+    @Test(arguments: [true, false])
+    func `the preload records before and behind a preloaded allocator`(isBehind: Bool) throws {
+        guard let allocator = Machine.allocatorLibrary("jemalloc") else { try Test.cancel("jemalloc is not installed") }
+        let folder = try TemporaryDirectory()
+        let trace = folder.file("alone.trace")
+        let preload = try BuildProducts.preload()
+        let order = isBehind ? [allocator, preload] : [preload, allocator]
+        let variables = ["LD_PRELOAD": order.joined(separator: " "), "HEAPTRAIL_OUTPUT": trace]
+        let result = try run(program(), environment: .inherited(adding: variables))
+        #expect(result.status == .exited(3))
+        #expect(result.stdout == "done\n")
+        #expect(result.stderr == "")
+        let report = try Recording.report(on: trace, by: "size")
+        #expect(report.events(ofSize: 1009) == Events(300, 299))
+        #expect(report.trace.complete)
+        #expect(report.trace.lost == 0)
+    }
+
+    @Test(arguments: [[], ["env"], ["sh", "-c", "exec \"$0\""]])
+    func `an allocator that the user preloads is recorded, too`(wrapper: [String]) throws {
+        guard let allocator = Machine.allocatorLibrary("jemalloc") else { try Test.cancel("jemalloc is not installed") }
+        let command = wrapper + [try program()]
+        let recording = try Recording(
+            command[0], Array(command.dropFirst()), environment: .inherited(adding: ["LD_PRELOAD": allocator]))
+        #expect(recording.result.status == .exited(3), "\(recording.result.stderr)")
+        let report = try recording.report(by: "size")
+        #expect(report.events(ofSize: 1009) == Events(300, 299))
+        #expect(report.trace.lost == 0)
+    }
 }

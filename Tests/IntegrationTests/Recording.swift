@@ -94,11 +94,15 @@ enum Machine {
     }
 
     /// Whether an allocator's library is installed where the loader looks.
-    static func hasAllocator(_ name: String) -> Bool {
-        let folders = ["/usr/lib/x86_64-linux-gnu", "/usr/lib64", "/usr/lib", "/usr/local/lib"]
-        return folders.contains { folder in
+    static func hasAllocator(_ name: String) -> Bool { allocatorLibrary(name) != nil }
+
+    /// The path of an allocator's library, nil where it is not installed.
+    static func allocatorLibrary(_ name: String) -> String? {
+        for folder in ["/usr/lib/x86_64-linux-gnu", "/usr/lib64", "/usr/lib", "/usr/local/lib"] {
             let names = (try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? []
-            return names.contains { $0.hasPrefix("lib\(name)") && $0.contains(".so") }
+            let found = names.filter { $0.hasPrefix("lib\(name)") && $0.contains(".so") }.sorted().first
+            if let found { return "\(folder)/\(found)" }
         }
+        return nil
     }
 }

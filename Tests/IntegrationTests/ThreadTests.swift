@@ -32,6 +32,17 @@ struct ThreadTests {
         #expect(report.trace.threads == 1001)
     }
 
+    @Test(arguments: [[], ["--no-stacks"]])
+    func `six thousand threads alive at once lose nothing`(options: [String]) throws {
+        let program = try ProgramBuilder.build(
+            testProgram: "threads.c", language: .c, arguments: ["-O1", "-fno-builtin"])
+        guard try run(program, ["alive"]).stdout == "ok\n" else { try Test.cancel("too few threads are allowed here") }
+        let report = try report("alive", options: options)
+        #expect(report.events(ofSize: 14083) == Events(60_000, 60_000))
+        #expect(report.events(ofSize: 14087) == Events(60_000, 60_000))
+        #expect(report.trace.threads == 6001)
+    }
+
     @Test func `a block freed on another thread keeps its own`() throws {
         let report = try report("handover", by: "size,thread")
         #expect(report.events(ofSize: 14011) == Events(2000, 2000))
@@ -62,6 +73,12 @@ struct ThreadTests {
         #expect(rows.first { $0.thread == maker.thread && $0.size == 14057 }?.allocations == 10)
         #expect(rows.first { $0.thread == idler.thread && $0.size == 14071 }?.allocations == 2)
         #expect(maker.tid != idler.tid)
+    }
+
+    @Test func `a thread that is gone at once keeps the name that it gave itself`() throws {
+        let view = try record("named-briefly").report(view: "thread")
+        let names = try #require(view.thread).compactMap(\.name).filter { $0.hasPrefix("brief-") }
+        #expect(names.sorted() == (0..<20).map { "brief-\($0)" }.sorted())
     }
 
     @Test func `threads that allocate at once lose nothing`() throws {

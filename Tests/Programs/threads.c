@@ -3,7 +3,10 @@
 //   handover: 4 makers of 500 blocks of 14011 bytes, each freed by another thread
 //   destructors: 50 threads whose key destructors free a block of 14029 and make and free one of 14033
 //   small-stacks: 64 threads on 16 KiB, each one block of 14051, freed
-//   named: threads "maker" and "idler", 10 blocks of 14057 and 2 of 14071, none freed; they live
+//   alive: 6,000 threads alive at once, each 10 blocks of 14083 before and 10 of 14087 after all have begun, freed;
+//     prints "too few" where the machine allows fewer
+//   named-briefly: 20 threads that name themselves "brief-N", one block of 14093 each (before the name where N is odd),
+//   and end named: threads "maker" and "idler", 10 blocks of 14057 and 2 of 14071, none freed; they live
 //     long enough for an onlooker to read their names
 #define THREADS 20
 #include <limits.h>
@@ -56,6 +59,39 @@ static void *on_small_stack(void *unused) {
     return unused;
 }
 
+static pthread_barrier_t all;
+static void *alive(void *unused) {
+    for (int i = 0; i < 10; i++) free(use(14083));
+    pthread_barrier_wait(&all);
+    for (int i = 0; i < 10; i++) free(use(14087));
+    return unused;
+}
+
+static void many_alive(void) {
+    enum { COUNT = 6000 };
+    static pthread_t threads[COUNT];
+    pthread_attr_t attributes;
+    pthread_attr_init(&attributes);
+    pthread_attr_setstacksize(&attributes, 64 << 10);
+    pthread_barrier_init(&all, NULL, COUNT);
+    for (int i = 0; i < COUNT; i++) {
+        if (pthread_create(&threads[i], &attributes, alive, NULL) == 0) continue;
+        puts("too few");
+        exit(0);
+    }
+    for (int i = 0; i < COUNT; i++) pthread_join(threads[i], NULL);
+}
+
+static void *named_briefly(void *number) {
+    char name[16];
+    int count = *(int *)number;
+    snprintf(name, sizeof name, "brief-%d", count);
+    if (count % 2 == 1) free(use(14093));
+    pthread_setname_np(pthread_self(), name);
+    if (count % 2 == 0) free(use(14093));
+    return NULL;
+}
+
 static void *named(void *size) {
     int is_maker = *(size_t *)size == 14057;
     pthread_setname_np(pthread_self(), is_maker ? "maker" : "idler");
@@ -90,6 +126,14 @@ int main(int count, char **arguments) {
     const char *how = count > 1 ? arguments[1] : "short-lived";
     if (strcmp(how, "short-lived") == 0) run(1000, NULL, short_lived);
     if (strcmp(how, "handover") == 0) handover();
+    if (strcmp(how, "alive") == 0) many_alive();
+    if (strcmp(how, "named-briefly") == 0) {
+        for (int i = 0; i < THREADS; i++) {
+            pthread_t thread;
+            if (pthread_create(&thread, NULL, named_briefly, &i) != 0) return 1;
+            pthread_join(thread, NULL);
+        }
+    }
     if (strcmp(how, "destructors") == 0) {
         pthread_key_create(&key, destroy);
         run(50, NULL, with_destructor);

@@ -1,13 +1,14 @@
 // The names through which a program makes threads, drops modules and becomes another program. Each wrapper keeps its
-// function's contract to the letter; what they add is said beside it. dlopen is not among them: wrapping it would
-// change the caller whose RPATH the loader searches.
+// function's contract to the letter; what they add is said beside it. dlopen is deepbind.c's.
 #include "alone.h"
 #include "definitions.h"
 #include "environment.h"
 #include "life.h"
 #include "patch.h"
+#include "readable.h"
 #include "real.h"
 #include "rule.h"
+#include "shell.h"
 #include "stack.h"
 
 #include <alloca.h>
@@ -27,6 +28,7 @@ typedef struct thread_start {
     _Atomic uint32_t taken;
     void *(*run)(void *);
     void *argument;
+    size_t stack_bytes;
 } thread_start;
 
 static thread_start starts[START_SLOTS];
@@ -37,9 +39,24 @@ static void *enter_thread(void *context) {
     thread_start *slot = context;
     void *(*run)(void *) = slot->run;
     void *argument = slot->argument;
+    size_t stack_bytes = slot->stack_bytes;
     atomic_store_explicit(&slot->taken, 0, memory_order_release);
+    // The thread's own block lies at the end of its stack, less than a page from it. Where libc gave a larger stack
+    // than was asked for, the part below counts as another stack.
+    uintptr_t low = (uintptr_t)__builtin_thread_pointer() + HT_PAGE - stack_bytes;
     ht_self.stack_top = (uintptr_t)__builtin_frame_address(0);
+    ht_self.stack_low = low < ht_self.stack_top ? low : ht_self.stack_top;
     return run(argument);
+}
+
+// Bytes of stack that a thread made with these attributes has at least.
+static size_t stack_bytes_of(const pthread_attr_t *attributes) {
+    pthread_attr_t usual;
+    size_t bytes = 0;
+    // Neither call allocates, and there is nothing to destroy in attributes that were not changed.
+    if (attributes == NULL && pthread_attr_init(&usual) != 0) return 0;
+    if (pthread_attr_getstacksize(attributes == NULL ? &usual : attributes, &bytes) != 0) return 0;
+    return bytes;
 }
 
 EXPORT int pthread_create(pthread_t *thread, const pthread_attr_t *attributes, void *(*run)(void *), void *argument) {
@@ -50,12 +67,29 @@ EXPORT int pthread_create(pthread_t *thread, const pthread_attr_t *attributes, v
             if (atomic_exchange_explicit(&slot->taken, 1, memory_order_acquire) != 0) continue;
             slot->run = run;
             slot->argument = argument;
+            slot->stack_bytes = stack_bytes_of(attributes);
             int status = ht_real.pthread_create(thread, attributes, enter_thread, slot);
             if (status != 0) atomic_store_explicit(&slot->taken, 0, memory_order_release);
             return status;
         }
     }
     return ht_real.pthread_create(thread, attributes, run, argument);
+}
+
+// A thread may be gone before the collector has read its name: it is noted as it is given, when it is the thread's own.
+EXPORT int pthread_setname_np(pthread_t thread, const char *name) {
+    if (!ht_ready()) return EAGAIN;
+    int status = ht_real.pthread_setname_np(thread, name);
+    if (status != 0 || !ht_recording() || !pthread_equal(thread, pthread_self())) return status;
+    ht_thread *self = &ht_self;
+    memset(self->name, 0, sizeof self->name);
+    memcpy(self->name, name, strnlen(name, sizeof self->name - 1));
+    if (self->epoch != ht_epoch || self->lane[0].segment == NULL) return status;  // its stream will open with it
+    ht_writer *writer = ht_enter(self);
+    if (writer == NULL) return status;
+    if (writer == self->lane) ht_put_thread_name(self, writer);
+    ht_leave(self);
+    return status;
 }
 
 // After it, addresses may hold other code: rules are dropped and stacks of the same addresses get new ids.
@@ -74,18 +108,31 @@ EXPORT int dlclose(void *handle) {
     return status;
 }
 
+int ht_hook_dlclose(void *handle) __attribute__((alias("dlclose")));
+
+// Inside the guard: an attached recorder's region goes away when nobody is.
 static void count_child(void) {
+    ht_thread *self = &ht_self;
+    if (ht_enter(self) == NULL) return;
     ht_region *region = ht_region_shared;
     if (region != NULL) atomic_fetch_add_explicit(&region->unfollowed, 1, memory_order_relaxed);
+    ht_leave(self);
 }
 
 EXPORT pid_t fork(void) {
     if (!ht_ready()) return -1;
     bool unfollowed = ht_recording() && !(ht_options & HT_OPTION_FOLLOW);
+    bool outer = ht_self.forking;
+    ht_self.forking = true;  // in the child, too, until its copy of this call returns
     pid_t child = ht_real.fork();
+    ht_self.forking = outer;
     if (child > 0 && unfollowed) count_child();
+    // The child is counted: its first event need not.
+    if (child == 0 && unfollowed) atomic_store_explicit(&ht_follow_forks, HT_FORKS_PASSED, memory_order_relaxed);
     return child;
 }
+
+pid_t ht_hook_fork(void) __attribute__((alias("fork")));
 
 // Whether an exec in this process goes on recording, and as what. Outside a recorded process, and in children that are
 // not followed, the call passes unchanged.
@@ -93,21 +140,25 @@ static bool continues(enum ht_environment_role *role, bool spawned) {
     ht_region *region = ht_region_shared;
     if (region == NULL || region->collector_pid == 0 || ht_environment_library()[0] == 0) return false;
     if (atomic_load_explicit(&region->state, memory_order_relaxed) == HT_STATE_OFF) return false;
-    bool own = !spawned && (uint32_t)ht_syscall(SYS_getpid, 0, 0, 0, 0, 0, 0) ==
-                               atomic_load_explicit(&region->pid, memory_order_relaxed);
+    bool own = !spawned && (uint32_t)ht_syscall(SYS_getpid, 0, 0, 0, 0, 0, 0) == ht_own_pid;
     if (own) {
         *role = HT_ROLE_IMAGE;
         return true;
     }
     *role = HT_ROLE_CHILD;
     if (ht_options & HT_OPTION_FOLLOW) return true;
-    if (ht_recording()) count_child();  // vfork and spawn; a forked child was counted at its fork
+    // vfork and spawn; a forked child was counted at its fork, one made by a bare clone was not.
+    if (ht_recording()) count_child();
+    else ht_life_follow();
     return false;
 }
 
 static void note_exec(enum ht_environment_role role, const char *path) {
-    if (role != HT_ROLE_IMAGE) return;
     ht_region *region = ht_region_shared;
+    if (role != HT_ROLE_IMAGE) {
+        atomic_fetch_add_explicit(&region->announced, 1, memory_order_relaxed);
+        return;
+    }
     size_t length = strnlen(path, HT_PATH_MAX - 1);
     memcpy(region->exec_path, path, length);
     region->exec_path[length] = 0;
@@ -116,6 +167,7 @@ static void note_exec(enum ht_environment_role role, const char *path) {
 
 static void exec_failed(enum ht_environment_role role) {
     if (role == HT_ROLE_IMAGE) atomic_store_explicit(&ht_region_shared->exec_pending, 0, memory_order_relaxed);
+    else atomic_fetch_sub_explicit(&ht_region_shared->announced, 1, memory_order_relaxed);
 }
 
 // Runs `call` with `environment` replaced by one that carries our variables, when recording goes on. The copy lies on
@@ -131,7 +183,7 @@ static void exec_failed(enum ht_environment_role role) {
     environment = copy;                                                 \
     note_exec(role, path);                                              \
     int status = call;                                                  \
-    exec_failed(role);                                                  \
+    if (status != 0) exec_failed(role);                                 \
     return status
 
 static int exec_path(const char *path, char *const *arguments, char *const *environment) {
@@ -214,30 +266,30 @@ EXPORT int posix_spawnp(pid_t *child, const char *file, const posix_spawn_file_a
     return spawn_search(child, file, actions, attributes, arguments, environment);
 }
 
-// system and popen spawn a shell from inside libc with the global environment: while they do, and only where children
-// are followed, that is our copy.
-#define WITH_GLOBAL_ENVIRONMENT(type, call)                        \
-    enum ht_environment_role role;                                 \
-    char **inherited = environ;                                    \
-    if (inherited == NULL || !continues(&role, true)) return call; \
-    ht_environment_size size = ht_environment_measure(inherited);  \
-    char **copy = alloca(size.pointers * sizeof(char *));          \
-    char *text = alloca(size.bytes);                               \
-    ht_environment_fill(inherited, role, copy, text);              \
-    environ = copy;                                                \
-    type result = call;                                            \
-    environ = inherited;                                           \
-    return result
-
 EXPORT int system(const char *command) {
     if (!ht_ready()) return -1;
-    if (command == NULL) return ht_real.system(command);
-    WITH_GLOBAL_ENVIRONMENT(int, ht_real.system(command));
+    enum ht_environment_role role;
+    if (command == NULL || environ == NULL || !continues(&role, true)) return ht_real.system(command);
+    return ht_shell_run(command);
 }
 
+// popen spawns its shell from inside libc with the global environment: for as long as that takes, and only where
+// children are followed, that is our copy.
 EXPORT FILE *popen(const char *command, const char *mode) {
     if (!ht_ready()) return NULL;
-    WITH_GLOBAL_ENVIRONMENT(FILE *, ht_real.popen(command, mode));
+    enum ht_environment_role role;
+    char **inherited = environ;
+    if (inherited == NULL || !continues(&role, true)) return ht_real.popen(command, mode);
+    ht_environment_size size = ht_environment_measure(inherited);
+    char **copy = alloca(size.pointers * sizeof(char *));
+    char *text = alloca(size.bytes);
+    ht_environment_fill(inherited, role, copy, text);
+    note_exec(role, "");
+    environ = copy;
+    FILE *result = ht_real.popen(command, mode);
+    environ = inherited;
+    if (result == NULL) exec_failed(role);
+    return result;
 }
 
 // A program that never allocates before main is recorded from here on. In a process that ran already nothing happens
@@ -245,6 +297,7 @@ EXPORT FILE *popen(const char *command, const char *mode) {
 __attribute__((constructor)) static void construct(void) {
     if (ht_life_is_late()) return;
     int saved = errno;
+    ht_alone_go_first();
     ht_ready();
     ht_patch_start(ht_patched_hook);
     ht_alone_constructed();
