@@ -44,7 +44,7 @@ enum {
     HT_SEGMENTS_BEYOND_THREADS =
         256,  // backlog of 8 MiB beside one segment a stream; never given to new streams, or all would stand still
     HT_SEGMENTS_BEFORE_BELL = 32,  // backlog that wakes a collector which naps
-    HT_STACK_DEPTH_MAX = 952,  // what the scratch of a home holds, twice
+    HT_STACK_DEPTH_MAX = 952,      // what the scratch of a home holds, twice
     HT_GRANT_COUNT = 64,
     HT_PATH_MAX = 4096,
 };
