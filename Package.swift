@@ -46,29 +46,35 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-system", from: "1.8.1"),
     ],
     targets: [
-        // C: the format both sides share, the recorder's two halves, the debug-information shim, the public tag header.
+        // C: the format both sides share, the codecs of its chunks, the recorder's two halves, the debug-information shim, the public tag header.
         cLibrary("CTraceFormat", exclude: ["FORMAT.md"]),
-        cLibrary("CCollector", ["CTraceFormat"], extra: [.headerSearchPath(".")]),
+        cLibrary("CTraceCodec", ["CTraceFormat"], linker: [.linkedLibrary("zstd")]),
         cLibrary(
-            "CInterposer", ["CTraceFormat", "CCollector"], exclude: ["hooks", "README.md"],
+            "CAttach", ["CPatch"], extra: [.headerSearchPath("."), .headerSearchPath("../CCollector")],
+            linker: [.linkedLibrary("dw"), .linkedLibrary("elf")]),
+        cLibrary("CCollector", ["CTraceFormat", "CPatch", "CAttach"], extra: [.headerSearchPath(".")]),
+        cLibrary(
+            "CInterposer", ["CTraceFormat", "CCollector", "CPatch"], exclude: ["hooks", "README.md"],
             extra: [
-                .headerSearchPath("../CCollector"), .headerSearchPath("."),
+                .headerSearchPath("../CCollector"), .headerSearchPath("../CPatch/include"), .headerSearchPath("."),
                 .unsafeFlags(["-fno-omit-frame-pointer"]),
             ]),
         cLibrary(
             "CDebugInfo",
             linker: [.linkedLibrary("dw"), .linkedLibrary("elf"), .linkedLibrary("iberty")]),
+        cLibrary("CPatch", linker: [.linkedLibrary("capstone"), .linkedLibrary("elf")]),
         cLibrary("CHeaptrailTags"),
         cLibrary("CLaunch"),
 
         // Swift: the analyzer, one direction: TraceReader <- HeapAnalysis <- ProfileExport, AllocatorLab <- heaptrail.
-        library("TraceReader", ["CTraceFormat"]),
+        library("TraceReader", ["CTraceFormat", "CTraceCodec"]),
         library("Symbolication", ["CDebugInfo"]),
         library(
             "HeapAnalysis",
             ["TraceReader", "Symbolication", .product(name: "DequeModule", package: "swift-collections")]),
+        library("TraceCompaction", ["TraceReader", "CTraceFormat"]),
         library("ProfileExport", ["HeapAnalysis", "Symbolication"]),
-        library("AllocatorLab", ["CLaunch"]),
+        library("AllocatorLab", ["Symbolication", "CLaunch", "CPatch"]),
         library("HeaptrailTags", ["CHeaptrailTags"]),
         // Lifetimes: the guard of SmartPointers' Mutex cannot leave the scope that locked.
         .target(
@@ -80,7 +86,8 @@ let package = Package(
         .executableTarget(
             name: "heaptrail",
             dependencies: [
-                "TraceReader", "Symbolication", "HeapAnalysis", "ProfileExport", "AllocatorLab", "CCollector",
+                "TraceReader", "TraceCompaction", "Symbolication", "HeapAnalysis", "ProfileExport", "AllocatorLab",
+                "CCollector",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "SystemPackage", package: "swift-system"),
             ],
@@ -89,13 +96,16 @@ let package = Package(
         .target(
             name: "TestSupport", dependencies: ["CTraceFormat"], path: "Tests/TestSupport",
             swiftSettings: swiftSettings),
-        tests("TraceReaderTests", ["TraceReader", "CTraceFormat", "TestSupport"], exclude: ["Golden"]),
+        tests(
+            "TraceReaderTests", ["TraceReader", "TraceCompaction", "CTraceFormat", "TestSupport"], exclude: ["Golden"]),
+        tests("TraceCompactionTests", ["TraceCompaction", "TraceReader", "TestSupport"]),
         tests("SymbolicationTests", ["Symbolication", "TestSupport"], exclude: ["Fixtures"]),
         tests(
             "HeapAnalysisTests", ["HeapAnalysis", "Symbolication", "TraceReader", "TestSupport"],
             exclude: ["AttributionCorpus"]),
         tests("ProfileExportTests", ["ProfileExport", "HeapAnalysis", "Symbolication", "TraceReader", "TestSupport"]),
         tests("AllocatorLabTests", ["AllocatorLab", "TestSupport"]),
+        tests("CPatchTests", ["CPatch", "AllocatorLab", "TestSupport"]),
         tests("SmartPointersTests", ["SmartPointers", "HeaptrailTags", "TestSupport"]),
         // The C core's headers hold atomics, which Swift cannot see: what its tests call is this target's plain data.
         .target(

@@ -2,6 +2,8 @@
 // each region's `alive` mutex, so the kernel tells the traced processes should this one die. A second one shows a sign
 // of life while the first waits for a slow disk or reader: then the program waits, too, and nothing is lost.
 #include "launch.h"
+#include "loop.h"
+#include "patch_service.h"
 #include "process.h"
 #include "system.h"
 
@@ -22,21 +24,7 @@ static const uint64_t flush_interval_ns = 1000000000;
 static const uint64_t unclaimed_ns = 12000000000;
 static const int busy_rounds_between_checks = 64;
 
-typedef struct collector {
-    const ht_collect_request *request;
-    ht_collect_result *result;
-    ht_process **processes;  // [0] is the program; followed children after it
-    size_t count, room;
-    uint32_t granted;
-    uint32_t announced;  // by processes that have ended
-    uint64_t reaped_at_ns, flushed_at_ns, busy_at_ns;
-    pthread_mutex_t lock;  // `processes`: changed by the loop, read by the pulse
-    pthread_t pulse;
-    bool has_pulse;
-    _Atomic uint32_t stop;
-} collector;
-
-static bool add_process(collector *c, ht_process *process) {
+bool ht_collector_add(collector *c, ht_process *process) {
     bool added = true;
     pthread_mutex_lock(&c->lock);
     if (c->count == c->room) {
@@ -77,11 +65,12 @@ static void serve_requests(collector *c) {
             if (waiting) return;
         }
         ht_process *process = calloc(1, sizeof *process);
-        if (process == NULL || !ht_process_make_region(process, c->request) || !add_process(c, process)) {
+        if (process == NULL || !ht_process_make_region(process, c->request) || !ht_collector_add(c, process)) {
             free(process);
             return;
         }
         process->region->root_fd = root->collector_fd;
+        process->region->sample_seed += (uint64_t)(c->granted + 1) << 32;
         process->granted_at_ns = ht_monotonic_ns();
         grant->fd = (uint32_t)process->region_fd;
         atomic_store_explicit(&grant->sequence, ++c->granted, memory_order_release);
@@ -90,6 +79,7 @@ static void serve_requests(collector *c) {
 }
 
 static void remove_process(collector *c, size_t index, uint32_t how, uint32_t status) {
+    ht_patch_serve(c->processes[index]);  // what a short one said of its plan
     c->announced += atomic_load_explicit(&c->processes[index]->region->announced, memory_order_relaxed);
     ht_process *process = c->processes[index];
     pthread_mutex_lock(&c->lock);
@@ -97,6 +87,13 @@ static void remove_process(collector *c, size_t index, uint32_t how, uint32_t st
     pthread_mutex_unlock(&c->lock);
     ht_process_close(process, how, status);
     free(process);
+}
+
+void ht_collector_let_go(collector *c) {
+    for (size_t i = c->count; i-- > 1;) {
+        atomic_store_explicit(&c->processes[i]->region->off_reason, HT_LOSS_NONE, memory_order_relaxed);
+        remove_process(c, i, HT_END_DETACHED, 0);
+    }
 }
 
 // Opens the outputs of children that have attached, and closes those that have ended.
@@ -139,7 +136,7 @@ static void reap_threads(collector *c, uint64_t now) {
     }
 }
 
-static uint64_t drain_all(collector *c) {
+uint64_t ht_collector_drain(collector *c) {
     uint64_t taken = 0;
     for (size_t i = 0; i < c->count; i++) {
         if (c->processes[i]->opened) taken += ht_drain_round(&c->processes[i]->drain, false);
@@ -184,17 +181,17 @@ static void stop_pulse(collector *c) {
     if (c->has_pulse) pthread_join(c->pulse, NULL);
 }
 
-// Runs until the program has ended (`ended` says so and gives how) and no followed child runs any more.
-static void run(collector *c, bool (*ended)(collector *, uint32_t *how, uint32_t *status), uint32_t *how,
-                uint32_t *status) {
+void ht_collector_run(collector *c, bool (*ended)(collector *, uint32_t *how, uint32_t *status), uint32_t *how,
+                      uint32_t *status) {
     bool main_ended = false;
     start_pulse(c);
     for (int round = 1;; round++) {
-        uint64_t taken = drain_all(c);
+        uint64_t taken = ht_collector_drain(c);
         if (taken > 0 && round % busy_rounds_between_checks != 0) continue;
         uint64_t now = ht_monotonic_ns();
         if (taken > 0) c->busy_at_ns = now;
         serve_requests(c);
+        for (size_t i = 0; i < c->count; i++) ht_patch_serve(c->processes[i]);
         tend_children(c);
         reap_threads(c, now);
         if (now - c->flushed_at_ns > flush_interval_ns) {
@@ -225,9 +222,10 @@ static void fill_result(collector *c) {
     }
 }
 
-// Writes the program's end. The last round runs before the result is read.
-static void finish(collector *c, uint32_t how, uint32_t status) {
+void ht_collector_finish(collector *c, uint32_t how, uint32_t status) {
     ht_process *program = c->processes[0];
+    ht_patch_serve(program);
+    memcpy(c->result->note, program->own_note, sizeof c->result->note);
     ht_region *region = program->region;
     // Children that executed something to be followed and never came: static programs, other namespaces, set-user-id.
     uint32_t announced = c->announced + atomic_load_explicit(&region->announced, memory_order_relaxed);
@@ -237,6 +235,8 @@ static void finish(collector *c, uint32_t how, uint32_t status) {
     fill_result(c);
     c->result->allocations = program->text != NULL ? program->text->allocations : program->drain.allocations;
     c->result->frees = program->text != NULL ? program->text->frees : program->drain.frees;
+    c->result->exact_allocations = program->drain.exact_allocations;
+    c->result->exact_frees = program->drain.exact_frees;
     c->result->bytes_written = program->writer.written;
     c->result->write_error = (uint32_t)(program->text != NULL ? program->text->error : program->writer.error);
     program->opened = false;
@@ -268,7 +268,7 @@ enum ht_collect_outcome ht_record(const ht_collect_request *request, ht_collect_
     ht_launch_set_actions();
     collector c = {.request = request, .result = result, .lock = PTHREAD_MUTEX_INITIALIZER};
     ht_process *program = calloc(1, sizeof *program);
-    if (program == NULL || !ht_process_make_region(program, request) || !add_process(&c, program)) {
+    if (program == NULL || !ht_process_make_region(program, request) || !ht_collector_add(&c, program)) {
         result->error = errno;
         free(program);
         return HT_COLLECT_NO_REGION;
@@ -288,6 +288,7 @@ enum ht_collect_outcome ht_record(const ht_collect_request *request, ht_collect_
         ht_launch_abandon(&launch);
         return HT_COLLECT_NO_OUTPUT;
     }
+    ht_patch_answer(program, request->executable);
     result->error = ht_launch_go(&launch);
     if (result->error != 0) {
         ht_process_discard_output(program);
@@ -300,9 +301,9 @@ enum ht_collect_outcome ht_record(const ht_collect_request *request, ht_collect_
         atomic_store_explicit(&program->region->off_reason, HT_LOSS_WRITE_FAILED, memory_order_relaxed);
     }
     uint32_t how = HT_END_UNKNOWN, status = 0;
-    run(&c, child_ended, &how, &status);
+    ht_collector_run(&c, child_ended, &how, &status);
     ht_launch_done();
-    finish(&c, how, status);
+    ht_collector_finish(&c, how, status);
     return HT_COLLECT_OK;
 }
 
@@ -311,7 +312,7 @@ enum ht_collect_outcome ht_collect(const ht_collect_request *request, ht_collect
     ht_launch_set_actions();
     collector c = {.request = request, .result = result, .lock = PTHREAD_MUTEX_INITIALIZER};
     ht_process *program = calloc(1, sizeof *program);
-    if (program == NULL || !ht_process_map_region(program, request->region_fd) || !add_process(&c, program)) {
+    if (program == NULL || !ht_process_map_region(program, request->region_fd) || !ht_collector_add(&c, program)) {
         result->error = errno;
         return HT_COLLECT_NO_REGION;
     }
@@ -331,6 +332,10 @@ enum ht_collect_outcome ht_collect(const ht_collect_request *request, ht_collect
     region->root_fd = (uint32_t)request->region_fd;
     region->collector_pid = (uint32_t)getpid();
     bool watched = ht_process_watch(program, request->pid);
+    char executable[32];
+    snprintf(executable, sizeof executable, "/proc/%d/exe", (int)request->pid);
+    program->allocator_name = request->allocator_name;
+    ht_patch_answer(program, executable);
     bool opened = ht_process_create_output(program, request, false) && ht_process_open_output(program, request);
     int error = errno;
     if (!opened) atomic_store_explicit(&region->state, HT_STATE_OFF, memory_order_release);
@@ -342,7 +347,7 @@ enum ht_collect_outcome ht_collect(const ht_collect_request *request, ht_collect
         return HT_COLLECT_NO_OUTPUT;
     }
     uint32_t how = HT_END_UNKNOWN, status = 0;
-    if (watched) run(&c, stranger_ended, &how, &status);
-    finish(&c, how, status);
+    if (watched) ht_collector_run(&c, stranger_ended, &how, &status);
+    ht_collector_finish(&c, how, status);
     return HT_COLLECT_OK;
 }

@@ -118,6 +118,47 @@ static void put_thread_name(ht_drain *drain, ht_home *home) {
     ht_trace_put_chunk(drain->writer, header, record, (size_t)(1 + words) * 8);
 }
 
+// Exact totals of a thread (0: of all threads that had no home), where they have grown since they were last written.
+// Returns the events they count.
+static uint64_t put_totals(ht_drain *drain, const ht_totals *totals, uint64_t written, uint32_t thread,
+                           uint16_t image) {
+    uint64_t record[5] = {HT_RECORD_EXTENDED | (uint64_t)HT_EXTENDED_TOTALS << HT_EXTENDED_SUB_SHIFT |
+                              (uint64_t)4 << HT_EXTENDED_WORDS_SHIFT,
+                          atomic_load_explicit(&totals->allocations, memory_order_relaxed),
+                          atomic_load_explicit(&totals->frees, memory_order_relaxed),
+                          atomic_load_explicit(&totals->bytes, memory_order_relaxed),
+                          atomic_load_explicit(&totals->reallocations, memory_order_relaxed)};
+    uint64_t events = record[1] + record[2];
+    if (events == written || drain->writer == NULL) return events;
+    ht_chunk_header header = {.kind = HT_CHUNK_DEFINITIONS, .thread = thread, .image = image, .records = 1};
+    ht_trace_put_chunk(drain->writer, header, record, sizeof record);
+    return events;
+}
+
+static void put_home_totals(ht_drain *drain, ht_home *home, bool is_last) {
+    if (drain->region->sample_bytes == 0) return;
+    home->totals_written = put_totals(drain, &home->totals, home->totals_written, home->serial, home->image);
+    if (!is_last) return;
+    drain->exact_allocations += atomic_load_explicit(&home->totals.allocations, memory_order_relaxed);
+    drain->exact_frees += atomic_load_explicit(&home->totals.frees, memory_order_relaxed);
+}
+
+// The totals of all threads that have not ended, for a trace that is cut from here on.
+static void put_all_totals(ht_drain *drain, bool are_last) {
+    ht_region *region = drain->region;
+    if (region->sample_bytes == 0) return;
+    uint32_t homes = atomic_load_explicit(&region->fresh_homes, memory_order_acquire);
+    for (uint32_t i = 0; i < homes && i < HT_HOME_COUNT; i++) {
+        ht_home *home = ht_region_home(region, i);
+        if (atomic_load_explicit(&home->state, memory_order_acquire) == HT_HOME_LIVE)
+            put_home_totals(drain, home, are_last);
+    }
+    if (!are_last) return;
+    put_totals(drain, &region->unplaced, 0, 0, (uint16_t)atomic_load_explicit(&region->image, memory_order_relaxed));
+    drain->exact_allocations += atomic_load_explicit(&region->unplaced.allocations, memory_order_relaxed);
+    drain->exact_frees += atomic_load_explicit(&region->unplaced.frees, memory_order_relaxed);
+}
+
 static void give_segment(ht_region *region, uint32_t index_plus_one) {
     ht_region_give_segment(region, index_plus_one);
     // Release pairs with the waiter's acquire load of `room`; sequentially consistent against its waiters' count. One
@@ -208,6 +249,10 @@ uint64_t ht_drain_round(ht_drain *drain, bool everything) {
     put_losses(drain);
     if (drain->writer == NULL) return taken;
     uint64_t now = ht_monotonic_ns();
+    if (now - drain->totals_at_ns > clock_interval_ns) {
+        drain->totals_at_ns = now;
+        put_all_totals(drain, false);
+    }
     if (taken > 0) {
         ht_chunk_header header = {.kind = HT_CHUNK_ROUND, .flags = HT_CHUNK_SKIPPABLE};
         if (now - drain->clock_at_ns > clock_interval_ns) {
@@ -242,6 +287,7 @@ void ht_drain_reap(ht_drain *drain, bool (*alive)(uint32_t thread, void *context
         ht_stream_view left = ht_stream_look(region, home);
         if (left.words != NULL && (left.count != 0 || left.next != 0)) continue;
         if (left.words != NULL) give_segment(region, home->read_segment);
+        put_home_totals(drain, home, true);
         atomic_store_explicit(&home->state, HT_HOME_FREE, memory_order_relaxed);
         ht_region_give_home(region, i + 1);
     }
@@ -276,6 +322,7 @@ void ht_drain_finish(ht_drain *drain, uint32_t how, uint32_t status) {
     while (ht_drain_round(drain, true) > 0) {
     }
     if (drain->writer == NULL) return;
+    put_all_totals(drain, true);
     char digits[24];
     uint32_t unfollowed = atomic_load_explicit(&region->unfollowed, memory_order_relaxed);
     if (atomic_load_explicit(&region->exec_pending, memory_order_relaxed)) {

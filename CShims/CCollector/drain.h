@@ -16,7 +16,10 @@ typedef struct ht_drain {
     struct ht_text_writer *text;
     uint64_t allocations, frees;
     uint64_t reported_losses;
-    uint64_t clock_at_ns;  // when the last CLOCK chunk was written
+    uint64_t clock_at_ns;   // when the last CLOCK chunk was written
+    uint64_t totals_at_ns;  // and TOTALS of threads that go on
+    // Sampled recordings: exact counts of the threads that have ended (all, once the trace is closed).
+    uint64_t exact_allocations, exact_frees;
 } ht_drain;
 
 // What a stream has to read: `count` words at `words` (NULL when the stream is damaged), and the segment after this one

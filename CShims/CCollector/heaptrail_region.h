@@ -90,6 +90,30 @@ enum ht_home_state {
     HT_HOME_LIVE = 1,
 };
 
+// The answer to "does this executable carry its own allocator?".
+enum ht_plan_state {
+    HT_PLAN_NONE = 0,        // not asked yet
+    HT_PLAN_NOT_NEEDED = 1,  // no allocator of its own
+    HT_PLAN_READY = 2,       // a plan lies behind plan_fd
+    HT_PLAN_REFUSED = 3,     // it does, and its functions cannot be redirected
+};
+
+// What became of a plan in the program.
+enum ht_plan_result {
+    HT_PLAN_UNTRIED = 0,
+    HT_PLAN_APPLIED = 1,
+    HT_PLAN_UNANSWERED = 2,      // the collector did not answer in time
+    HT_PLAN_MISMATCH = 3,        // the image in memory is not what was planned for
+    HT_PLAN_NO_ROOM = 4,         // no free address within reach of the image
+    HT_PLAN_FORBIDDEN = 5,       // its code may not be written to
+    HT_PLAN_APPLIED_BESIDE = 6,  // applied, and libc's allocator serves the libraries
+};
+
+// Exact counts of a sampled recording: of a thread in its home, of the threads without one in the control block.
+typedef struct ht_totals {
+    _Atomic uint64_t allocations, frees, bytes, reallocations;
+} ht_totals;
+
 typedef struct ht_segment {
     _Atomic uint32_t used;  // words published; producer writes, collector reads
     _Atomic uint32_t next;  // index + 1 of the successor; 0 while this is the last
@@ -107,14 +131,16 @@ typedef struct ht_home {
     _Atomic uint32_t next_free;  // index + 1, on the free list
     uint32_t first_segment;      // index + 1; set before state
     uint32_t last_segment;       // index + 1; the producer's own note of where it writes
-    uint32_t pad[9];
+    uint32_t pad[1];
+    ht_totals totals;  // sampled recordings: counted by the thread (lane 0 alone), read by the collector
     // The collector's own, on its own cache line.
     uint32_t read_segment;  // index + 1; 0 before the first read
     uint32_t read_words;
-    uint64_t time;           // running time of the stream at read_words
-    uint64_t flushed_at_ns;  // when words of it were last written
-    uint64_t named;          // how often the thread's name was written
-    uint64_t pad2[4];
+    uint64_t time;            // running time of the stream at read_words
+    uint64_t flushed_at_ns;   // when words of it were last written
+    uint64_t named;           // how often the thread's name was written
+    uint64_t totals_written;  // events in the totals that were last written
+    uint64_t pad2[3];
     // The producer's scratch. A home keeps its walk cache (private memory of the process that runs as `cache_image`)
     // from one thread to the next.
     uint64_t walk_cache;
@@ -157,19 +183,18 @@ typedef struct ht_region {
     _Atomic uint32_t announced;
     _Atomic uint32_t arrived;
     _Atomic uint32_t other_heaps;  // namespaces the program made with a libc, and so a heap, of their own
-    uint32_t pad00;
-    uint64_t pad0[5];
+    uint64_t sample_bytes;         // mean of the sampling interval; 0: every event is recorded
+    uint64_t sample_seed;
+    ht_totals unplaced;  // of threads that have no home
 
-    _Atomic uint32_t bell;
+    _Alignas(64) _Atomic uint32_t bell;
     _Atomic uint32_t collector_sleeping;
     _Atomic uint64_t heartbeat;  // grows with every round of the collector
-    uint64_t pad1[6];
 
-    _Atomic uint32_t room;
+    _Alignas(64) _Atomic uint32_t room;
     _Atomic uint32_t room_waiters;
-    uint64_t pad2[7];
 
-    _Atomic uint64_t free_segments;  // tag << 32 | index + 1
+    _Alignas(64) _Atomic uint64_t free_segments;  // tag << 32 | index + 1
     _Atomic uint32_t fresh_segments;
     _Atomic uint32_t used_segments;
     _Atomic uint64_t free_homes;
@@ -181,9 +206,8 @@ typedef struct ht_region {
     _Atomic uint32_t homes_wanted;  // set by a thread that found no home: the collector looks for ended threads at once
     _Atomic uint32_t reaps;         // how often it has looked through all homes; threads without a home sleep on it
     _Atomic uint64_t extension[2];  // address on each side, 0 while it is not mapped there
-    uint32_t pad3[15];
 
-    _Atomic uint64_t lost_allocations;
+    _Alignas(64) _Atomic uint64_t lost_allocations;
     _Atomic uint64_t lost_frees;
     _Atomic uint64_t lost_bytes;
     _Atomic uint32_t lost_reason;
@@ -191,6 +215,20 @@ typedef struct ht_region {
     uint32_t pad4[8];
 
     pthread_mutex_t alive;
+
+    // The plan for the executable of the file that device, inode and time name: written by the collector before it
+    // stores plan_answered (release), and before the start for the program itself. A process whose executable is
+    // another grows plan_asked (release), rings the bell and sleeps on plan_answered until it is the same number.
+    _Atomic uint32_t plan_asked;
+    _Atomic uint32_t plan_answered;
+    uint32_t plan_state;  // ht_plan_state
+    uint32_t plan_fd;     // the collector's descriptor of it
+    uint64_t plan_bytes;
+    uint64_t plan_device;
+    uint64_t plan_inode;
+    uint64_t plan_changed_ns;
+    _Atomic uint32_t plan_result;  // ht_plan_result of the image
+    _Atomic uint32_t plan_image;   // that this number is of; set after it (release)
 
     ht_grant grants[HT_GRANT_COUNT];
     char allocator_path[HT_PATH_MAX];  // library preloaded after ours, "" for none

@@ -45,7 +45,10 @@ static int size_region(int fd) {
 
 bool ht_process_make_region(ht_process *process, const ht_collect_request *request) {
     int fd = memfd_create("heaptrail", MFD_CLOEXEC);
-    if (fd < 0) return false;
+    return fd >= 0 && ht_process_fill_region(process, request, fd);
+}
+
+bool ht_process_fill_region(ht_process *process, const ht_collect_request *request, int fd) {
     if (size_region(fd) != 0 || !ht_process_map_region(process, fd)) {
         int saved = errno;
         close(fd);
@@ -55,6 +58,9 @@ bool ht_process_make_region(ht_process *process, const ht_collect_request *reque
     uint32_t options = (request->no_stacks ? HT_OPTION_NO_STACKS : 0u) | (request->drop ? HT_OPTION_DROP : 0u) |
                        (request->follow ? HT_OPTION_FOLLOW : 0u);
     ht_region_init(process->region, options, request->max_depth);
+    process->allocator_name = request->allocator_name;
+    process->region->sample_bytes = request->sample_bytes;
+    process->region->sample_seed = request->sample_seed;
     process->region->collector_pid = (uint32_t)getpid();
     process->region->collector_fd = (uint32_t)fd;
     process->region->root_fd = (uint32_t)fd;
@@ -80,8 +86,11 @@ static int create_file(const char *path, bool force, bool *created) {
 static void put_opening(ht_process *process, const ht_collect_request *request) {
     uint32_t flags = (process->region->options & HT_OPTION_NO_STACKS ? HT_FILE_NO_STACKS : 0u) |
                      (process->region->options & HT_OPTION_DROP ? HT_FILE_DROPS : 0u) |
-                     (atomic_load_explicit(&process->region->forked, memory_order_relaxed) ? HT_FILE_FORKED : 0u);
-    ht_trace_put_header(&process->writer, HT_MODE_COLLECTOR, flags, (uint32_t)process->pid, 0);
+                     (process->region->sample_bytes != 0 ? HT_FILE_SAMPLED : 0u) |
+                     (atomic_load_explicit(&process->region->forked, memory_order_relaxed) ? HT_FILE_FORKED : 0u) |
+                     (process->attached ? HT_FILE_ATTACHED : 0u);
+    ht_trace_put_header(&process->writer, HT_MODE_COLLECTOR, flags, (uint32_t)process->pid,
+                        process->region->sample_bytes);
     char arguments[8 << 10];
     size_t used = 0;
     for (char *const *argument = request->arguments; argument != NULL && *argument != NULL; argument++) {
@@ -171,6 +180,12 @@ bool ht_process_watch(ht_process *process, pid_t pid) {
     return process->pidfd >= 0;
 }
 
+void ht_process_drop_region(const ht_process *process) {
+    // The control block stays: its lock is held.
+    fallocate(process->region_fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, HT_CONTROL_BYTES,
+              HT_REGION_BYTES - HT_CONTROL_BYTES);
+}
+
 bool ht_process_ended(const ht_process *process) {
     if (process->pidfd < 0) return process->pid != 0;
     struct pollfd poller = {.fd = process->pidfd, .events = POLLIN};
@@ -195,6 +210,7 @@ void ht_process_close(ht_process *process, uint32_t how, uint32_t status) {
         pthread_mutex_unlock(&process->region->alive);
         char *extension = ht_region_extension(process->region);
         if (extension != NULL) munmap(extension - 4096, 4096 + HT_EXTENSION_BYTES);
+        if (process->attached) ht_process_drop_region(process);
         munmap(process->region, HT_REGION_BYTES);
     }
     process->region = NULL;

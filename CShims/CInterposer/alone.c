@@ -145,6 +145,41 @@ static bool runs(int pid) {
     return count <= 0;
 }
 
+// A size in bytes, or in KiB, MiB or GiB; 0 for what is none.
+static uint64_t byte_size(const char *text) {
+    if (text == NULL) return 0;
+    uint64_t value = 0;
+    const char *at = text;
+    for (; *at >= '0' && *at <= '9' && value < 1ull << 40; at++) value = value * 10 + (uint64_t)(*at - '0');
+    static const char *const units[] = {"KiB", "MiB", "GiB"};
+    int shift = *at == 0 ? 0 : -1;
+    for (int i = 0; i < 3; i++) {
+        if (strcmp(at, units[i]) == 0) shift = 10 * (i + 1);
+    }
+    if (shift < 0 || value > (1ull << 40) >> shift) return 0;
+    return value << shift;
+}
+
+// HEAPTRAIL_SAMPLE and HEAPTRAIL_SAMPLE_SEED. False when they ask for what cannot be.
+static bool set_sampling(ht_region *region, char *const *environment) {
+    const char *sample = ht_environment_get(environment, "HEAPTRAIL_SAMPLE");
+    if (sample == NULL || *sample == 0) return true;
+    region->sample_bytes = byte_size(sample);
+    static const char no_size[] =
+        "heaptrail: not recording: HEAPTRAIL_SAMPLE takes a size such as 512KiB, at most 1024GiB\n";
+    static const char no_text[] =
+        "heaptrail: not recording: text lines have no place for the weights of HEAPTRAIL_SAMPLE\n";
+    const char *message = region->sample_bytes == 0 ? no_size : alone.text ? no_text : NULL;
+    if (message != NULL) {
+        ht_syscall(SYS_write, 2, (long)message, (long)strlen(message), 0, 0, 0);
+        return false;
+    }
+    const char *seed = ht_environment_get(environment, "HEAPTRAIL_SAMPLE_SEED");
+    region->sample_seed = decimal(seed);
+    if (seed == NULL) ht_syscall(SYS_getrandom, (long)&region->sample_seed, sizeof region->sample_seed, 0, 0, 0, 0);
+    return true;
+}
+
 // Until the trace exists, or the collector has said on standard error why it cannot: a short program would have ended
 // before. Ten seconds at most. False when the collector ended before it could tell: it never held `alive`.
 static bool wait_until_ready(ht_region *region, int pid) {
@@ -204,6 +239,11 @@ ht_region *ht_alone_start(char **environment, size_t *mapped_bytes) {
     uint32_t limit = region->segment_limit;
     ht_region_init(region, options, decimal(ht_environment_get(environment, "HEAPTRAIL_MAX_DEPTH")));
     region->segment_limit = limit;
+    if (!set_sampling(region, environment)) {
+        ht_syscall(SYS_close, fd, 0, 0, 0, 0, 0);
+        ht_syscall(SYS_munmap, (long)region, (long)*mapped_bytes, 0, 0, 0, 0);
+        return NULL;
+    }
     alone.region = region;
 
     char collector[HT_PATH_MAX], fd_text[12], pid_text[12];
@@ -272,8 +312,10 @@ void ht_alone_constructed(void) {
         alone.writer =
             (ht_trace_writer){.fd = fd, .buffer = buffer, .capacity = BUFFER_BYTES, .file = ht_output_file_of(fd)};
         alone.drain.writer = &alone.writer;
-        ht_trace_put_header(&alone.writer, HT_MODE_THREAD, ht_options & HT_OPTION_NO_STACKS ? HT_FILE_NO_STACKS : 0,
-                            (uint32_t)getpid(), 0);
+        ht_trace_put_header(&alone.writer, HT_MODE_THREAD,
+                            (ht_options & HT_OPTION_NO_STACKS ? HT_FILE_NO_STACKS : 0u) |
+                                (alone.region->sample_bytes != 0 ? HT_FILE_SAMPLED : 0u),
+                            (uint32_t)getpid(), alone.region->sample_bytes);
         ht_trace_put_clock(&alone.writer);
         ht_trace_flush(&alone.writer);
     }

@@ -30,6 +30,10 @@ typedef struct ht_module {
 const ht_module *ht_module_at(ht_thread *self, ht_writer *writer, uintptr_t address, const uint8_t **eh_frame_hdr);
 // After a dlclose: marks modules that are no longer loaded. Returns whether there was any.
 bool ht_modules_check(ht_thread *self, ht_writer *writer);
+enum { HT_BUILD_ID_MAX = 64 };
+// The build id in the notes of an image mapped from its first page. Reads only what lies in [start, end). 0 bytes when
+// there is none.
+size_t ht_module_build_id(const uint8_t *start, const uint8_t *end, uintptr_t bias, uint8_t build_id[HT_BUILD_ID_MAX]);
 // For a followed child: forgets which modules its parent defined.
 void ht_modules_reset(void);
 

@@ -6,6 +6,7 @@
 #include "definitions.h"
 #include "environment.h"
 #include "record.h"
+#include "sample.h"
 #include "stack.h"
 
 #include <dlfcn.h>
@@ -20,6 +21,7 @@
 ht_switch ht_power;
 _Atomic uint32_t ht_follow_forks;
 ht_region *ht_region_shared;
+bool ht_attached;
 uint32_t ht_options;
 uint32_t ht_max_depth = HT_STACK_DEPTH_MAX;
 uint32_t ht_epoch;
@@ -158,6 +160,7 @@ static void attach(ht_region *region, size_t bytes) {
     }
     bool follows = (ht_options & HT_OPTION_FOLLOW) != 0 && region->collector_pid != 0;
     atomic_store_explicit(&ht_follow_forks, follows ? HT_FORKS_FOLLOWED : HT_FORKS_COUNTED, memory_order_relaxed);
+    atomic_store_explicit(&ht_power.sample_bytes, region->sample_bytes, memory_order_relaxed);
     atomic_store_explicit(&ht_power.on, 1, memory_order_release);
 }
 
@@ -182,8 +185,12 @@ uint32_t ht_thread_id(const ht_thread *self) {
     return ht_thread_block_has_id ? id_in_thread_block() : (uint32_t)ht_syscall(SYS_gettid, 0, 0, 0, 0, 0, 0);
 }
 
-void ht_life_start(void) {
+static void check_thread_block(void) {
     ht_thread_block_has_id = id_in_thread_block() == (uint32_t)ht_syscall(SYS_gettid, 0, 0, 0, 0, 0, 0);
+}
+
+void ht_life_start(void) {
+    check_thread_block();
     // The kernel's own layout at the top of the stack: valid before libc has set `environ`.
     uintptr_t *top = __libc_stack_end;
     int argc = (int)top[0];
@@ -237,11 +244,13 @@ bool ht_life_follow(void) {
     ht_stacks_reset();
     ht_modules_reset();
     ht_rules_flush();
+    ht_sample_reset();
     // This thread's cursors point into the region just unmapped; empty, they make its next event open a stream of its
     // own. A child made by a bare clone has its parent's id in its thread block.
     memset(ht_self.lane, 0, sizeof ht_self.lane);
     ht_self.depth = 0;
     ht_self.deleting = NULL;
+    ht_self.pending.block = NULL;
     ht_self.id = (uint32_t)ht_syscall(SYS_gettid, 0, 0, 0, 0, 0, 0);
     attach(own, bytes);
     return ht_recording();
@@ -254,4 +263,73 @@ void ht_life_turn_off(uint32_t reason) {
     if (region == NULL) return;
     atomic_store_explicit(&region->off_reason, reason, memory_order_relaxed);
     atomic_store_explicit(&region->state, HT_STATE_OFF, memory_order_release);
+}
+
+bool ht_life_is_late(void) {
+    // A preload lies before libc in the loader's list, what is opened later behind it.
+    struct dl_find_object own, libc;
+    if (_dl_find_object((void *)(uintptr_t)&ht_life_is_late, &own) != 0 ||
+        _dl_find_object((void *)(uintptr_t)&getrlimit, &libc) != 0)
+        return false;
+    for (const struct link_map *map = own.dlfo_link_map; map != NULL; map = map->l_prev) {
+        if (map == libc.dlfo_link_map) return true;
+    }
+    return false;
+}
+
+void ht_life_prepare(void) {
+    uintptr_t *top = __libc_stack_end;
+    check_thread_block();
+    ht_definitions_set_program((int)top[0], (char **)(top + 1));
+    find_self();
+    ht_environment_set_library("");  // an image that is executed is not followed
+}
+
+bool ht_life_attach(int region_fd) {
+    size_t bytes = 0;
+    ht_region *region = ht_life_map(region_fd, &bytes);
+    ht_syscall(SYS_close, region_fd, 0, 0, 0, 0, 0);
+    if (region == NULL) return false;
+    ht_attached = true;
+    ht_stacks_reset();
+    ht_modules_reset();
+    ht_sizes_reset();
+    ht_rules_flush();
+    attach(region, bytes);
+    if (!ht_recording()) return false;
+    // The first stream is opened now: what it opens with takes system calls that the process may have forbidden itself.
+    ht_thread *self = &ht_self;
+    ht_writer *writer = ht_enter(self);
+    if (writer != NULL) {
+        ht_writer_reserve(self, writer, HT_RECORD_WORDS);
+        ht_leave(self);
+    }
+    return true;
+}
+
+void ht_life_detach(void) {
+    atomic_store_explicit(&ht_power.on, 0, memory_order_release);
+    atomic_store_explicit(&ht_follow_forks, 0, memory_order_relaxed);
+}
+
+void ht_life_unmap(void) {
+    ht_region *region = ht_region_shared;
+    if (region == NULL) return;
+    // Homes keep their walk caches in this process's own memory.
+    uint32_t homes = atomic_load_explicit(&region->fresh_homes, memory_order_relaxed);
+    for (uint32_t i = 0; i < homes && i < HT_HOME_COUNT; i++) {
+        ht_home *home = ht_region_home(region, i);
+        if (home->walk_cache != 0) ht_unmap_pages((void *)(uintptr_t)home->walk_cache, sizeof(ht_walk_cache));
+    }
+    ht_region_shared = NULL;
+    unmap(region, shared_bytes);
+}
+
+// A thread's block, which its thread pointer names, lies at the top of the stack that glibc or the program gave it; the
+// first thread's stack ends where the kernel put the arguments.
+uintptr_t ht_life_stack_top(void) {
+    uintptr_t first = (uintptr_t)__libc_stack_end;
+    uintptr_t block = (uintptr_t)__builtin_thread_pointer();
+    bool is_first = ht_thread_id(&ht_self) == (uint32_t)ht_syscall(SYS_getpid, 0, 0, 0, 0, 0, 0);
+    return is_first ? first : block;
 }

@@ -6,7 +6,9 @@
 //                                  │          └── fork: the child's copy of the switch is wiped by the kernel ──► OFF,
 //                                  or FOLLOW └── nothing to record
 //                                  ─────────────────────────────────────────────────────► OFF
-//   FOLLOW (a forked child of a followed program) ── its first event ──► ON, in a trace of its own
+//   A process that runs already loads the library asleep: UNBORN ── the launcher's call ──► ON ── another ──► OFF, and
+//   ON again in a region of its own FOLLOW (a forked child of a followed program) ── its first event ──► ON, in a trace
+//   of its own
 #pragma once
 
 #include "thread.h"
@@ -19,7 +21,8 @@
 // The switch: one word on a page that the kernel wipes in a forked child (MADV_WIPEONFORK), raw clone included.
 typedef struct ht_switch {
     _Atomic uint32_t on;
-    char page[4096 - 4];
+    _Atomic uint64_t sample_bytes;  // mean distance between samples, 0 when every event is recorded
+    char page[4096 - 16];
 } ht_switch;
 
 extern ht_switch ht_power __attribute__((aligned(4096), visibility("hidden")));
@@ -32,7 +35,8 @@ static inline bool ht_recording(void) {
 // What a forked child does at its first event: set while the switch was on, survives the fork that wipes the switch.
 enum ht_forks { HT_FORKS_PASSED = 0, HT_FORKS_FOLLOWED = 1, HT_FORKS_COUNTED = 2 };
 extern _Atomic uint32_t ht_follow_forks;
-extern ht_region *ht_region_shared;  // NULL unless attached
+extern ht_region *ht_region_shared;  // NULL unless recording has begun
+extern bool ht_attached;             // recording was switched on in a process that ran already
 extern uint32_t ht_options;          // ht_region_option, copied at the start
 extern uint32_t ht_max_depth;
 extern uint32_t ht_own_pid;                   // getpid() of the process that attached
@@ -52,3 +56,17 @@ void ht_life_start(void);
 bool ht_life_follow(void);
 // Turns recording off for good, with the reason (ht_loss_reason). Any thread.
 void ht_life_turn_off(uint32_t reason);
+
+// For a process that ran already (attached.c). Whether the library was loaded into it late, by dlopen.
+bool ht_life_is_late(void);
+// What needs the loader, ahead of everything else.
+void ht_life_prepare(void);
+// Switches recording on, into the region behind a descriptor, which is closed. All other threads stand still. Takes no
+// lock.
+bool ht_life_attach(int region_fd);
+// Switches it off; threads that are inside the recorder finish what they do.
+void ht_life_detach(void);
+// Lets the region go, once no thread is inside.
+void ht_life_unmap(void);
+// Where the calling thread's stack ends, where nobody was there to see it begin.
+uintptr_t ht_life_stack_top(void);

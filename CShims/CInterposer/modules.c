@@ -11,14 +11,12 @@
 #include <link.h>
 #include <system.h>
 
-enum { BUILD_ID_MAX = 64 };
+enum { BUILD_ID_MAX = HT_BUILD_ID_MAX };
 
 static _Atomic(ht_module *) modules;
 static _Atomic uint32_t last_module_id;
 
-// The build id in the notes of an image mapped from its first page. Reads only what lies in [start, end). 0 bytes when
-// there is none.
-static size_t find_build_id(const uint8_t *start, const uint8_t *end, uintptr_t bias, uint8_t *build_id) {
+size_t ht_module_build_id(const uint8_t *start, const uint8_t *end, uintptr_t bias, uint8_t build_id[BUILD_ID_MAX]) {
     const ElfW(Ehdr) *header = (const ElfW(Ehdr) *)(const void *)start;
     if ((size_t)(end - start) < sizeof *header || memcmp(header->e_ident, ELFMAG, SELFMAG) != 0) return 0;
     if (header->e_phoff + (uint64_t)header->e_phnum * sizeof(ElfW(Phdr)) > 4096) return 0;
@@ -48,7 +46,7 @@ static size_t find_build_id(const uint8_t *start, const uint8_t *end, uintptr_t 
 static bool put_module(ht_thread *self, ht_writer *writer, const ht_module *module, const struct link_map *map) {
     uint8_t build_id[BUILD_ID_MAX];
     size_t id_bytes =
-        find_build_id((const uint8_t *)module->start, (const uint8_t *)module->end, map->l_addr, build_id);
+        ht_module_build_id((const uint8_t *)module->start, (const uint8_t *)module->end, map->l_addr, build_id);
     const char *path = map->l_name;
     size_t path_bytes = path == NULL ? 0 : strnlen(path, HT_PATH_MAX);
     if (path_bytes == 0) path = ht_definitions_executable(&path_bytes);

@@ -10,6 +10,10 @@
 typedef struct ht_real_functions {
     HT_HOOKED(HT_FIELD)
     size_t (*malloc_usable_size)(void *);
+    // Where something in front of us (the executable, an earlier preload) defines these names: what the program's other
+    // calls reach. libc's functions that we stand for (reallocarray, cfree) call them by name. NULL: nothing does.
+    void *(*front_realloc)(void *, size_t);
+    void (*front_free)(void *);
 } ht_real_functions;
 #undef HT_FIELD
 

@@ -7,6 +7,7 @@
 #include "stack.h"
 #include "table.h"
 
+#include <heaptrail_patch.h>
 #include <system.h>
 
 enum { SMALL_SIZES = 64 << 10 };
@@ -51,10 +52,17 @@ static inline bool is_new_size(size_t size, uint32_t code) {
 
 enum { NOT_ASKED = 0 };
 
+// Asked of the allocator that made the block: libc's (or whatever is preloaded), or the program's own.
+static size_t __attribute__((noinline, cold)) usable_size(const void *block) {
+    const ht_patch_slot *slot = ht_self.slot;
+    if (slot == NULL) return ht_real_usable_size(block);
+    return slot->usable == 0 ? NOT_ASKED : ((size_t(*)(const void *, int))(uintptr_t)slot->usable)(block, 0);
+}
+
 // The usable size where it is to be written, NOT_ASKED otherwise. Asked outside the guard: an allocator may set itself
 // up on this call, and allocate (tcmalloc does).
 static inline size_t ask_usable(const void *block, size_t size, uint32_t code) {
-    return __builtin_expect(is_new_size(size, code), 0) ? ht_real_usable_size(block) : NOT_ASKED;
+    return __builtin_expect(is_new_size(size, code), 0) ? usable_size(block) : NOT_ASKED;
 }
 
 // What does not fit the narrow words: sizes from 4 GiB, alignments above 128 KiB, addresses that are odd or beyond 47
@@ -76,19 +84,19 @@ static inline uint64_t size_word(size_t size, uint32_t stack, uint32_t code) {
 
 static uint64_t wide_alignment(uint32_t code) { return code == 0 ? 0 : code <= 15 ? code + 3u : code - 15u; }
 
-static inline void note_allocation(ht_thread *self, const void *block) {
-    self->last_allocation = block;
-    if (__builtin_expect(self->first_allocation == NULL, 0)) self->first_allocation = block;
-}
-
-void ht_record_allocation(const void *block, size_t size, uint32_t code, const void *frame, const void *via) {
+// ALLOC, or ALLOC_SAMPLE where a weight other than 0 is given. Inlined into both, so that neither asks.
+static inline __attribute__((always_inline)) bool record_allocation(const void *block, size_t size, uint32_t code,
+                                                                    const void *frame, const void *via, double weight) {
+    uint64_t weight_word;
+    memcpy(&weight_word, &weight, sizeof weight_word);
+    bool kept = false;
     uint64_t now = ht_now();
     size_t usable = ask_usable(block, size, code);
     ht_thread *self = &ht_self;
     ht_writer *writer = ht_enter(self);
     if (writer == NULL) {
         lose(ht_region_shared, 1, 0, size, HT_LOSS_NESTED);
-        return;
+        return false;
     }
     writer->now = now;
     writer->droppable = (ht_options & HT_OPTION_DROP) != 0;
@@ -98,8 +106,10 @@ void ht_record_allocation(const void *block, size_t size, uint32_t code, const v
         if (ht_writer_reserve(self, writer, HT_RECORD_WORDS)) {
             if (__builtin_expect(fits(block, size, code), 1)) {
                 uint64_t delta = ht_put_delta(writer, now);
-                ht_put(writer, ht_event_word(HT_RECORD_ALLOC, delta, (uint64_t)(uintptr_t)block));
+                uint32_t kind = weight_word == 0 ? HT_RECORD_ALLOC : HT_RECORD_ALLOC_SAMPLE;
+                ht_put(writer, ht_event_word(kind, delta, (uint64_t)(uintptr_t)block));
                 ht_put(writer, size_word(size, stack, code));
+                if (weight_word != 0) ht_put(writer, weight_word);
             } else {
                 put_time(writer, now);
                 ht_put(writer, ht_extended(HT_EXTENDED_WIDE_ALLOC, 5, wide_alignment(code)));
@@ -107,9 +117,10 @@ void ht_record_allocation(const void *block, size_t size, uint32_t code, const v
                 ht_put(writer, size);
                 ht_put(writer, stack);
                 ht_put(writer, 0);
-                ht_put(writer, 0);
+                ht_put(writer, weight_word);
             }
             ht_writer_publish(writer);
+            kept = true;
         } else {
             lose(ht_region_shared, 1, 0, size, HT_LOSS_NONE);
         }
@@ -117,11 +128,25 @@ void ht_record_allocation(const void *block, size_t size, uint32_t code, const v
         lose(ht_region_shared, 1, 0, size, HT_LOSS_NONE);
     }
     writer->droppable = false;
-    note_allocation(self, block);
+    ht_note_allocation(self, block);
     ht_leave(self);
+    return kept;
 }
 
-void ht_record_free(const void *block, uint64_t now) {
+void ht_record_allocation(const void *block, size_t size, uint32_t code, const void *frame, const void *via) {
+    record_allocation(block, size, code, frame, via, 0);
+}
+
+bool ht_record_sample(const void *block, size_t size, uint32_t code, const void *frame, const void *via,
+                      double weight) {
+    return record_allocation(block, size, code, frame, via, weight);
+}
+
+void ht_record_loss(uint32_t allocations, uint32_t frees, size_t bytes, uint32_t reason) {
+    lose(ht_region_shared, allocations, frees, bytes, reason);
+}
+
+static inline __attribute__((always_inline)) void record_free(const void *block, uint64_t now, bool is_next) {
     ht_thread *self = &ht_self;
     ht_writer *writer = ht_enter(self);
     if (writer == NULL) {
@@ -129,12 +154,12 @@ void ht_record_free(const void *block, uint64_t now) {
         return;
     }
     if (__builtin_expect(ht_writer_reserve(self, writer, HT_RECORD_WORDS), 1)) {
-        if (__builtin_expect(ht_narrow_address((uint64_t)(uintptr_t)block), 1)) {
+        if (__builtin_expect(ht_narrow_address((uint64_t)(uintptr_t)block) && !is_next, 1)) {
             uint64_t delta = ht_put_delta(writer, now);
             ht_put(writer, ht_event_word(HT_RECORD_FREE, delta, (uint64_t)(uintptr_t)block));
         } else {
             put_time(writer, now);
-            ht_put(writer, ht_extended(HT_EXTENDED_WIDE_FREE, 1, 0));
+            ht_put(writer, ht_extended(HT_EXTENDED_WIDE_FREE, 1, is_next ? HT_FREED_NEXT : 0));
             ht_put(writer, (uint64_t)(uintptr_t)block);
         }
         ht_writer_publish(writer);
@@ -143,6 +168,10 @@ void ht_record_free(const void *block, uint64_t now) {
     }
     ht_leave(self);
 }
+
+void ht_record_free(const void *block, uint64_t now) { record_free(block, now, false); }
+
+void ht_record_free_next(const void *block, uint64_t now) { record_free(block, now, true); }
 
 void ht_record_reallocation(const void *old, uint64_t before, const void *block, size_t size, uint32_t code,
                             const void *frame) {
@@ -189,7 +218,7 @@ void ht_record_reallocation(const void *old, uint64_t before, const void *block,
         }
         ht_writer_publish(writer);
     }
-    note_allocation(self, block);
+    ht_note_allocation(self, block);
     ht_leave(self);
 }
 

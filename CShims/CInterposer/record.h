@@ -22,5 +22,12 @@ void ht_record_free(const void *block, uint64_t now);
 // A realloc that succeeded: FREE of `old` at `before`, ALLOC of `block` now, as one record.
 void ht_record_reallocation(const void *old, uint64_t before, const void *block, size_t size, uint32_t alignment_code,
                             const void *frame);
+// ALLOC_SAMPLE: an allocation that stands for `weight` of its like. False when it is lost, and was counted so.
+bool ht_record_sample(const void *block, size_t size, uint32_t alignment_code, const void *frame, const void *via,
+                      double weight);
+// FREE of a sampled block as the next event of the thread that allocated it.
+void ht_record_free_next(const void *block, uint64_t now);
+// Counts events that are lost. The reason is kept unless it is HT_LOSS_NONE.
+void ht_record_loss(uint32_t allocations, uint32_t frees, size_t bytes, uint32_t reason);
 // For a followed child: forgets whose usable size its parent's trace has.
 void ht_sizes_reset(void);

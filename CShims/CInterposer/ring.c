@@ -188,7 +188,7 @@ static bool open_stream(ht_thread *self, ht_writer *writer, ht_region *region) {
         uintptr_t top = self->stack_top;
         uint32_t depth = self->depth, tag = self->tag, tag_depth = self->tag_depth;
         memset(self->lane, 0, sizeof self->lane);
-        self->stack_top = top;
+        self->stack_top = top != 0 || !ht_attached ? top : ht_life_stack_top();
         self->depth = depth;
         self->tag = tag;
         self->tag_depth = tag_depth;
@@ -214,6 +214,8 @@ static bool open_stream(ht_thread *self, ht_writer *writer, ht_region *region) {
     home->read_words = 0;
     home->flushed_at_ns = 0;
     home->named = 0;
+    home->totals = (ht_totals){0};
+    home->totals_written = 0;
     writer->time = ht_now();
     home->time = writer->time;
     writer->home = home;

@@ -8,6 +8,7 @@
 #include <heaptrail_region.h>
 #include <stdatomic.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 enum {
@@ -30,6 +31,15 @@ typedef struct ht_writer {
     bool droppable;  // the event at hand may be dropped when the collector is behind (only where the user asked for it)
 } ht_writer;
 
+// An ALLOC made beneath another redirected function, which may turn out to be the same block: held until that returns.
+typedef struct ht_pending {
+    const void *block;  // NULL: none
+    size_t size;
+    uint64_t time;
+    uint32_t alignment_code;
+    uint32_t stack;
+} ht_pending;
+
 typedef struct ht_thread {
     // Hot: read on every event.
     uint32_t depth;       // guards entered: index of the lane to use
@@ -40,16 +50,27 @@ typedef struct ht_thread {
     const void *last_allocation;
     const void *first_allocation;
     const void *deleting;  // pointer that operator delete recorded already: the free beneath it is the same event
+    // Of redirected functions (nested.h): whose usable size to ask for the event at hand (NULL: libc's), and the
+    // innermost one at work.
+    const struct ht_patch_slot *slot;
+    struct ht_nested *nested;
+    ht_pending pending;
+    int64_t sample_left;  // bytes to the next sample; not positive before the first one is drawn
+    ht_totals *totals;    // the thread's exact counts, in its home; NULL before its first event, or without a home
     // Frame that entered each guard: finds out the guards that a handler left by siglongjmp.
     const void *entered_at[HT_LANES];
     ht_writer lane[HT_LANES];
     // Cold.
     uint32_t epoch;  // ht_epoch at registration: differs in a followed child
     uint32_t serial;
-    uint32_t id;    // of this thread in the system, where its own block does not say it; else 0
-    bool homeless;  // found every home in use: does not wait for one again
-    bool forking;   // in the fork hook, which sees to the counting of the child
-    char name[16];  // as it named itself, "" when it did not
+    uint32_t id;                  // of this thread in the system, where its own block does not say it; else 0
+    bool homeless;                // found every home in use: does not wait for one again
+    bool forking;                 // in the fork hook, which sees to the counting of the child
+    uint64_t sample_random;       // state of the generator
+    int64_t sample_next;          // the distance after the one that runs, drawn ahead; 0 before the first
+    const void *sample_block;     // the last allocation that was sampled,
+    uint64_t sample_block_event;  // and how many events the thread had had then, it included
+    char name[16];                // as it named itself, "" when it did not
     uint32_t tag_depth;
     uint32_t tags[HT_TAG_DEPTH];
 } ht_thread;
@@ -72,6 +93,12 @@ static inline ht_writer *ht_enter(ht_thread *self) {
     self->depth = depth + 1;
     atomic_signal_fence(memory_order_seq_cst);
     return &self->lane[depth];
+}
+
+// Notes an allocation for operator new's hook above it.
+static inline void ht_note_allocation(ht_thread *self, const void *block) {
+    self->last_allocation = block;
+    if (__builtin_expect(self->first_allocation == NULL, 0)) self->first_allocation = block;
 }
 
 static inline void ht_leave(ht_thread *self) {

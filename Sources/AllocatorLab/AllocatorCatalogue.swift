@@ -72,6 +72,9 @@ public struct AllocatorCatalogue: Sendable {
     /// The names that need no path, in the order of the documentation.
     public static let names = ["glibc"] + entries.map(\.name)
 
+    /// The Debian package of each name but glibc.
+    static let packages = entries.map { (name: $0.name, package: $0.package) }
+
     private let directories: [String]
 
     /// A catalogue over the given library folders, searched in order.

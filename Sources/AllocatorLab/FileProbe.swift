@@ -14,6 +14,22 @@ enum FileProbe {
         return got < 0 ? nil : Array(bytes[..<got])
     }
 
+    /// All of a file that has `limit` bytes at most; nil where it cannot be read or is longer.
+    static func contents(of path: String, limit: Int) -> [UInt8]? {
+        let file = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
+        guard file >= 0 else { return nil }
+        defer { close(file) }
+        var bytes: [UInt8] = []
+        var part = [UInt8](repeating: 0, count: 1 << 16)
+        while bytes.count <= limit {
+            let got = read(file, &part, part.count)
+            if got < 0 { return nil }
+            if got == 0 { return bytes }
+            bytes += part[..<got]
+        }
+        return nil
+    }
+
     /// Mode, owner and group of what `path` leads to; nil where there is nothing.
     static func status(of path: String) -> stat? {
         var information = stat()
@@ -36,7 +52,19 @@ enum FileProbe {
 
     /// A whole small text file, nil where it cannot be read.
     static func text(of path: String) -> String? {
-        head(of: path, count: 1 << 16).map { String(decoding: $0, as: UTF8.self) }
+        contents(of: path, limit: 1 << 20).map { String(decoding: $0, as: UTF8.self) }
+    }
+
+    /// The path with links resolved; as it is where that fails.
+    static func resolved(_ path: String) -> String {
+        guard let real = realpath(path, nil) else { return path }
+        defer { free(real) }
+        return String(cString: real)
+    }
+
+    /// What stands behind the last slash.
+    static func lastComponent(_ path: String) -> String {
+        path.split(separator: "/").last.map(String.init) ?? path
     }
 
     /// An environment variable of this process.

@@ -38,20 +38,29 @@ public struct Program: Equatable, Sendable {
     /// Its arguments, its own name first.
     public let arguments: [String]
 
-    /// Finds a program and makes sure that preloading reaches it.
+    /// What is to be done to a program's allocations.
+    public enum Purpose: Sendable {
+        /// To have them served by another allocator: one that the program carries itself cannot be replaced.
+        case replacingAllocator
+        /// To see them: the functions of an allocator that it carries are redirected.
+        case recording
+    }
+
+    /// Finds a program and makes sure that preloading, or else redirecting, reaches it.
     ///
     /// - Parameters:
     ///   - command: a path or a name to be looked up in `PATH`, then the arguments.
+    ///   - purpose: what an allocator of the program's own must allow.
     /// - Throws: `ProgramError` for a program that is missing, not executable, static, with other rights than the caller's,
-    ///   for another machine or C library, or with an allocator of its own.
-    public init(finding command: [String]) throws(ProgramError) {
+    ///   for another machine or C library, or with an allocator of its own that is in the way.
+    public init(finding command: [String], for purpose: Purpose = .replacingAllocator) throws(ProgramError) {
         let name = command.first ?? ""
         path = try Self.find(name)
         arguments = command
-        try Self.check(path, name: name, depth: 0)
+        try Self.check(path, name: name, purpose: purpose, depth: 0)
     }
 
-    private static func find(_ name: String) throws(ProgramError) -> String {
+    static func find(_ name: String) throws(ProgramError) -> String {
         var candidates = [name]
         if !name.contains("/") {
             let folders = (FileProbe.variable("PATH") ?? "/usr/bin:/bin").split(separator: ":")
@@ -66,7 +75,9 @@ public struct Program: Equatable, Sendable {
         throw .missing(name)
     }
 
-    private static func check(_ path: String, name: String, depth: Int) throws(ProgramError) {
+    private static func check(
+        _ path: String, name: String, purpose: Purpose, depth: Int
+    ) throws(ProgramError) {
         if let status = FileProbe.status(of: path) {
             let asUser = status.st_mode & S_ISUID != 0 && status.st_uid != geteuid()
             let asGroup = status.st_mode & S_ISGID != 0 && status.st_gid != getegid()
@@ -80,16 +91,14 @@ public struct Program: Equatable, Sendable {
         }
         // A file that can be run but not read is left to the kernel to judge.
         guard let head = FileProbe.head(of: path, count: 1 << 16) else { return }
-        if head.starts(with: Array("#!".utf8)) {
-            let line = String(decoding: head.dropFirst(2).prefix { $0 != 10 }, as: UTF8.self)
-            guard let interpreter = line.split(whereSeparator: { $0 == " " || $0 == "\t" }).first, depth < 4 else {
-                return
+        if let script = Script(head: head) {
+            guard depth < 4 else { return }
+            guard FileProbe.status(of: script.interpreter) != nil else {
+                throw .missingInterpreter(name, interpreter: script.interpreter)
             }
-            guard FileProbe.status(of: String(interpreter)) != nil else {
-                throw .missingInterpreter(name, interpreter: String(interpreter))
-            }
-            return try check(String(interpreter), name: name, depth: depth + 1)
+            return try check(script.interpreter, name: name, purpose: purpose, depth: depth + 1)
         }
+        if head.starts(with: [0x7f, 0x45, 0x4c, 0x46]) { try checkFile(path, name: name) }
         guard let image = ELFImage(head: head) else { return }
         guard image.isNative else { throw .unsuitable(name, reason: "built for another machine than this tool") }
         guard let loader = image.interpreter else {
@@ -98,8 +107,15 @@ public struct Program: Equatable, Sendable {
         guard loader.contains("ld-linux") else {
             throw .unsuitable(name, reason: "built for another C library (\(loader)) than glibc")
         }
-        if let entry = ELFSymbols.allocatorEntries(in: path).first {
-            throw .unsuitable(name, reason: "carries its own allocator (\(entry)), which a preload does not reach")
+        guard let own = OwnAllocator.inspect(executable: path) else { return }
+        switch purpose {
+        case .replacingAllocator:
+            throw .unsuitable(name, reason: "carries its own allocator (\(own.name)), which cannot be replaced")
+        case .recording where !own.isPatchable:
+            throw .unsuitable(
+                name,
+                reason: "carries its own allocator (\(own.name)), which cannot be recorded: \(own.reason ?? "unknown")")
+        case .recording: return
         }
     }
 }

@@ -13,7 +13,7 @@ struct CellKey: Hashable {
     var type: UInt64
 }
 
-/// Sums over the allocations of one cell. Counts and bytes are in units of `HeapLedger.unitsPerBlock`.
+/// Sums over the allocations of one cell, in `HeapLedger.units`.
 struct Cell {
     let key: CellKey
     var allocations = 0

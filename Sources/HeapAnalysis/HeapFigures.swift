@@ -41,19 +41,19 @@ public struct HeapFigures: Hashable, Sendable {
         }
     }
 
-    /// The figures in whole blocks and bytes, from sums in 1/`units` of one.
-    func divided(by units: Int) -> HeapFigures {
-        if units == 1 { return self }
+    /// The figures in whole blocks and bytes, from sums in `units`.
+    func divided(by units: SumUnits) -> HeapFigures {
+        if units == .whole { return self }
         var result = HeapFigures()
-        result.allocations = Self.rounded(allocations, units)
-        result.frees = Self.rounded(frees, units)
-        result.bytes = Self.rounded(bytes, units)
-        result.liveBlocks = Self.rounded(liveBlocks, units)
-        result.liveBytes = Self.rounded(liveBytes, units)
-        result.peakBytes = Self.rounded(peakBytes, units)
-        result.peakBlocks = Self.rounded(peakBlocks, units)
-        result.temporary = Self.rounded(temporary, units)
-        result.slackBytes = slackBytes.map { Self.rounded($0, units) }
+        result.allocations = Self.rounded(allocations, units.blocks)
+        result.frees = Self.rounded(frees, units.blocks)
+        result.bytes = Self.rounded(bytes, units.bytes)
+        result.liveBlocks = Self.rounded(liveBlocks, units.blocks)
+        result.liveBytes = Self.rounded(liveBytes, units.bytes)
+        result.peakBytes = Self.rounded(peakBytes, units.bytes)
+        result.peakBlocks = Self.rounded(peakBlocks, units.blocks)
+        result.temporary = Self.rounded(temporary, units.blocks)
+        result.slackBytes = slackBytes.map { Self.rounded($0, units.bytes) }
         return result
     }
 

@@ -18,19 +18,23 @@ struct LedgerOptions {
 }
 
 struct HeapLedger: ~Copyable {
-    /// A sampled trace counts in 1/1024 of a block, so that fractional weights add up; an exact one in blocks.
-    let unitsPerBlock: Int
+    /// What the sums are counted in.
+    let units: SumUnits
     let options: LedgerOptions
 
     private(set) var cells = CellTable()
     private(set) var lifetimes = LifetimeTable()
     private(set) var threads = ThreadTable()
     private(set) var repair: OrderRepair
+    /// Of the cells, by their numbers; empty unless the trace is sampled.
+    private(set) var variances: [SampleVariance] = []
     private var blocks = LiveBlockTable()
     private var usable: UsableSizes
 
     /// Events so far: allocations and frees.
     private(set) var events: UInt64 = 0
+    /// ALLOC events: in a sampled trace the samples.
+    private(set) var samples = 0
     private(set) var allocations = 0
     private(set) var frees = 0
     private(set) var bytes = 0
@@ -46,22 +50,27 @@ struct HeapLedger: ~Copyable {
     init(options: LedgerOptions = LedgerOptions(), usable: @escaping UsableSizes.Lookup = { _, _ in nil }) {
         self.options = options
         self.usable = UsableSizes(lookup: usable)
-        unitsPerBlock = options.isSampled ? 1024 : 1
+        units = options.isSampled ? .sampled : .whole
         repair = OrderRepair(window: options.repairWindow)
     }
 
     /// Sizes beyond this are no real requests; they are counted as this, so that sums cannot run over.
     private static let largestSize: UInt64 = 1 << 47
 
+    /// What an allocation of this weight adds to sums of blocks.
     @inline(__always)
-    private func units(_ weight: Float) -> Int {
-        options.isSampled ? Self.sampledUnits(weight) : 1
+    private func blockUnits(_ weight: Float) -> Int { options.isSampled ? units.blocks(weight: weight) : 1 }
+
+    /// What it adds to sums of something of which it has `amount` bytes.
+    @inline(__always)
+    private func byteUnits(_ amount: Int, _ weight: Float) -> Int {
+        options.isSampled ? units.bytes(amount, weight: weight) : amount
     }
 
-    @inline(never)
-    private static func sampledUnits(_ weight: Float) -> Int {
-        guard weight.isFinite, weight > 0 else { return 1024 }
-        return Int((Double(min(weight, 1e9)) * 1024).rounded())
+    /// What it adds to sums of bytes asked for.
+    @inline(__always)
+    private func sizeUnits(_ size: UInt64, _ weight: Float) -> Int {
+        byteUnits(Int(truncatingIfNeeded: min(size, Self.largestSize)), weight)
     }
 
     @inline(__always)
@@ -84,8 +93,8 @@ struct HeapLedger: ~Copyable {
         type: UInt64 = 0, weight: Float = 1, isReallocation: Bool = false
     ) {
         count(time)
-        let amount = units(weight)
-        let weighed = Int(truncatingIfNeeded: min(size, Self.largestSize)) &* amount
+        let amount = blockUnits(weight)
+        let weighed = sizeUnits(size, weight)
         let number = cells.cell(
             for: CellKey(
                 stack: stack, thread: options.byThread ? thread : 0, size: options.bySize ? size : 0, type: type))
@@ -97,6 +106,7 @@ struct HeapLedger: ~Copyable {
         state.pointee.lastAllocation = address
         state.pointee.lastAllocationTime = time
         allocations &+= amount
+        samples &+= 1
         bytes &+= weighed
         if isReallocation { reallocations &+= amount }
 
@@ -119,10 +129,11 @@ struct HeapLedger: ~Copyable {
         cell.pointee.liveBytes &+= weighed
         let slack = usable.slack(size: size, alignmentCode: alignment)
         if slack >= 0 {
-            cell.pointee.slackBytes &+= slack &* amount
+            cell.pointee.slackBytes &+= byteUnits(slack, weight)
         } else {
             cell.pointee.withoutSlack &+= amount
         }
+        if options.isSampled { addVariance(number, size, weight) }
 
         if let earlyFree {
             closeFreedEarly(block, by: earlyFree)
@@ -137,12 +148,14 @@ struct HeapLedger: ~Copyable {
     }
 
     /// Takes a FREE. Expected O(1).
+    /// - Parameter isFreedNext: whether the trace says that the block was freed next, read in sampled traces only; in others the order of events
+    ///   tells.
     @inline(__always)
-    mutating func free(address: UInt64, thread: UInt32, time: UInt64) {
+    mutating func free(address: UInt64, thread: UInt32, time: UInt64, isFreedNext: Bool = false) {
         count(time)
         let index = threads.index(of: thread)  // first: it may move the states
         let state = threads.states + index
-        let isTemporary = state.pointee.lastAllocation == address
+        let isTemporary = options.isSampled ? isFreedNext : state.pointee.lastAllocation == address
         state.pointee.lastAllocation = ThreadCounts.noAllocation
 
         let found = blocks.slot(of: address)
@@ -156,12 +169,12 @@ struct HeapLedger: ~Copyable {
         }
         let block = blocks[slot]
         blocks.remove(slot: slot)
-        let amount = units(block.weight)
+        let amount = blockUnits(block.weight)
         state.pointee.frees &+= amount
         frees &+= amount
         close(block, at: time, amount: amount)
-        if isTemporary, block.time == state.pointee.lastAllocationTime {
-            countTemporary(cell: block.cell, amount: amount)
+        if isTemporary, options.isSampled || block.time == state.pointee.lastAllocationTime {
+            countTemporary(cell: block.cell, amount: amount, weight: block.weight)
         }
     }
 
@@ -170,27 +183,38 @@ struct HeapLedger: ~Copyable {
 
     @inline(__always)
     private mutating func close(_ block: LiveBlock, at time: UInt64, amount: Int) {
-        let weighed = Int(truncatingIfNeeded: min(block.size, Self.largestSize)) &* amount
+        let weighed = sizeUnits(block.size, block.weight)
         let cell = cells.cells + Int(block.cell)
         cell.pointee.keepPeak(peakNumber)
         cell.pointee.frees &+= amount
         cell.pointee.liveBlocks &-= amount
         cell.pointee.liveBytes &-= weighed
         liveBytes &-= weighed
+        if options.isSampled {
+            variances[Int(block.cell)].free(
+                weight: block.weight, size: block.size, peak: peakNumber, isEmpty: cell.pointee.liveBlocks == 0)
+        }
         lifetimes.add(cell: block.cell, ticks: time > block.time ? time &- block.time : 0, count: amount)
     }
 
     @inline(__always)
-    private mutating func countTemporary(cell: UInt32, amount: Int) {
+    private mutating func countTemporary(cell: UInt32, amount: Int, weight: Float) {
         cells.cells[Int(cell)].temporary &+= amount
         temporary &+= amount
+        if options.isSampled { variances[Int(cell)].free(asTemporaryOfWeight: weight) }
+    }
+
+    @inline(never)
+    private mutating func addVariance(_ cell: UInt32, _ size: UInt64, _ weight: Float) {
+        while variances.count <= Int(cell) { variances.append(SampleVariance()) }
+        variances[Int(cell)].allocate(weight: weight, size: min(size, Self.largestSize), peak: peakNumber)
     }
 
     @inline(never)
     private mutating func closeReused(slot: Int, by block: LiveBlock, thread: UInt32) {
         let old = blocks[slot]
         blocks.replace(slot: slot, with: block)
-        close(old, at: block.time, amount: units(old.weight))
+        close(old, at: block.time, amount: blockUnits(old.weight))
         repair.owe(
             OrderRepair.OwedFree(cell: old.cell, weight: old.weight, event: events), at: block.address,
             liveThread: thread)
@@ -200,29 +224,29 @@ struct HeapLedger: ~Copyable {
     private mutating func settle(
         _ owed: OrderRepair.OwedFree, state: UnsafeMutablePointer<ThreadCounts>, isTemporary: Bool
     ) {
-        let amount = units(owed.weight)
+        let amount = blockUnits(owed.weight)
         state.pointee.frees &+= amount
         frees &+= amount
-        if isTemporary { countTemporary(cell: owed.cell, amount: amount) }
+        if isTemporary { countTemporary(cell: owed.cell, amount: amount, weight: owed.weight) }
     }
 
     /// Closes a block whose FREE was read before its ALLOC. It was never live, so no peak sees it.
     @inline(never)
     private mutating func closeFreedEarly(_ block: LiveBlock, by free: OrderRepair.EarlyFree) {
-        let amount = units(block.weight)
-        liveBytes &+= Int(truncatingIfNeeded: min(block.size, Self.largestSize)) &* amount
+        let amount = blockUnits(block.weight)
+        liveBytes &+= sizeUnits(block.size, block.weight)
         close(block, at: block.time, amount: amount)
         // The FREE was counted as one block when it was read; a sample stands for `amount`.
-        frees &+= amount &- unitsPerBlock
-        threads.states[threads.index(of: free.thread)].frees &+= amount &- unitsPerBlock
+        frees &+= amount &- units.blocks
+        threads.states[threads.index(of: free.thread)].frees &+= amount &- units.blocks
     }
 
     @inline(never)
     private mutating func freeUnknown(
         _ address: UInt64, at time: UInt64, state: UnsafeMutablePointer<ThreadCounts>
     ) {
-        state.pointee.frees &+= unitsPerBlock
-        frees &+= unitsPerBlock
+        state.pointee.frees &+= units.blocks
+        frees &+= units.blocks
         repair.keep(OrderRepair.EarlyFree(thread: state.pointee.serial, time: time, event: events), at: address)
     }
 

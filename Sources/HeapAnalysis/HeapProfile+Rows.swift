@@ -55,6 +55,8 @@ public struct ProfileRow: Sendable {
     public var key: RowKey
     /// Its sums.
     public var figures: HeapFigures
+    /// How far they may be off in a sampled trace; nil in others.
+    public var standardError: StandardError?
     /// Lifetimes of its freed blocks in nanoseconds, at most 1/16 off: the median and the 99th percentile. Nil when none was freed or the
     /// trace's times are no times.
     public var lifetime: (median: Int, p99: Int)?
@@ -69,6 +71,7 @@ public struct ProfileRow: Sendable {
 extension HeapProfile {
     private struct Group {
         var figures = HeapFigures()
+        var variance: SampleVariance?
         var lifetimes = LifetimeHistogram()
         var sampleStack = 0
         var sampleBytes = -1
@@ -101,6 +104,7 @@ extension HeapProfile {
 
     private func add(_ cell: ProfileCell, _ attribution: Attribution, to group: inout Group) {
         group.figures.add(cell.figures)
+        if let variance = cell.variance { group.variance = group.variance.map { $0.adding(variance) } ?? variance }
         for (bucket, count) in lifetimes[cell.lifetimes] { group.lifetimes.add(bucket: bucket, count: count) }
         if cell.figures.bytes > group.sampleBytes {
             group.sampleBytes = cell.figures.bytes
@@ -112,7 +116,8 @@ extension HeapProfile {
 
     private func row(_ key: RowKey, _ group: Group) -> ProfileRow {
         ProfileRow(
-            key: key, figures: group.figures.divided(by: units), lifetime: lifetime(group.lifetimes),
+            key: key, figures: group.figures.divided(by: units),
+            standardError: group.variance?.standardError, lifetime: lifetime(group.lifetimes),
             sampleStack: group.sampleStack,
             rules: group.rules.sorted { ($1.value, $0.key) < ($0.value, $1.key) }.map(\.key),
             causes: group.causes.sorted { ($1.value, $0.key.rawValue) < ($0.value, $1.key.rawValue) }.map(\.key))

@@ -22,8 +22,10 @@ public struct ProfileCell: Sendable {
     public var size: Int?
     /// Serial of the thread that allocated; nil unless threads were kept apart.
     public var thread: Int?
-    /// The sums, in 1/``HeapProfile/units`` of a block or byte.
+    /// The sums, in ``HeapProfile/units``.
     var figures: HeapFigures
+    /// Of a sampled trace: their variances.
+    var variance: SampleVariance?
     /// Its part of ``HeapProfile/lifetimes``.
     var lifetimes: Range<Int>
 }
@@ -43,8 +45,8 @@ public struct HeapProfile: Sendable {
     /// What the program counted itself, by name.
     public var counters: [CounterTotal]
 
-    /// Units of one block in `cells`.
-    let units: Int
+    /// What the sums in `cells` are counted in.
+    let units: SumUnits
     /// (bucket, count) of every cell's lifetimes.
     let lifetimes: [(bucket: Int, count: Int)]
 

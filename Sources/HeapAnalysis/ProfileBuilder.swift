@@ -53,12 +53,16 @@ struct ProfileBuilder<Source: ProfileSource> {
                 ProfileCell(
                     stack: stack, size: options.keepsSizes ? Int(clamping: cell.key.size) : nil,
                     thread: options.keepsThreads ? Int(cell.key.thread) : nil,
-                    figures: cell.figures(peak: ledger.peakNumber), lifetimes: ranges[number]))
+                    figures: cell.figures(peak: ledger.peakNumber),
+                    variance: facts.isSampled ? ledger.variances[number].finished(peak: ledger.peakNumber) : nil,
+                    lifetimes: ranges[number]))
         }
+        var trace = Self.summary(of: ledger, facts: facts)
+        if facts.isSampled { complete(&trace, of: ledger, cells) }
         return HeapProfile(
-            trace: Self.summary(of: ledger, facts: facts), frames: resolver.frames, stacks: stacks, cells: cells,
+            trace: trace, frames: resolver.frames, stacks: stacks, cells: cells,
             threads: threads(of: ledger),
-            counters: counters, units: ledger.unitsPerBlock, lifetimes: lifetimes)
+            counters: counters, units: ledger.units, lifetimes: lifetimes)
     }
 
     /// The counters by name; libraries that count under the same name count together.
@@ -85,19 +89,20 @@ struct ProfileBuilder<Source: ProfileSource> {
     }
 
     private static func summary(of ledger: borrowing HeapLedger, facts: TraceFacts) -> TraceSummary {
-        let units = ledger.unitsPerBlock
+        let blocks = ledger.units.blocks
+        let bytes = ledger.units.bytes
         var summary = TraceSummary(facts: facts)
         summary.events = Int(clamping: ledger.events)
-        summary.allocations = HeapFigures.rounded(ledger.allocations, units)
-        summary.frees = HeapFigures.rounded(ledger.frees, units)
-        summary.reallocations = HeapFigures.rounded(ledger.reallocations, units)
-        summary.bytesAllocated = HeapFigures.rounded(ledger.bytes, units)
-        summary.peakBytes = HeapFigures.rounded(ledger.peakBytes, units)
-        summary.liveBytes = HeapFigures.rounded(ledger.liveBytes, units)
+        summary.allocations = HeapFigures.rounded(ledger.allocations, blocks)
+        summary.frees = HeapFigures.rounded(ledger.frees, blocks)
+        summary.reallocations = HeapFigures.rounded(ledger.reallocations, blocks)
+        summary.bytesAllocated = HeapFigures.rounded(ledger.bytes, bytes)
+        summary.peakBytes = HeapFigures.rounded(ledger.peakBytes, bytes)
+        summary.liveBytes = HeapFigures.rounded(ledger.liveBytes, bytes)
         var live = 0
         for number in 0..<ledger.cells.count { live &+= ledger.cells.cells[number].liveBlocks }
-        summary.liveBlocks = HeapFigures.rounded(live, units)
-        summary.temporary = HeapFigures.rounded(ledger.temporary, units)
+        summary.liveBlocks = HeapFigures.rounded(live, blocks)
+        summary.temporary = HeapFigures.rounded(ledger.temporary, blocks)
         summary.unmatchedFrees = ledger.unmatchedFrees
         summary.inheritedFrees = ledger.inheritedFrees
         summary.missingFrees = ledger.repair.missing
@@ -111,6 +116,34 @@ struct ProfileBuilder<Source: ProfileSource> {
         return summary
     }
 
+    /// Adds what only a sampled trace has: the size of the sample, standard errors, and exact totals in the place of estimates.
+    private func complete(_ summary: inout TraceSummary, of ledger: borrowing HeapLedger, _ cells: [ProfileCell]) {
+        summary.samples = ledger.samples
+        let variance = cells.compactMap(\.variance).reduce(into: SampleVariance()) { $0.add($1) }
+        var errors = variance.standardError
+        // Those of a trace that was cut are older than its last samples.
+        if let exact = source.exactTotals, summary.facts.isComplete {
+            summary.events = exact.allocations &+ exact.frees
+            summary.allocations = exact.allocations
+            summary.frees = exact.frees
+            summary.bytesAllocated = exact.bytes
+            (errors.allocations, errors.frees, errors.bytes) = (0, 0, 0)
+            if let reallocations = exact.reallocations { summary.reallocations = reallocations }
+            summary.hasExactTotals = exact.reallocations != nil
+            let quiet = source.threadNames.filter { thread in
+                guard let totals = thread.exactTotals, totals.allocations &+ totals.frees > 0 else { return false }
+                return true
+            }
+            var serials = Set(quiet.map(\.serial))
+            for index in 0..<ledger.threads.count { serials.insert(Int(ledger.threads.states[index].serial)) }
+            summary.threads = serials.count
+        } else {
+            summary.events = summary.allocations &+ summary.frees
+            summary.hasExactTotals = false
+        }
+        summary.standardError = errors
+    }
+
     private static func nanoseconds(_ ticks: UInt64, _ tick: Double) -> Int? {
         Int(exactly: (Double(ticks) * tick).rounded())
     }
@@ -119,15 +152,27 @@ struct ProfileBuilder<Source: ProfileSource> {
         var names: [Int: ThreadName] = [:]
         for thread in source.threadNames { names[thread.serial] = thread }
         var threads: [ThreadSummary] = []
+        let units = ledger.units
         for index in 0..<ledger.threads.count {
             let counts = ledger.threads.states[index]
             let serial = Int(counts.serial)
-            let units = ledger.unitsPerBlock
+            let name = names.removeValue(forKey: serial)
+            let exact = name?.exactTotals
             threads.append(
                 ThreadSummary(
-                    serial: serial, threadID: names[serial]?.threadID, name: names[serial]?.name,
-                    allocations: HeapFigures.rounded(counts.allocations, units),
-                    frees: HeapFigures.rounded(counts.frees, units), bytes: HeapFigures.rounded(counts.bytes, units)))
+                    serial: serial, threadID: name?.threadID, name: name?.name,
+                    allocations: exact?.allocations ?? HeapFigures.rounded(counts.allocations, units.blocks),
+                    frees: exact?.frees ?? HeapFigures.rounded(counts.frees, units.blocks),
+                    bytes: exact?.bytes ?? HeapFigures.rounded(counts.bytes, units.bytes),
+                    isExact: exact != nil || units == .whole))
+        }
+        // Threads of which a sampled trace has totals alone.
+        for (serial, name) in names {
+            guard let exact = name.exactTotals, exact.allocations &+ exact.frees > 0 else { continue }
+            threads.append(
+                ThreadSummary(
+                    serial: serial, threadID: name.threadID, name: name.name, allocations: exact.allocations,
+                    frees: exact.frees, bytes: exact.bytes))
         }
         return threads.sorted { $0.serial < $1.serial }
     }

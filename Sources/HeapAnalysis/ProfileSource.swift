@@ -13,6 +13,8 @@ protocol ProfileSource {
     var facts: TraceFacts { get }
     var threadNames: [ThreadName] { get }
     var counters: [CounterTotal] { get }
+    /// What a sampled recording counted of all events, of all threads; nil where it did not.
+    var exactTotals: ExactTotals? { get }
 
     /// Feeds every event, in time order, to the ledger.
     func replay(into ledger: inout HeapLedger)
@@ -42,4 +44,6 @@ struct ThreadName {
     var serial: Int
     var threadID: Int?
     var name: String?
+    /// What a sampled recording counted of its events.
+    var exactTotals: ExactTotals?
 }

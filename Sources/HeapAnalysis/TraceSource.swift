@@ -34,7 +34,9 @@ struct TraceSource: ProfileSource {
         facts.lost = Int(clamping: trace.losses.events)
         facts.isComplete = trace.isComplete
         facts.isSampled = trace.isSampled
+        facts.sampleBytes = Int(clamping: trace.sampleBytes)
         facts.isForkedChild = trace.isForkedChild
+        facts.isAttached = trace.isAttached
         let images = trace.images
         facts.image = tables.info.number
         facts.imageCount = images.count
@@ -48,8 +50,17 @@ struct TraceSource: ProfileSource {
             ThreadName(
                 serial: Int(thread.serial.rawValue),
                 threadID: thread.threadID == 0 ? nil : Int(clamping: thread.threadID),
-                name: thread.name.isEmpty ? nil : thread.name)
+                name: thread.name.isEmpty ? nil : thread.name,
+                exactTotals: thread.exactTotals.map { ExactTotals($0) })
         }
+    }
+
+    var exactTotals: ExactTotals? {
+        guard trace.isSampled else { return nil }
+        let known = tables.threads.compactMap(\.exactTotals) + (tables.unplacedTotals.map { [$0] } ?? [])
+        guard var sum = known.first.map({ ExactTotals($0) }) else { return nil }
+        for totals in known.dropFirst() { sum.add(ExactTotals(totals)) }
+        return sum
     }
 
     var counters: [CounterTotal] {
@@ -104,8 +115,17 @@ private struct LedgerFeed: EventVisitor {
                 time: event.time, alignment: event.alignmentCode, type: event.typeID, weight: Float(event.weight),
                 isReallocation: event.isReallocationHalf)
         case .free:
-            ledger.pointee.free(address: event.address, thread: event.thread.rawValue, time: event.time)
+            ledger.pointee.free(
+                address: event.address, thread: event.thread.rawValue, time: event.time, isFreedNext: event.isFreedNext)
         }
+    }
+}
+
+extension ExactTotals {
+    fileprivate init(_ totals: AllocationTotals) {
+        self.init(
+            allocations: Int(clamping: totals.allocations), frees: Int(clamping: totals.frees),
+            bytes: Int(clamping: totals.bytes), reallocations: totals.reallocations.map { Int(clamping: $0) })
     }
 }
 

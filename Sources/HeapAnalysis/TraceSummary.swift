@@ -20,8 +20,13 @@ public struct TraceFacts: Sendable, Equatable {
     public var isComplete = true
     /// Whether events stand for more than themselves.
     public var isSampled = false
+    /// Mean bytes between samples; 0 when every event was recorded.
+    public var sampleBytes = 0
     /// Whether the process is a forked child, whose frees may be of inherited blocks.
     public var isForkedChild = false
+    /// Whether the recorder was attached to a process that ran already: frees may be of blocks from before, and figures
+    /// of live blocks are of those made since.
+    public var isAttached = false
     /// The image these facts are of, from 1, and how many the trace has.
     public var image = 1
     /// How many images the trace has.
@@ -69,6 +74,12 @@ public struct TraceSummary: Sendable, Equatable {
     public var threads = 0
     /// Nanoseconds from the first event to the last; nil when the trace's times are no times.
     public var durationNanoseconds: Int?
+    /// Of a sampled trace: allocations in the sample. Nil for others.
+    public var samples: Int?
+    /// Of a sampled trace: how far the figures may be off; 0 for those that are exact. Nil for others.
+    public var standardError: StandardError?
+    /// Whether events, allocations, frees, reallocations and bytes are exact: always, unless a sampled trace lacks its totals.
+    public var hasExactTotals = true
 
     /// Totals of a trace without events.
     public init(facts: TraceFacts) { self.facts = facts }
@@ -88,6 +99,8 @@ public struct ThreadSummary: Sendable, Equatable {
     public var frees: Int
     /// Bytes asked for by this thread.
     public var bytes: Int
+    /// Whether the figures are exact; in a sampled trace those of a thread without totals are estimates.
+    public var isExact = true
 }
 
 /// The sum of something the program counted that is no event, such as `Cow.borrowed`.

@@ -39,7 +39,8 @@ public struct ReportDocument: Sendable {
     private var trace: JSONValue {
         let trace = profile.trace
         let facts = trace.facts
-        return .object([
+        let reallocationsAreKnown = !facts.isSampled || trace.hasExactTotals
+        var members: [(String, JSONValue)] = [
             ("program", .string(facts.program)),
             ("pid", JSONValue(facts.pid)),
             ("allocator", JSONValue(facts.allocator)),
@@ -49,7 +50,7 @@ public struct ReportDocument: Sendable {
             ("events", .integer(trace.events)),
             ("allocations", .integer(trace.allocations)),
             ("frees", .integer(trace.frees)),
-            ("reallocations", .integer(trace.reallocations)),
+            ("reallocations", reallocationsAreKnown ? .integer(trace.reallocations) : .null),
             ("bytes_allocated", .integer(trace.bytesAllocated)),
             ("peak_bytes", .integer(trace.peakBytes)),
             ("live_bytes", .integer(trace.liveBytes)),
@@ -61,9 +62,18 @@ public struct ReportDocument: Sendable {
             ("missing_frees", .integer(trace.missingFrees)),
             ("complete", .bool(facts.isComplete)),
             ("sampled", .bool(facts.isSampled)),
+            ("attached", .bool(facts.isAttached)),
             ("image", .integer(facts.image)),
             ("images", .integer(facts.imageCount)),
-        ])
+        ]
+        if let samples = trace.samples {
+            members += [
+                ("sample_bytes", .integer(facts.sampleBytes)), ("samples", .integer(samples)),
+                ("exact_totals", .bool(trace.hasExactTotals)),
+                ("standard_error", trace.standardError?.json ?? .null),
+            ]
+        }
+        return .object(members)
     }
 
     private func row(_ row: ProfileRow) -> JSONValue {
@@ -94,6 +104,7 @@ public struct ReportDocument: Sendable {
                 .object([("median", JSONValue(row.lifetime?.median)), ("p99", JSONValue(row.lifetime?.p99))])
             ),
         ]
+        if let errors = row.standardError { members.append(("standard_error", errors.json)) }
         if request.explains {
             members.append(("rules", .array(row.rules.map { .string($0) })))
             let stack = profile.symbolicatedFrames(ofStack: row.sampleStack)

@@ -47,29 +47,60 @@ public struct ReportText: Sendable {
         how.append(plural(trace.threads, "thread"))
         how.append(
             (facts.mode == "text" ? "read from text" : "recorded by " + facts.mode)
-                + (facts.isSampled ? ", sampled" : ""))
-        var bytes = NumberText.bytes(trace.bytesAllocated) + " allocated, peak " + NumberText.bytes(trace.peakBytes)
+                + (facts.isAttached ? ", attached" : "") + (facts.isSampled ? ", sampled" : ""))
+        let estimate = EstimateText(trace)
+        let errors = trace.standardError
+        var bytes = (trace.hasExactTotals ? "" : "≈") + NumberText.bytes(trace.bytesAllocated)
+        bytes += (trace.hasExactTotals ? "" : EstimateText.plusMinusBytes(errors?.bytes)) + " allocated, peak "
+        bytes += estimate.bytes(trace.peakBytes) + EstimateText.plusMinusBytes(errors?.peakBytes)
         if let after = trace.peakAfterNanoseconds { bytes += " after " + NumberText.duration(after) }
         let temporary = trace.allocations == 0 ? nil : Double(trace.temporary) / Double(trace.allocations)
-        var faults = plural(facts.lost, "event") + ", " + plural(trace.unmatchedFrees, "unmatched free")
+        var faults = plural(facts.lost, "event")
+        if facts.isAttached {
+            faults += "; frees of blocks from before the attachment: " + NumberText.count(trace.unmatchedFrees)
+        } else {
+            faults += ", " + plural(trace.unmatchedFrees, "unmatched free")
+        }
         if trace.inheritedFrees > 0 { faults += ", " + plural(trace.inheritedFrees, "free") + " of inherited blocks" }
         if trace.missingFrees > 0 { faults += ", " + plural(trace.missingFrees, "missing free") }
         if !facts.isComplete { faults += "; the trace was cut" }
-        return [
-            labelled("program", first),
-            labelled("ran on", how.joined(separator: ", ")),
-            labelled(
-                "events",
-                NumberText.count(trace.events) + ": " + plural(trace.allocations, "allocation") + ", "
-                    + plural(trace.frees, "free") + ", " + plural(trace.reallocations, "reallocation")),
+        let live =
+            estimate.bytes(trace.liveBytes) + EstimateText.plusMinusBytes(errors?.liveBytes) + " in "
+            + estimate.marked(plural(trace.liveBlocks, "block"))
+        return [labelled("program", first), labelled("ran on", how.joined(separator: ", "))] + sampleLines + [
+            labelled("events", events),
             labelled("bytes", bytes),
-            labelled("live at end", NumberText.bytes(trace.liveBytes) + " in " + plural(trace.liveBlocks, "block")),
-            labelled("temporary", NumberText.count(trace.temporary) + " (" + NumberText.percent(temporary) + ")"),
+            labelled("live at end", live + (facts.isAttached ? " made since the attachment" : "")),
+            labelled(
+                "temporary",
+                estimate.count(trace.temporary) + EstimateText.plusMinus(errors?.temporary) + " ("
+                    + estimate.percent(temporary) + ")"),
             labelled("lost", faults),
             labelled(
                 "attributed",
-                NumberText.percent(shares.bytes) + " of bytes, " + NumberText.percent(shares.allocations)
+                estimate.percent(shares.bytes) + " of bytes, " + estimate.percent(shares.allocations)
                     + " of allocations"),
+        ]
+    }
+
+    private var events: String {
+        let trace = profile.trace
+        var text = NumberText.count(trace.events) + ": " + plural(trace.allocations, "allocation") + ", "
+        text += plural(trace.frees, "free") + ", "
+        if !trace.facts.isSampled { return text + plural(trace.reallocations, "reallocation") }
+        if trace.hasExactTotals { return text + plural(trace.reallocations, "reallocation") + " (exact)" }
+        return "≈" + text + "reallocations not counted"
+    }
+
+    /// What a sampled trace is, and how its figures are to be read.
+    private var sampleLines: [String] {
+        guard let samples = profile.trace.samples else { return [] }
+        let distance = NumberText.bytes(profile.trace.facts.sampleBytes)
+        return [
+            labelled(
+                "sample",
+                plural(samples, "allocation")
+                    + ", one every \(distance) on average; ≈ is estimated, ± its standard error")
         ]
     }
 
@@ -128,6 +159,7 @@ public struct ReportText: Sendable {
     private var sites: [String] {
         let rows = profile.rows(by: GroupingKey.site.fields, filter: request.filter).filter { $0.key.site != nil }
         if rows.isEmpty { return [] }
+        let estimate = EstimateText(profile.trace)
         var table = TextTable([
             .init(title: "top sites", isText: true, readable: 44), .init(title: "owner", isText: true),
             .init(title: "cause", isText: true, dropOrder: 1), .init(title: "allocs"), .init(title: "bytes"),
@@ -135,8 +167,8 @@ public struct ReportText: Sendable {
         table.rows = rows.prefix(Self.topSites).map { row in
             [
                 FrameText.printable(FrameText.short(row.key.site)), FrameText.printable(RowColumns.owner(row.key)),
-                row.key.cause?.rawValue ?? "", NumberText.count(row.figures.allocations),
-                NumberText.bytes(row.figures.bytes),
+                row.key.cause?.rawValue ?? "", estimate.count(row.figures.allocations),
+                estimate.bytes(row.figures.bytes),
             ]
         }
         return [""] + table.lines(style)
@@ -154,9 +186,11 @@ public struct ReportText: Sendable {
             .init(title: "frees"), .init(title: "bytes"),
         ])
         table.rows = profile.threads.prefix(request.top ?? Self.defaultRows).map { thread in
-            [
+            let mark = thread.isExact ? "" : "≈"
+            return [
                 RowColumns.thread(thread.serial, name: thread.name), thread.threadID.map { String($0) } ?? "–",
-                NumberText.count(thread.allocations), NumberText.count(thread.frees), NumberText.bytes(thread.bytes),
+                mark + NumberText.count(thread.allocations), mark + NumberText.count(thread.frees),
+                mark + NumberText.bytes(thread.bytes),
             ]
         }
         return [""] + table.lines(style)

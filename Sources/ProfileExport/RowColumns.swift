@@ -6,6 +6,7 @@ struct RowColumns {
     private let fields: RowFields
     private let view: ReportView
     private let profile: HeapProfile
+    private let estimate: EstimateText
     private let showsCauses: Bool
     private let threadNames: [Int: String]
     /// The owners' texts that stand for several families, and those that do for several languages.
@@ -17,6 +18,7 @@ struct RowColumns {
         fields = request.fields
         view = request.view
         self.profile = profile
+        estimate = EstimateText(profile.trace)
         showsCauses = fields.contains(.type) && !fields.contains(.cause)
         let named = profile.threads.compactMap { thread in thread.name.map { (thread.serial, $0) } }
         threadNames = Dictionary(named, uniquingKeysWith: { first, _ in first })
@@ -56,6 +58,7 @@ struct RowColumns {
         if fields.contains(.thread) { columns.append(.init(title: "thread", isText: true)) }
         columns.append(.init(title: "allocs"))
         columns.append(.init(title: "bytes"))
+        if estimate.isEstimated { columns.append(.init(title: "error", dropOrder: 4)) }
         columns.append(.init(title: "share", dropOrder: 3))
         columns.append(.init(title: "peak", dropOrder: view == .peak ? 0 : 1))
         columns.append(.init(title: "live", dropOrder: view == .leaks ? 0 : 2))
@@ -82,13 +85,17 @@ struct RowColumns {
         }
         if fields.contains(.size) { cells.append(row.key.size.map { NumberText.count($0) } ?? "–") }
         if fields.contains(.thread) { cells.append(thread(row.key.thread ?? 0)) }
-        cells.append(NumberText.count(figures.allocations))
-        cells.append(NumberText.bytes(figures.bytes))
+        cells.append(estimate.count(figures.allocations))
+        cells.append(estimate.bytes(figures.bytes))
+        if estimate.isEstimated {
+            let measured = view.measured(row)
+            cells.append(EstimateText.relative(measured.error, of: measured.value))
+        }
         cells.append(share(figures))
-        cells.append(NumberText.bytes(figures.peakBytes))
-        cells.append(NumberText.bytes(figures.liveBytes))
-        cells.append(NumberText.count(figures.temporary))
-        cells.append(figures.slackBytes.map { NumberText.bytes($0) } ?? "–")
+        cells.append(estimate.bytes(figures.peakBytes))
+        cells.append(estimate.bytes(figures.liveBytes))
+        cells.append(estimate.count(figures.temporary))
+        cells.append(figures.slackBytes.map { estimate.bytes($0) } ?? "–")
         return cells
     }
 
@@ -102,7 +109,7 @@ struct RowColumns {
             case .leaks: (figures.liveBytes, trace.liveBytes)
             case .temporary: (figures.temporary, trace.temporary)
             }
-        return NumberText.percent(whole == 0 ? nil : Double(part) / Double(whole))
+        return estimate.percent(whole == 0 ? nil : Double(part) / Double(whole))
     }
 
     /// The cause of most of the row's bytes, and how many others there are.

@@ -7,27 +7,35 @@ struct ByteWindow {
     let bytes: UnsafeRawBufferPointer
     /// Where the view starts in the file, for error messages.
     let offset: UInt64
+    /// 1, or 0 for bytes that were unpacked: they lie nowhere in the file but in their chunk, whose offset all their errors carry.
+    let step: UInt64
 
     var count: Int { bytes.count }
 
-    init(_ bytes: UnsafeRawBufferPointer, offset: UInt64) {
+    init(_ bytes: UnsafeRawBufferPointer, offset: UInt64, step: UInt64 = 1) {
         self.bytes = bytes
         self.offset = offset
+        self.step = step
+    }
+
+    private func fault(at position: Int) -> TraceError {
+        .corrupt(offset: offset + UInt64(max(position, 0)) * step, what: "a field runs past the end of its chunk")
     }
 
     func load<Number: FixedWidthInteger>(_ position: Int, as: Number.Type) throws(TraceError) -> Number {
         guard position >= 0, position <= bytes.count - MemoryLayout<Number>.size else {
-            throw .corrupt(offset: offset + UInt64(max(position, 0)), what: "a field runs past the end of its chunk")
+            throw fault(at: position)
         }
         return Number(littleEndian: bytes.loadUnaligned(fromByteOffset: position, as: Number.self))
     }
 
     func slice(_ position: Int, _ length: Int) throws(TraceError) -> ByteWindow {
         guard position >= 0, length >= 0, position <= bytes.count, length <= bytes.count - position else {
-            throw .corrupt(offset: offset + UInt64(max(position, 0)), what: "a field runs past the end of its chunk")
+            throw fault(at: position)
         }
         return ByteWindow(
-            UnsafeRawBufferPointer(rebasing: bytes[position..<position + length]), offset: offset + UInt64(position))
+            UnsafeRawBufferPointer(rebasing: bytes[position..<position + length]),
+            offset: offset + UInt64(position) * step, step: step)
     }
 
     /// The bytes as text; what is not UTF-8 is repaired.

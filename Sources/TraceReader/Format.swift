@@ -10,10 +10,14 @@ enum Format {
     static var minorVersion: Int { Int(HT_VERSION_MINOR) }
     static var fileHeaderBytes: Int { Int(HT_FILE_HEADER_BYTES) }
     static var chunkHeaderBytes: Int { Int(HT_CHUNK_HEADER_BYTES) }
+    /// Bytes that the packed chunks of one image which are read at the same time may need in memory, unpacked (FORMAT.md §8).
+    static var unpackedLimit: Int { 1 << 30 }
     static var payloadLimit: UInt32 { UInt32(HT_CHUNK_PAYLOAD_MAX) }
     static let magic: [UInt8] = [0x89, 0x48, 0x54, 0x52, 0x0D, 0x0A, 0x1A, 0x0A]
     /// Frames of the deepest call stack that a definition may build upon a base.
     static let depthLimit: UInt64 = 65535
+
+    static var lastCodec: UInt8 { UInt8(HT_CODEC_COLUMNS.rawValue) }
 
     static func checksum(_ bytes: UnsafeRawBufferPointer) -> UInt32 {
         ht_crc32c(0, bytes.baseAddress, bytes.count)
@@ -101,4 +105,7 @@ enum ExtendedSub {
     @inlinable static var totals: UInt64 { 15 }
     @inlinable static var task: UInt64 { 16 }
     @inlinable static var image: UInt64 { 17 }
+
+    /// The bit of WIDE_FREE's argument that says the block was freed as the next event of the thread that allocated it.
+    @inlinable static var freedNext: UInt64 { 1 }
 }

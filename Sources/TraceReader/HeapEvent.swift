@@ -31,11 +31,15 @@
     public var alignmentCode: UInt8
     /// Whether the event is one half (the free, or the allocation) of a `realloc` that succeeded.
     public var isReallocationHalf: Bool
+    /// Whether the event is a free that a sampled trace says was the next event of the thread that allocated the block. Always `false` in
+    /// other traces, whose order of events tells.
+    public var isFreedNext: Bool
 
     /// An event of the given fields; those left out are those of a plain free.
     @inlinable public init(
         kind: Kind, time: UInt64, thread: ThreadSerial, address: UInt64, size: UInt64 = 0, stack: StackID = .none,
-        alignmentCode: UInt8 = 0, isReallocationHalf: Bool = false, weight: Double = 1, typeID: UInt64 = 0
+        alignmentCode: UInt8 = 0, isReallocationHalf: Bool = false, weight: Double = 1, typeID: UInt64 = 0,
+        isFreedNext: Bool = false
     ) {
         self.time = time
         self.address = address
@@ -47,6 +51,7 @@
         self.kind = kind
         self.alignmentCode = alignmentCode
         self.isReallocationHalf = isReallocationHalf
+        self.isFreedNext = isFreedNext
     }
 
     /// The alignment asked for, in bytes; `nil` for what malloc gives.

@@ -29,6 +29,8 @@ public struct ImageTables: Sendable {
     public internal(set) var taskNames: [UInt32: String] = [:]
     /// Usable sizes.
     public internal(set) var usableSizes = UsableSizeTable()
+    /// Exact totals of threads that had no stream in a sampled trace; `nil` when there were none.
+    public internal(set) var unplacedTotals: AllocationTotals?
     /// Allocations recorded in this image.
     public internal(set) var allocations: UInt64 = 0
     /// Frees recorded in this image.

@@ -29,6 +29,8 @@ public struct ModuleTable: Sendable {
     private var index = SparseIndex()
     // Spans by start address, and for each the largest end up to it, which bounds the search among overlapping ones.
     private var spans: [Span] = []
+    // Unloads in the order of the file, in which another stream's definition may still follow.
+    private var unloads: [(module: UInt32, time: UInt64)] = []
     private var largestEnd: [UInt64] = []
 
     /// The loads of exactly one range of addresses: a library that comes and goes has as many as it came.
@@ -105,13 +107,36 @@ public struct ModuleTable: Sendable {
         index.bind(module.id.rawValue, to: modules.count - 1)
     }
 
-    mutating func unload(_ module: ModuleID, at time: UInt64) {
-        guard let row = index.row(of: module.rawValue) else { return }
-        modules[row].unloadTime = min(modules[row].unloadTime, time)
+    mutating func noteUnload(_ module: ModuleID, at time: UInt64) { unloads.append((module.rawValue, time)) }
+
+    /// Ends the loads that were unloaded: an unload means the latest load of its id that it does not precede. O(n log n).
+    private mutating func applyUnloads() {
+        if unloads.isEmpty { return }
+        let loads = modules.indices.sorted { left, right in
+            (modules[left].id.rawValue, modules[left].loadTime, left)
+                < (modules[right].id.rawValue, modules[right].loadTime, right)
+        }
+        for unload in unloads {
+            var low = 0
+            var high = loads.count
+            while low < high {
+                let middle = (low + high) / 2
+                let module = modules[loads[middle]]
+                if (module.id.rawValue, module.loadTime) <= (unload.module, unload.time) {
+                    low = middle + 1
+                } else {
+                    high = middle
+                }
+            }
+            guard low > 0, modules[loads[low - 1]].id.rawValue == unload.module else { continue }
+            modules[loads[low - 1]].unloadTime = min(modules[loads[low - 1]].unloadTime, unload.time)
+        }
+        unloads = []
     }
 
     /// Builds the order that look-ups need; called once, after the last definition. O(n log n).
     mutating func sortForLookup() {
+        applyUnloads()
         func key(_ row: Int) -> (UInt64, UInt64, UInt64, Int) {
             (modules[row].start, modules[row].end, modules[row].loadTime, row)
         }

@@ -50,6 +50,16 @@ public struct AllocationTotals: Sendable, Equatable {
     public var frees: UInt64
     /// Bytes of the allocations.
     public var bytes: UInt64
+    /// Reallocations; `nil` where the trace does not count them.
+    public var reallocations: UInt64?
+
+    /// Totals of these counts.
+    public init(allocations: UInt64, frees: UInt64, bytes: UInt64, reallocations: UInt64? = nil) {
+        self.allocations = allocations
+        self.frees = frees
+        self.bytes = bytes
+        self.reallocations = reallocations
+    }
 }
 
 /// What the allocator gave for a size and alignment, as it was asked once while recording.
@@ -59,19 +69,26 @@ public struct UsableSizeTable: Sendable {
         var alignmentCode: UInt8
     }
 
-    private var sizes: [Key: UInt64] = [:]
+    private struct Answer: Sendable {
+        var usable: UInt64
+        var time: UInt64
+    }
+
+    private var sizes: [Key: Answer] = [:]
 
     /// How many pairs of size and alignment are known.
     public var count: Int { sizes.count }
 
     /// The usable bytes of a block of this size and alignment (``HeapEvent/alignmentCode``), `nil` when the recorder did not ask. O(1).
     public func usableSize(size: UInt64, alignmentCode: UInt8) -> UInt64? {
-        sizes[Key(size: size, alignmentCode: alignmentCode)]
+        sizes[Key(size: size, alignmentCode: alignmentCode)]?.usable
     }
 
-    /// Keeps the first answer for a size and alignment, which is the one the format speaks of.
-    mutating func define(size: UInt64, alignmentCode: UInt8, usable: UInt64) {
+    /// Keeps the first answer for a size and alignment, which is the one the format speaks of: the first in time, in whatever order the
+    /// streams of those that asked lie in the file.
+    mutating func define(size: UInt64, alignmentCode: UInt8, usable: UInt64, at time: UInt64) {
         let key = Key(size: size, alignmentCode: alignmentCode)
-        if sizes[key] == nil { sizes[key] = usable }
+        if let known = sizes[key], (known.time, known.usable) <= (time, usable) { return }
+        sizes[key] = Answer(usable: usable, time: time)
     }
 }

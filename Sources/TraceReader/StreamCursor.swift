@@ -18,9 +18,14 @@ struct StreamCursor {
     @usableFromInline var streamTie: UInt64
     /// The allocation of a reallocation whose free is the event under the cursor, and its first word.
     @usableFromInline var pendingWords: Int
+    /// Its number among the cursors of the walk.
+    @usableFromInline let number: Int
+    /// Whether it stands at an event, not before the first.
+    @usableFromInline var isOpen = false
 
     @inlinable
-    init(_ stream: StreamRow, empty: UnsafePointer<UInt64>) {
+    init(_ stream: StreamRow, number: Int, empty: UnsafePointer<UInt64>) {
+        self.number = number
         event = HeapEvent(kind: .free, time: 0, thread: ThreadSerial(stream.thread), address: 0)
         tie = 0
         time = 0
@@ -40,7 +45,7 @@ struct StreamCursor {
     /// Moves to the stream's next event; `false` behind its last.
     @inlinable @inline(__always)
     mutating func advance(
-        _ chunks: [ChunkRow], _ file: UnsafeRawBufferPointer, _ wordsRead: inout Int
+        _ source: EventSource, _ wordsRead: inout Int
     ) -> Bool {
         if pendingWords != 0 { return finishReallocation() }
         while true {
@@ -48,7 +53,7 @@ struct StreamCursor {
             if left < 3 {
                 // The last two words of a chunk, or its end.
                 if left <= 0 {
-                    guard openNextChunk(chunks, file, &wordsRead) else { return false }
+                    guard openNextChunk(source, &wordsRead) else { return false }
                     continue
                 }
                 guard RecordWord.least(at[0]) <= left else {
@@ -148,6 +153,7 @@ struct StreamCursor {
         case ExtendedSub.time where followers >= 1: time = record[1]
         case ExtendedSub.wideFree where followers >= 1:
             setFree(record[1], isReallocationHalf: false)
+            event.isFreedNext = RecordWord.argument(word) & ExtendedSub.freedNext != 0
             return true
         case ExtendedSub.wideAllocation where followers >= 5:
             setWideAllocation(record + 1, RecordWord.argument(word), isReallocationHalf: false)
@@ -167,16 +173,19 @@ struct StreamCursor {
 
     /// Goes on to the stream's next chunk, if there is one.
     @inlinable @inline(never)
-    mutating func openNextChunk(
-        _ chunks: [ChunkRow], _ file: UnsafeRawBufferPointer, _ wordsRead: inout Int
-    ) -> Bool {
-        guard next != 0 else { return false }
-        let chunk = chunks[Int(next) - 1]
-        next = chunk.next
-        time = chunk.firstTime
-        at = (file.baseAddress! + Int(chunk.payload)).assumingMemoryBound(to: UInt64.self)
-        end = at + Int(chunk.words)
-        wordsRead += Int(chunk.words)
-        return true
+    mutating func openNextChunk(_ source: EventSource, _ wordsRead: inout Int) -> Bool {
+        while next != 0 {
+            let chunk = source.chunks[Int(next) - 1]
+            next = chunk.next
+            time = chunk.firstTime
+            let words = source.words(of: chunk, cursor: number)
+            guard let start = words.baseAddress else { continue }
+            at = start
+            end = start + words.count
+            wordsRead += words.count
+            return true
+        }
+        source.close(number)
+        return false
     }
 }

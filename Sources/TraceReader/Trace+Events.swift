@@ -31,25 +31,23 @@ extension Trace {
 
     @inlinable
     func merge<Visitor: EventVisitor>(image: Int, _ visitor: inout Visitor) throws(Visitor.Failure) {
-        let file = fileBytes
         var wordsRead = 0
         let rows = streams.filter { Int($0.image) == image && $0.firstChunk != 0 }
         guard !rows.isEmpty else { return }
-        let chunks = chunkRows
-        let empty = file.baseAddress!.assumingMemoryBound(to: UInt64.self)
+        let source = EventSource(self, cursors: rows.count)
+        let empty = source.file.baseAddress!.assumingMemoryBound(to: UInt64.self)
         let cursors = UnsafeMutablePointer<StreamCursor>.allocate(capacity: rows.count)
         let heap = UnsafeMutablePointer<MergeKey>.allocate(capacity: rows.count)
         defer {
             cursors.deallocate()
             heap.deallocate()
         }
-        var count = 0
-        for row in rows {
-            var cursor = StreamCursor(row, empty: empty)
-            guard cursor.advance(chunks, file, &wordsRead) else { continue }
-            (cursors + count).initialize(to: cursor)
-            (heap + count).initialize(to: MergeKey(time: cursor.event.time, tie: cursor.tie, cursor: count))
-            count += 1
+        // A stream is opened when its time has come: before that it needs no memory but its row.
+        var count = rows.count
+        for (number, row) in rows.enumerated() {
+            (cursors + number).initialize(to: StreamCursor(row, number: number, empty: empty))
+            let start = source.chunks[Int(row.firstChunk) - 1].firstTime
+            (heap + number).initialize(to: MergeKey(time: start, tie: 0, cursor: number))
         }
         for root in stride(from: count / 2 - 1, through: 0, by: -1) { MergeKey.siftDown(heap, count, from: root) }
         while count > 0 {
@@ -58,10 +56,15 @@ extension Trace {
             var limit = MergeKey(time: .max, tie: .max, cursor: 0)
             if count > 1 { limit = count > 2 && heap[2].isBefore(heap[1]) ? heap[2] : heap[1] }
             var isExhausted = false
-            repeat {
-                try visitor.visit(cursor.event)
-                isExhausted = !cursor.advance(chunks, file, &wordsRead)
-            } while !isExhausted && cursor.isBefore(limit) && wordsRead < Trace.releaseStride / 8
+            if cursor.isOpen {
+                repeat {
+                    try visitor.visit(cursor.event)
+                    isExhausted = !cursor.advance(source, &wordsRead)
+                } while !isExhausted && cursor.isBefore(limit) && wordsRead < Trace.releaseStride / 8
+            } else {
+                cursor.isOpen = true
+                isExhausted = !cursor.advance(source, &wordsRead)
+            }
             if isExhausted {
                 count -= 1
                 if count == 0 { break }

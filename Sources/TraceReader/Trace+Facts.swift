@@ -70,6 +70,8 @@ extension Trace {
     public var isForkedChild: Bool { contents.header.flags & 4 != 0 }
     /// Whether full rings dropped events rather than wait.
     public var dropsWhenFull: Bool { contents.header.flags & 8 != 0 }
+    /// Whether the recorder was attached to a process that ran already, which frees blocks from before.
+    public var isAttached: Bool { contents.header.flags & 16 != 0 }
     /// Mean bytes between samples; 0 when every event is recorded.
     public var sampleBytes: UInt64 { contents.header.sampleBytes }
 

@@ -1,5 +1,5 @@
 // A trace that is open: the owner of the file's bytes, of what the scan found, and the one thing users of this module start from.
-// Immutable after `open`. Memory grows with distinct stacks, modules and types, and by 24 bytes a chunk; never with events.
+// Immutable after `open`. Memory grows with distinct stacks, modules and types, and by 32 bytes a chunk; never with events.
 
 /// A heap trace, binary or text.
 ///

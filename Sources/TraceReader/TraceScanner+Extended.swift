@@ -12,7 +12,9 @@ extension TraceScanner {
         let end = at + 1 + followers
         let image = walk.image
         switch sub {
-        case ExtendedSub.time: walk.time = words[at + 1]
+        case ExtendedSub.time:
+            walk.latest = max(walk.latest, walk.time)
+            walk.time = words[at + 1]
         case ExtendedSub.wideFree: walk.frees += 1
         case ExtendedSub.wideAllocation, ExtendedSub.wideReallocation:
             try scanWide(&walk, at: at, isReallocation: sub == ExtendedSub.wideReallocation)
@@ -27,19 +29,25 @@ extension TraceScanner {
             if !walk.isDefinitions { walk.pendingStacks.append(row) }
         case ExtendedSub.module: try scanModule(walk, at: at, end: end, id: argument)
         case ExtendedSub.moduleGone:
-            contents.images[image].modules.unload(
+            contents.images[image].modules.noteUnload(
                 ModuleID(UInt32(truncatingIfNeeded: argument)), at: walk.time)
         case ExtendedSub.usable:
             let code = UInt8(truncatingIfNeeded: min(argument, 255))
             contents.images[image].usableSizes.define(
-                size: words[at + 1], alignmentCode: code, usable: words[at + 2])
+                size: words[at + 1], alignmentCode: code, usable: words[at + 2], at: walk.time)
         case ExtendedSub.loss:
             streamLosses.allocations &+= words[at + 1]
             streamLosses.frees &+= words[at + 2]
             streamLosses.bytes &+= words[at + 3]
         case ExtendedSub.totals:
-            contents.images[image].threadsBySerial[thread]?.exactTotals = AllocationTotals(
-                allocations: words[at + 1], frees: words[at + 2], bytes: words[at + 3])
+            let totals = AllocationTotals(
+                allocations: words[at + 1], frees: words[at + 2], bytes: words[at + 3],
+                reallocations: followers > 3 ? words[at + 4] : nil)
+            if thread == ThreadSerial(0) {
+                contents.images[image].unplacedTotals = totals
+            } else {
+                contents.images[image].threadsBySerial[thread]?.exactTotals = totals
+            }
         case ExtendedSub.count:
             addCount(CounterID(UInt32(truncatingIfNeeded: argument)), words[at + 1], image: image)
         default: try scanName(walk, at: at, end: end, sub: sub, argument: argument, thread: thread)
@@ -51,6 +59,7 @@ extension TraceScanner {
         guard RecordWord.argument(words[at]) <= 64 else { throw walk.fault(at: at, "an alignment beyond 2^63") }
         if isReallocation {
             guard words[at + 5] <= UInt32.max else { throw walk.fault(at: at + 5, "a stack id beyond 32 bits") }
+            walk.latest = max(walk.latest, walk.time)
             walk.time = words[at + 2]
             walk.frees += 1
         } else {

@@ -4,18 +4,21 @@
 /// The state of a walk over one chunk's records.
 struct RecordWalk {
     let words: UnsafeBufferPointer<UInt64>
-    /// Offset of the first word in the file.
+    /// Offset of the first word in the file, and the bytes there of each: none when they were unpacked.
     let offset: UInt64
+    let wordBytes: UInt64
     let image: Int
     let stream: Int
     let isDefinitions: Bool
     var time: UInt64
+    /// The latest time before one was set: where times go back, it is not the last.
+    var latest: UInt64 = 0
     var allocations: UInt64 = 0
     var frees: UInt64 = 0
     var pendingStacks: [Int] = []
 
     func fault(at word: Int, _ what: String) -> TraceError {
-        .corrupt(offset: offset + UInt64(word) * 8, what: what)
+        .corrupt(offset: offset + UInt64(word) * wordBytes, what: what)
     }
 
     /// The bytes behind a record's fixed words, `length` of them starting at word `first`, ended by word `end`.
@@ -25,7 +28,7 @@ struct RecordWalk {
         }
         return ByteWindow(
             UnsafeRawBufferPointer(rebasing: UnsafeRawBufferPointer(words)[first * 8..<first * 8 + Int(length)]),
-            offset: offset + UInt64(first) * 8)
+            offset: offset + UInt64(first) * wordBytes, step: wordBytes / 8)
     }
 }
 
@@ -44,7 +47,8 @@ extension TraceScanner {
             contents.images[image].threadsBySerial[thread] = ThreadInfo(serial: thread, threadID: 0, name: "")
         }
         var walk = RecordWalk(
-            words: payload.bytes.assumingMemoryBound(to: UInt64.self), offset: payload.offset, image: image,
+            words: payload.bytes.assumingMemoryBound(to: UInt64.self), offset: payload.offset,
+            wordBytes: 8 * payload.step, image: image,
             stream: stream, isDefinitions: isDefinitions, time: header.firstTime)
         swap(&walk.pendingStacks, &contents.streams[stream].pendingStacks)
         try scan(&walk, thread: thread)
@@ -60,8 +64,8 @@ extension TraceScanner {
         guard walk.allocations + walk.frees > 0 else { return }
         guard !isDefinitions else { throw .corrupt(offset: payload.offset, what: "events among definitions") }
         try append(
-            ChunkRow(payload: payload.offset, firstTime: header.firstTime, words: UInt32(payload.count / 8)), to: stream
-        )
+            ChunkRow(header, payload: payload.offset), to: stream)
+        contents.streams[stream].note(header, lastTime: max(walk.latest, walk.time))
         contents.allocations += walk.allocations
         contents.frees += walk.frees
         contents.images[image].allocations += walk.allocations

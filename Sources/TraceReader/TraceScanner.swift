@@ -9,6 +9,7 @@ struct TraceScanner {
     private var imageRows: [Int: Int] = [:]
     var streamLosses = TraceLosses()
     private var chunkLosses = TraceLosses()
+    private let unpacker = ChunkUnpacker()
 
     /// Reads a whole file that starts with the magic.
     /// - Throws: when not even the file header can be read.
@@ -20,6 +21,7 @@ struct TraceScanner {
         } catch {
             scanner.contents.corruption = error
         }
+        try scanner.contents.checkUnpackedBytes()
         return scanner.finish()
     }
 
@@ -55,13 +57,16 @@ struct TraceScanner {
     }
 
     private mutating func scanChunk(
-        _ header: ChunkHeader, _ payload: ByteWindow, at offset: UInt64
+        _ header: ChunkHeader, _ stored: ByteWindow, at offset: UInt64
     ) throws(TraceError) {
         guard let kind = ChunkKind(rawValue: header.kind) else {
             if header.isSkippable { return }
             throw .unsupported(offset: offset + 4, what: "unknown chunk kind \(header.kind)")
         }
-        guard header.codec == 0 else { throw .unsupported(offset: offset + 7, what: "unknown codec \(header.codec)") }
+        guard header.codec <= Format.lastCodec else {
+            throw .unsupported(offset: offset + 7, what: "unknown codec \(header.codec)")
+        }
+        let payload = header.codec == 0 ? stored : try unpacker.unpack(header, stored)
         switch kind {
         case .info:
             if header.image == 0 {

@@ -9,8 +9,8 @@ struct Heaptrail: ParsableCommand {
         abstract: "Records a program's heap allocations and shows which types own them, why, and what would change it.",
         version: "heaptrail \(version)",
         subcommands: [
-            RecordCommand.self, ReportCommand.self, CompareCommand.self, ExportCommand.self, DemoCommand.self,
-            VersionCommand.self, CollectCommand.self,
+            RecordCommand.self, ReportCommand.self, CompareCommand.self, ExportCommand.self, CompactCommand.self,
+            DemoCommand.self, DoctorCommand.self, VersionCommand.self, CollectCommand.self,
         ])
 
     /// The tool's version, written into every trace.

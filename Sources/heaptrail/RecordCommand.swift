@@ -15,7 +15,10 @@ enum WhenFull: String, ExpressibleByArgument, CaseIterable {
 struct RecordCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "record", abstract: "Runs a program and records its heap allocations.",
-        usage: "heaptrail record [-o FILE] [OPTIONS] -- PROGRAM [ARGUMENT ...]")
+        usage: """
+            heaptrail record [-o FILE] [OPTIONS] -- PROGRAM [ARGUMENT ...]
+                   heaptrail record [-o FILE] [OPTIONS] --pid PID [--duration SECONDS]
+            """)
 
     @Option(
         name: [.short, .customLong("output")],
@@ -34,6 +37,12 @@ struct RecordCommand: ParsableCommand {
     @Option(help: "Innermost frames kept of each call stack (1 to 952).")
     var maxDepth: Int = 952
 
+    @Option(
+        help: ArgumentHelp(
+            "Record a sample of the allocations, one every BYTES bytes on average (512KiB, 1MiB …), and exact totals.",
+            valueName: "bytes"))
+    var sample: ByteCount?
+
     @Flag(help: "Record child processes, too, each in FILE.PID.")
     var follow = false
 
@@ -43,11 +52,26 @@ struct RecordCommand: ParsableCommand {
     @Option(help: "binary, or text: one ALLOC: or FREE: line an event, on standard error unless -o is given.")
     var format: TraceFormat = .binary
 
+    @Option(help: "Attach to this running process; recording ends with it, on an interrupt, or after --duration.")
+    var pid: Int32?
+
+    @Option(help: "Seconds to record a running process (--pid), fractions allowed.")
+    var duration: Double?
+
+    @Flag(help: "When the recording has ended, write the trace anew in a fraction of its size (see heaptrail compact).")
+    var compact = false
+
     @Argument(parsing: .captureForPassthrough, help: "The program and its arguments.")
     var command: [String] = []
 
     func validate() throws {
         guard (1...952).contains(maxDepth) else { throw ValidationError("--max-depth must be from 1 to 952") }
+        if sample != nil, format == .text {
+            throw ValidationError("--sample needs --format binary: text lines have no place for a sample's weight")
+        }
+        if compact, format == .text || output == "-" {
+            throw ValidationError("--compact needs a binary trace in a file of its own; choose one with -o FILE")
+        }
     }
 
     func run() throws {
@@ -55,12 +79,25 @@ struct RecordCommand: ParsableCommand {
             throw Failure(status: .usage, "unknown option '\(word)'; type: heaptrail record --help")
         }
         let arguments = command.first == "--" ? Array(command.dropFirst()) : command
+        if let pid {
+            guard command.isEmpty else {
+                throw Failure(
+                    status: .usage,
+                    "--pid attaches to a running process; leave out -- \(arguments.joined(separator: " "))")
+            }
+            return try attach(to: pid)
+        }
+        guard duration == nil else {
+            throw Failure(
+                status: .usage, "--duration goes with --pid; a program that is started is recorded to its end")
+        }
         guard let name = arguments.first else {
             throw Failure(status: .usage, "no program given; try: heaptrail record -- PROGRAM [ARGUMENT ...]")
         }
         let program: Program
+        let allocatorPath = try AllocatorChoice.path(of: allocator)
         do {
-            program = try Program(finding: arguments)
+            program = try Program(finding: arguments, for: allocatorPath.isEmpty ? .recording : .replacingAllocator)
         } catch {
             throw Failure(status: error.exitStatus == 66 ? .noInput : .unavailable, "\(error)")
         }
@@ -68,12 +105,33 @@ struct RecordCommand: ParsableCommand {
             executable: program.path, arguments: arguments, output: output, outputBase: defaultOutput(of: name),
             force: force,
             allocator: allocator,
-            allocatorPath: try AllocatorChoice.path(of: allocator), noStacks: noStacks, maxDepth: maxDepth,
-            follow: follow,
+            allocatorPath: allocatorPath, noStacks: noStacks, maxDepth: maxDepth,
+            sampleBytes: sample?.bytes ?? 0, follow: follow,
             drop: whenFull == .drop, text: format == .text)
+        let began = Compaction.now()
         let summary = try recorder.run()
         summary.print(program: name)
+        if compact { Compaction.replaceRecordings(of: summary, since: began) }
         summary.exitAsProgram()
+    }
+
+    private func attach(to pid: Int32) throws {
+        if let duration, !(duration > 0 && duration <= 1e9) {
+            throw Failure(status: .usage, "--duration is a number of seconds above 0, such as 10 or 0.5")
+        }
+        guard allocator == "glibc" else {
+            throw Failure(status: .usage, "--allocator cannot change the allocator of a process that runs already")
+        }
+        let process = try RunningProcess(pid: pid)
+        let recorder = Recorder(
+            executable: process.executable, arguments: process.arguments, output: output,
+            outputBase: defaultOutput(of: process.name), force: force, allocator: "",
+            noStacks: noStacks, maxDepth: maxDepth, sampleBytes: sample?.bytes ?? 0, follow: follow,
+            drop: whenFull == .drop, text: format == .text)
+        let began = Compaction.now()
+        let summary = try recorder.attach(to: process, seconds: duration)
+        summary.print(program: "process \(pid) (\(process.name))")
+        if compact { Compaction.replaceRecordings(of: summary, since: began) }
     }
 
     /// Where the trace goes when no output is named: `heaptrail.PROGRAM.PID.trace` here; nil for text, which goes to standard error.

@@ -15,6 +15,8 @@ struct Recorder {
     var allocatorPath = ""
     var noStacks = false
     var maxDepth = 952
+    /// The mean distance between samples in bytes; 0 to record every event.
+    var sampleBytes: UInt64 = 0
     var follow = false
     var drop = false
     var text = false
@@ -29,7 +31,8 @@ struct Recorder {
         let outcome = withRequest(library: library) { ht_record($0, &result) }
         let written = output ?? outputBase.map { "\($0).\(result.pid).trace" }
         try Self.check(outcome, result, output: written, program: arguments.first ?? executable)
-        return RecordingSummary(result: result, output: written, isText: text, follows: follow)
+        return RecordingSummary(
+            result: result, output: written, isText: text, isSampled: sampleBytes != 0, follows: follow)
     }
 
     /// Collects for a process that preloaded the library on its own.
@@ -45,7 +48,7 @@ struct Recorder {
         try check(outcome, result, output: output, program: "")
     }
 
-    private func withRequest<R>(library: String, _ body: (UnsafePointer<ht_collect_request>) -> R) -> R {
+    func withRequest<R>(library: String, _ body: (UnsafePointer<ht_collect_request>) -> R) -> R {
         let strings: [String] = [
             output ?? outputBase ?? "", executable, library, allocatorPath, allocator, Heaptrail.version,
         ]
@@ -70,6 +73,8 @@ struct Recorder {
             request.allocator_name = UnsafePointer(texts[4])
             request.version = UnsafePointer(texts[5])
             request.max_depth = UInt32(maxDepth)
+            request.sample_bytes = sampleBytes
+            request.sample_seed = Self.sampleSeed
             request.text = text
             request.force = force
             request.no_stacks = noStacks
@@ -80,7 +85,13 @@ struct Recorder {
         }
     }
 
-    private static func check(
+    /// Where the samples' generators start: HEAPTRAIL_SAMPLE_SEED makes a recording's samples the same again, for tests.
+    private static var sampleSeed: UInt64 {
+        ProcessInfo.processInfo.environment["HEAPTRAIL_SAMPLE_SEED"].flatMap { UInt64($0) }
+            ?? UInt64.random(in: .min ... .max)
+    }
+
+    static func check(
         _ outcome: ht_collect_outcome, _ result: ht_collect_result, output: String?, program: String
     ) throws {
         let reason = String(cString: strerror(result.error))
@@ -112,6 +123,7 @@ struct RecordingSummary {
     var result: ht_collect_result
     var output: String?
     var isText: Bool
+    var isSampled = false
     var follows = false
 
     /// Whether the program exited with status 0.
@@ -120,6 +132,12 @@ struct RecordingSummary {
     /// Whether the program found its own command line wrong.
     var refusedUsage: Bool { result.status & 0x7f == 0 && (result.status >> 8) & 0xff == ExitStatus.usage.rawValue }
 
+    /// Allocations that were recorded; 0 where the program did not load the preload.
+    var allocations: Int { result.attached ? Int(clamping: result.allocations) : 0 }
+
+    /// Events that were lost.
+    var lost: Int { Int(clamping: result.lost_allocations + result.lost_frees) }
+
     /// A few lines on standard error.
     func print(program: String) {
         var lines: [String] = []
@@ -127,8 +145,10 @@ struct RecordingSummary {
             lines.append("warning: nothing was recorded: \(program) did not load the preload")
         } else if !isText || output != nil {
             let size = isText ? "" : ", \(NumberText.bytes(Int(clamping: result.bytes_written)))"
+            let sampled =
+                isSampled ? ", samples of \(result.exact_allocations) allocations and \(result.exact_frees) frees" : ""
             lines.append(
-                "\(result.write_error == 0 ? "recorded" : "saw") \(result.allocations) allocations and \(result.frees) frees of \(program) in \(output ?? "standard error")\(size)"
+                "\(result.write_error == 0 ? "recorded" : "saw") \(result.allocations) allocations and \(result.frees) frees of \(program) in \(output ?? "standard error")\(size)\(sampled)"
             )
         }
         let lost = result.lost_allocations + result.lost_frees
@@ -147,6 +167,9 @@ struct RecordingSummary {
             let reason = reasons[Int(result.off_reason)] ?? "reason \(result.off_reason)"
             lines.append("warning: recording turned itself off before the program ended: \(reason)")
         }
+        let note = withUnsafeBytes(of: result.note) { String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self) }
+        if !note.isEmpty { lines.append("warning: \(note)") }
+        if result.detached { lines.append("detached; the process goes on") }
         if result.exec_pending {
             lines.append("warning: the program then executed another one that could not be recorded")
         }

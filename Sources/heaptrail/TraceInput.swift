@@ -95,7 +95,7 @@ struct TraceInput {
                 "\(losses.allocations) allocations and \(losses.frees) frees were lost while recording (\(reason(losses.reason))); record with --when-full wait"
             )
         }
-        if profile.trace.unmatchedFrees > 0 {
+        if profile.trace.unmatchedFrees > 0, !facts.isAttached {
             Terminal.tell(
                 "\(profile.trace.unmatchedFrees) frees were of blocks that no allocation in the trace made")
         }

@@ -109,12 +109,12 @@ import Testing
             return try Program(finding: [ProgramBuilder.build(source, language: .c, arguments: ["-fno-builtin"])])
         }
         _ = try program("")
-        for name in ["malloc", "_rjem_malloc", "mi_malloc"] {
+        for (name, allocator) in [("malloc", "malloc"), ("_rjem_malloc", "jemalloc"), ("mi_malloc", "mimalloc")] {
             let error = #expect(throws: ProgramError.self) {
                 try program("void *\(name)(size_t size) { static char block[64]; return size < 64 ? block : 0; }")
             }
             #expect(error?.exitStatus == 69)
-            #expect(error?.description.contains("(\(name))") == true)
+            #expect(error?.description.contains("(\(allocator))") == true)
         }
     }
 

@@ -160,7 +160,7 @@ import Testing
                 .allocate(0x20, size: 100, stack: 1, at: 2, weight: 1.5), .free(0x10, at: 3),
             ], options: options
         ) { ledger in
-            let figures = ledger.figures(stack: 1).divided(by: ledger.unitsPerBlock)
+            let figures = ledger.figures(stack: 1).divided(by: ledger.units)
             #expect(figures.allocations == 4)
             #expect(figures.bytes == 400)
             #expect(figures.liveBytes == 150)

@@ -165,7 +165,7 @@ import Testing
         withLedger(
             [.free(0x10, thread: 2, at: 1), .allocate(0x10, size: 8, stack: 1, thread: 1, at: 2, weight: 3)],
             options: options
-        ) { #expect($0.frees == 3 * $0.unitsPerBlock) }
+        ) { #expect($0.frees == 3 * $0.units.blocks) }
     }
 
     @Test func blocksHandedBetweenThreadsComeOutRightWhateverTheSkew() {

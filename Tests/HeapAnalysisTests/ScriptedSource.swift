@@ -28,6 +28,7 @@ struct ScriptedSource: ProfileSource {
     var facts = TraceFacts()
     var threadNames: [ThreadName] = []
     var counters: [CounterTotal] = []
+    var exactTotals: ExactTotals?
     var events: [ScriptedEvent] = []
     /// Return addresses by stack id, innermost first; each stack may carry a tag.
     var stacks: [UInt32: SourceStack] = [:]

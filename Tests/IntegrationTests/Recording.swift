@@ -78,6 +78,21 @@ enum Machine {
     static let notBuilt: Comment =
         "the release products are not built: swift build -c release && scripts/build-interposer"
 
+    /// Whether jemalloc is installed to be linked into a program.
+    static let hasStaticJemalloc =
+        FileManager.default.fileExists(atPath: "/usr/lib/x86_64-linux-gnu/libjemalloc.a")
+
+    /// The path of an allocator's library.
+    static func library(of name: String) throws -> String {
+        let folders = ["/usr/lib/x86_64-linux-gnu", "/usr/lib64", "/usr/lib", "/usr/local/lib"]
+        for folder in folders {
+            let names = (try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? []
+            let versioned = names.filter { $0.hasPrefix("lib\(name).so.") || $0.hasPrefix("lib\(name)_minimal.so.") }
+            if let found = versioned.sorted().first { return folder + "/" + found }
+        }
+        throw TestSupportError("lib\(name) is not installed")
+    }
+
     /// Whether an allocator's library is installed where the loader looks.
     static func hasAllocator(_ name: String) -> Bool { allocatorLibrary(name) != nil }
 

@@ -59,17 +59,24 @@ struct RefusalTests {
         try expectRefusal(of: copy, 69, saying: "set-user-id")
     }
 
-    @Test func `a program with a malloc of its own is 69`() throws {
+    @Test func `a program whose own malloc cannot be redirected is 69`() throws {
         let program = try ProgramBuilder.build(
             """
             #include <stddef.h>
             static char memory[1 << 16];
             static size_t used;
-            void *malloc(size_t size) { used += (size + 15) & ~(size_t)15; return memory + used; }
+            static void *plain(size_t size) { used += (size + 15) & ~(size_t)15; return memory + used; }
+            static void *choose(void) { return plain; }
+            void *malloc(size_t) __attribute__((ifunc("choose")));
             void free(void *block) { (void)block; }
             int main(void) { return malloc(10) == NULL; }
             """, language: .c, name: "own-malloc", arguments: ["-fno-builtin"])
-        try expectRefusal(of: program, 69, saying: "malloc")
+        try expectRefusal(of: program, 69, saying: "IFUNC")
+        let carrier = try ProgramBuilder.build(
+            "void *malloc(unsigned long size) { static char block[64]; return block; } int main(void) { return 0; }",
+            language: .c, name: "carrier", arguments: ["-fno-builtin", "-w"])
+        try expectRefusal(
+            of: carrier, 69, saying: "malloc", options: ["--allocator", "/usr/lib/x86_64-linux-gnu/libc.so.6"])
     }
 
     @Test func `a script without its interpreter is 66`() throws {

@@ -27,6 +27,7 @@ struct Report: Decodable {
         let missingFrees: Int
         let complete: Bool
         let sampled: Bool
+        let attached: Bool
         let image: Int
         let images: Int
     }

@@ -126,7 +126,7 @@ import TraceReader
                 "duration_ns": 1500, "threads": 1, "events": 8, "allocations": 5, "frees": 3, "reallocations": 1, \
                 "bytes_allocated": 2761, "peak_bytes": 2192, "live_bytes": 2192, "live_blocks": 3, "temporary": 2, \
                 "lost": 0, "unmatched_frees": 1, "inherited_frees": 0, "missing_frees": 0, "complete": true, \
-                "sampled": false, "image": 1, "images": 1},
+                "sampled": false, "attached": false, "image": 1, "images": 1},
                   "attributed": {"allocations": 0.8, "bytes": 0.275625},
                   "rows": [
                     {"family": "Unattributed", "type": "unknown", "language": "c", "allocations": 1, "frees": 0, \

@@ -87,8 +87,8 @@ package struct RecordWriter {
     }
 
     /// WIDE_FREE at the stream's time.
-    package mutating func wideFree(_ address: UInt64) {
-        extended(2, [address])
+    package mutating func wideFree(_ address: UInt64, isFreedNext: Bool = false) {
+        extended(2, argument: isFreedNext ? 1 : 0, [address])
         frees += 1
     }
 
@@ -165,8 +165,8 @@ package struct RecordWriter {
     }
 
     /// TOTALS.
-    package mutating func totals(allocations: UInt64, frees: UInt64, bytes: UInt64) {
-        extended(15, [allocations, frees, bytes])
+    package mutating func totals(allocations: UInt64, frees: UInt64, bytes: UInt64, reallocations: UInt64? = nil) {
+        extended(15, [allocations, frees, bytes] + (reallocations.map { [$0] } ?? []))
     }
 
     /// TASK.

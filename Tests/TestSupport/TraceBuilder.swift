@@ -14,7 +14,7 @@ package struct TraceBuilder {
 
     /// Starts a file with a header of these facts.
     package init(
-        major: UInt16 = 1, minor: UInt16 = 0, architecture: UInt8 = 1, clock: UInt8 = 1, mode: UInt32 = 1,
+        major: UInt16 = 1, minor: UInt16 = 1, architecture: UInt8 = 1, clock: UInt8 = 1, mode: UInt32 = 1,
         flags: UInt32 = 0, pid: UInt32 = 4242, sampleBytes: UInt64 = 0, startTicks: UInt64 = 1000,
         startNanoseconds: UInt64 = 1_700_000_000_000_000_000
     ) {
@@ -43,14 +43,14 @@ package struct TraceBuilder {
         kind: UInt16, skippable: Bool = false, codec: UInt8 = 0, thread: UInt32 = 0, lane: UInt16 = 0,
         image: UInt16 = 0,
         firstTime: UInt64 = 0, lastTime: UInt64 = 0, allocations: UInt32 = 0, frees: UInt32 = 0, records: UInt32 = 0,
-        payload: [UInt8]
+        rawBytes: Int? = nil, payload: [UInt8]
     ) {
         let start = bytes.count
         append(UInt32(0x3143_5448))
         append(kind)
         bytes += [skippable ? 1 : 0, codec]
         append(UInt32(payload.count))
-        append(UInt32(payload.count))
+        append(UInt32(rawBytes ?? payload.count))
         append(thread)
         append(lane)
         append(image)

@@ -72,6 +72,13 @@ import Testing
         for (swift, c) in ends { #expect(swift.rawValue == c.rawValue) }
     }
 
+    @Test func `codecs are the header's`() {
+        #expect(UInt32(PayloadCodec.Kind.zstd.rawValue) == HT_CODEC_ZSTD.rawValue)
+        #expect(UInt32(PayloadCodec.Kind.columns.rawValue) == HT_CODEC_COLUMNS.rawValue)
+        #expect(UInt32(Format.lastCodec) == HT_CODEC_COLUMNS.rawValue)
+        #expect(HT_CODEC_RAW.rawValue == 0)
+    }
+
     @Test func `record kinds are the header's`() {
         let kinds: [(UInt64, ht_record_kind)] = [
             (0, HT_RECORD_PAD), (RecordWord.free, HT_RECORD_FREE), (RecordWord.allocation, HT_RECORD_ALLOC),
@@ -91,6 +98,7 @@ import Testing
             (ExtendedSub.task, HT_EXTENDED_TASK), (ExtendedSub.image, HT_EXTENDED_IMAGE),
         ]
         for (swift, c) in subs { #expect(swift == UInt64(c.rawValue)) }
+        #expect(ExtendedSub.freedNext == UInt64(HT_FREED_NEXT))
     }
 
     @Test func `bit fields of a word are where the header puts them`() {

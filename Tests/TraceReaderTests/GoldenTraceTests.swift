@@ -32,6 +32,24 @@ private func goldenPath(_ name: String) -> String {
         #expect(try goldenFile(golden.name) == golden.bytes)
     }
 
+    @Test func `the committed columns hold the records they were packed from`() throws {
+        let golden = GoldenTrace.program
+        if getenv("HEAPTRAIL_WRITE_GOLDEN") != nil {
+            let bytes = GoldenTrace.compact(golden.bytes)
+            let file = fopen(goldenPath(golden.name), "wb")
+            try #require(file != nil)
+            #expect(fwrite(bytes, 1, bytes.count, file) == bytes.count)
+            fclose(file)
+        }
+        let bytes = try goldenFile(golden.name)
+        let events = try #require(ChunkSpan.all(of: bytes).first { $0.kind == 2 })
+        #expect(bytes[events.start + 7] == 2)
+        #expect(bytes.count < golden.bytes.count / 3)
+        let trace = try Trace.open(bytes: bytes)
+        #expect(trace.isComplete)
+        #expect(try allEvents(of: trace) == allEvents(of: Trace.open(bytes: golden.bytes)))
+    }
+
     @Test func `the header, information, clock, losses and end are read`() throws {
         let trace = try Trace.open(bytes: goldenFile("every-record.trace"))
         #expect(trace.isComplete)
@@ -153,9 +171,18 @@ private func goldenPath(_ name: String) -> String {
         #expect(trace.isForkedChild)
         #expect(trace.sampleBytes == 524_288)
         #expect(trace.nanosecondsPerTick == 1)
-        #expect(events(of: trace).map(\.weight) == [128.5, 1.25])
+        let merged = events(of: trace)
+        #expect(merged.filter { $0.kind == .allocation }.map(\.weight) == [128.5, 1.25])
+        #expect(merged.map(\.isFreedNext) == [false, false, true, false])
         #expect(
-            trace.threads.first?.exactTotals == AllocationTotals(allocations: 1000, frees: 900, bytes: 5_000_000))
+            trace.threads.map(\.exactTotals) == [
+                AllocationTotals(allocations: 1100, frees: 1000, bytes: 5_500_000, reallocations: 7),
+                AllocationTotals(allocations: 3, frees: 2, bytes: 96),
+            ])
+        #expect(
+            trace.tables()?.unplacedTotals
+                == AllocationTotals(allocations: 10, frees: 9, bytes: 80, reallocations: 1))
+        #expect(trace.threads.count == 2)
         #expect(trace.end?.how == .turnedOff)
     }
 }

@@ -4,6 +4,8 @@
 
 import TestSupport
 import Testing
+import TraceCompaction
+import TraceReader
 
 /// A golden file: its name and the bytes that the builder makes for it.
 struct GoldenTrace: Sendable, CustomTestStringConvertible {
@@ -12,6 +14,44 @@ struct GoldenTrace: Sendable, CustomTestStringConvertible {
     var testDescription: String { name }
 
     static let all = [everyRecord, threads, sampled]
+
+    /// The same, compacted: not committed, for how small zstd makes them is its own affair.
+    static let compacted = all.map { GoldenTrace(name: "compact " + $0.name, bytes: compact($0.bytes)) }
+
+    /// A thousand allocations of one thread: enough for columns to pay.
+    static let program = GoldenTrace(name: "columns.trace", bytes: makeProgram())
+
+    private static func makeProgram() -> [UInt8] {
+        var builder = TraceBuilder()
+        var dice = Dice(state: 2026)
+        var live: [UInt64] = []
+        builder.events(from: 1000) { records in
+            records.stack(1, frames: [0x401010, 0x402020, 0x403030])
+            records.stack(2, frames: [0x404040], base: 1, kept: 2)
+            for _ in 0..<1000 {
+                let time = records.time + 26 * (1 + dice.below(30))
+                let address = 0x5000_0000 + dice.below(512) * 64
+                records.allocate(address, size: 24 + dice.below(3) * 16, stack: UInt32(1 + dice.below(2)), at: time)
+                live.append(address)
+                if dice.below(20) == 0 {
+                    let old = live.removeLast()
+                    records.reallocate(old, to: old + 64, size: 2000, stack: 2, freed: time + 26, at: time + 78)
+                    live.append(old + 64)
+                }
+                if live.count > 20 || dice.below(2) == 0 {
+                    records.free(live.remove(at: Int(dice.below(UInt64(live.count)))), at: records.time + 52)
+                }
+            }
+        }
+        builder.end()
+        return builder.bytes
+    }
+
+    static func compact(_ bytes: [UInt8]) -> [UInt8] {
+        var result: [UInt8] = []
+        _ = try? TraceCompactor.write(Trace.open(bytes: bytes)) { result += $0 }
+        return result
+    }
 
     /// One image, every record kind, every chunk kind, an unknown chunk and sub-kind that may be skipped.
     static let everyRecord = GoldenTrace(name: "every-record.trace", bytes: makeEveryRecord())
@@ -110,6 +150,16 @@ struct GoldenTrace: Sendable, CustomTestStringConvertible {
             $0.sample(0x1000, size: 4096, weight: 128.5, at: 1100)
             $0.wideAllocate(0x2000, size: 1 << 20, weight: 1.25)
             $0.totals(allocations: 1000, frees: 900, bytes: 5_000_000)
+            $0.wideFree(0x2000, isFreedNext: true)
+            $0.free(0x1000, at: 1200)
+        }
+        builder.events(thread: 2, from: 1000) { $0.thread(4243, "of 1.0") }
+        builder.events(thread: 1, definitions: true) {
+            $0.totals(allocations: 1100, frees: 1000, bytes: 5_500_000, reallocations: 7)
+        }
+        builder.events(thread: 2, definitions: true) { $0.totals(allocations: 3, frees: 2, bytes: 96) }
+        builder.events(thread: 0, definitions: true) {
+            $0.totals(allocations: 10, frees: 9, bytes: 80, reallocations: 1)
         }
         builder.end(how: 3, ticks: 2000)
         return builder.bytes

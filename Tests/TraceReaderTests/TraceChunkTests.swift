@@ -15,7 +15,7 @@ import TraceReader
     }
 
     @Test func `a later major version is refused, a later minor one is read`() throws {
-        #expect(throws: TraceError.unsupportedVersion(offset: 8, major: 2, minor: 0)) {
+        #expect(throws: TraceError.unsupportedVersion(offset: 8, major: 2, minor: 1)) {
             try Trace.open(bytes: TraceBuilder(major: 2).bytes)
         }
         #expect(try Trace.open(bytes: TraceBuilder(minor: 9).bytes).processID == 4242)
@@ -65,7 +65,7 @@ import TraceReader
     }
 
     @Test func `an unknown codec ends the reading`() throws {
-        let (trace, start) = try trace { $0.chunk(kind: 2, codec: 1, payload: []) }
+        let (trace, start) = try trace { $0.chunk(kind: 2, codec: 3, payload: []) }
         #expect(trace.corruption?.offset == start + 7)
     }
 

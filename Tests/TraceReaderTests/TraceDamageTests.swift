@@ -44,7 +44,7 @@ func repairChecksums(_ bytes: inout [UInt8], _ chunk: ChunkSpan) {
 func allEvents(of trace: Trace) -> [HeapEvent] { trace.images.flatMap { events(of: trace, image: $0.number) } }
 
 @Suite struct TraceDamageTests {
-    @Test(arguments: GoldenTrace.all)
+    @Test(arguments: GoldenTrace.all + GoldenTrace.compacted)
     func `a trace cut at any byte keeps its whole chunks and says where it was cut`(golden: GoldenTrace) throws {
         let bytes = golden.bytes
         let chunks = ChunkSpan.all(of: bytes)
@@ -72,7 +72,7 @@ func allEvents(of trace: Trace) -> [HeapEvent] { trace.images.flatMap { events(o
         #expect(try Trace.open(bytes: bytes).isComplete)
     }
 
-    @Test(arguments: GoldenTrace.all)
+    @Test(arguments: GoldenTrace.all + GoldenTrace.compacted)
     func `a flipped byte anywhere is found, and what came before its chunk stands`(golden: GoldenTrace) throws {
         var bytes = golden.bytes
         for position in 0..<64 {
@@ -102,7 +102,7 @@ func allEvents(of trace: Trace) -> [HeapEvent] { trace.images.flatMap { events(o
         }
     }
 
-    @Test(arguments: GoldenTrace.all)
+    @Test(arguments: GoldenTrace.all + GoldenTrace.compacted)
     func `hostile bytes under good checksums neither trap nor hide events`(golden: GoldenTrace) throws {
         var bytes = golden.bytes
         let original = golden.bytes

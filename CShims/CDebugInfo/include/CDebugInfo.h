@@ -71,6 +71,27 @@ size_t ht_debug_frames(ht_debug_module *module, uint64_t address, ht_debug_frame
 /// The function of that number, or NULL. The struct stays where it is until the next call of ht_debug_frames.
 const ht_debug_function *ht_debug_function_at(const ht_debug_module *module, int32_t function);
 
+/// Languages that an inventory lists at most, and the longest path it holds.
+enum { HT_DEBUG_MAX_LANGUAGES = 16, HT_DEBUG_MAX_PATH = 4096 };
+
+/// What debug information there is to a file.
+typedef struct {
+    uint32_t units;                              // units with code of the DWARF that ht_debug_open would use
+    uint32_t toolchain_units;                    // of them, those of Rust's own library
+    uint32_t split_units;                        // of them, those whose functions lie in a .dwo or .dwp file
+    uint32_t missing_split_units;                // of those, the ones whose file cannot be opened
+    uint32_t language_count;                     // distinct DW_AT_language codes
+    uint32_t languages[HT_DEBUG_MAX_LANGUAGES];  // in the order they were met
+    uint8_t has_types;                           // 0: lines and functions alone (-g1, line tables only)
+    uint8_t debug_file_has_symbols;              // whether the separate debug file has a symbol table
+    char debug_file[HT_DEBUG_MAX_PATH];          // the separate debug file in use, "" without one
+    char missing_split_name[HT_DEBUG_MAX_PATH];  // one of the missing .dwo files as the unit names it, or ""
+} ht_debug_inventory;
+
+/// Says what debug information ht_debug_open would find for the file at `path`. Returns one of HT_DEBUG_….
+int ht_debug_take_inventory(const char *path, const char *const *directories, size_t directory_count,
+                            ht_debug_inventory *inventory);
+
 /// Demangles an Itanium C++ name without its parameters, or NULL. The result is released with free().
 char *ht_debug_demangle_cxx(const char *name);
 

@@ -1,7 +1,7 @@
 // libc's allocation names, and no logic: each hook calls the real function and hands the event over. FREE is recorded
 // before the real call, ALLOC after it, so that another thread which gets the address next sorts behind us. The real
 // call runs outside the recorder's guard: what it calls in turn is seen, too.
-#include "record.h"
+#include "event.h"
 
 #include "real.h"
 
@@ -21,7 +21,7 @@ static inline bool recording(void) {
 }
 
 static inline void *made(void *block, size_t size, size_t alignment, const void *frame) {
-    if (block != NULL && recording()) ht_record_allocation(block, size, ht_alignment_code(alignment), frame, NULL);
+    if (block != NULL && recording()) ht_allocated(block, size, ht_alignment_code(alignment), frame, NULL);
     return block;
 }
 
@@ -32,7 +32,7 @@ static inline void released(void *block) {
         ht_self.deleting = NULL;
         return;
     }
-    ht_record_free(block, ht_now());
+    ht_freeing(block);
 }
 
 EXPORT void *malloc(size_t size) {
@@ -52,14 +52,26 @@ EXPORT void free(void *block) {
     ht_real.free(block);
 }
 
+// The functions that libc writes in terms of realloc and free, called by name: where the executable defines those, a
+// block is its own.
+#define PASS_TO_FRONT_FREE(block)                              \
+    do {                                                       \
+        if (__builtin_expect(ht_real.front_free != NULL, 0)) { \
+            ht_real.front_free(block);                         \
+            return;                                            \
+        }                                                      \
+    } while (0)
+
 EXPORT void cfree(void *block) {
     if (!ht_ready() || ht_boot_owns(block)) return;
+    PASS_TO_FRONT_FREE(block);
     released(block);
     ht_real.free(block);
 }
 
 EXPORT void free_sized(void *block, size_t size) {
     if (!ht_ready() || ht_boot_owns(block)) return;
+    PASS_TO_FRONT_FREE(block);
     released(block);
     if (ht_real.free_sized != NULL) ht_real.free_sized(block, size);
     else ht_real.free(block);
@@ -67,6 +79,7 @@ EXPORT void free_sized(void *block, size_t size) {
 
 EXPORT void free_aligned_sized(void *block, size_t alignment, size_t size) {
     if (!ht_ready() || ht_boot_owns(block)) return;
+    PASS_TO_FRONT_FREE(block);
     released(block);
     if (ht_real.free_aligned_sized != NULL) ht_real.free_aligned_sized(block, alignment, size);
     else ht_real.free(block);
@@ -83,13 +96,17 @@ static void *leave_boot_arena(void *block, size_t size, const void *frame) {
 static inline void *resize(void *block, size_t size, const void *frame) {
     if (__builtin_expect(ht_boot_owns(block), 0)) return leave_boot_arena(block, size, frame);
     if (!ht_ready()) return block == NULL ? ht_boot_take(size, 16) : NULL;
+    // Beneath a realloc of the program's own, which records the block.
+    if (__builtin_expect(block != NULL && ht_self.deleting == block, 0)) return ht_real.realloc(block, size);
     if (block == NULL) return made(ht_real.realloc(NULL, size), size, 0, frame);
-    uint64_t before = ht_now();
+    uint64_t before = ht_resizing(block);
     void *moved = ht_real.realloc(block, size);
     if (moved != NULL) {
-        if (recording()) ht_record_reallocation(block, before, moved, size, 0, frame);
-    } else if (size == 0 && recording()) {
-        ht_record_free(block, before);
+        if (recording()) ht_resized(block, before, moved, size, 0, frame);
+    } else if (size != 0) {
+        ht_resize_failed(block, before);
+    } else if (recording()) {
+        ht_resize_freed(block, before);
     }
     return moved;
 }
@@ -102,6 +119,7 @@ EXPORT void *reallocarray(void *block, size_t count, size_t size) {
     // errno.
     if (__builtin_mul_overflow(count, size, &bytes))
         return ht_ready() ? ht_real.reallocarray(block, count, size) : NULL;
+    if (ht_ready() && ht_real.front_realloc != NULL && !ht_boot_owns(block)) return ht_real.front_realloc(block, bytes);
     return resize(block, bytes, FRAME);
 }
 

@@ -1,6 +1,6 @@
 // jemalloc's extended interface, for programs that link it dynamically. Without jemalloc behind us (a program that only
 // looks whether the names exist) the calls are served by the plain functions.
-#include "record.h"
+#include "event.h"
 
 #include "real.h"
 
@@ -33,16 +33,17 @@ EXPORT void *mallocx(size_t size, int flags) {
     if (!ht_ready()) return NULL;
     void *block = ht_real.mallocx != NULL ? ht_real.mallocx(size, flags) : plain(size, flags);
     if (block != NULL && ht_recording())
-        ht_record_allocation(block, size, ht_alignment_code(alignment_of(flags)), FRAME, NULL);
+        ht_allocated(block, size, ht_alignment_code(alignment_of(flags)), FRAME, NULL);
     return block;
 }
 
 EXPORT void *rallocx(void *block, size_t size, int flags) {
     if (!ht_ready()) return NULL;
-    uint64_t before = ht_now();
+    uint64_t before = ht_resizing(block);
     void *moved = ht_real.rallocx != NULL ? ht_real.rallocx(block, size, flags) : ht_real.realloc(block, size);
-    if (moved != NULL && ht_recording())
-        ht_record_reallocation(block, before, moved, size, ht_alignment_code(alignment_of(flags)), FRAME);
+    if (moved == NULL) ht_resize_failed(block, before);
+    else if (ht_recording())
+        ht_resized(block, before, moved, size, ht_alignment_code(alignment_of(flags)), FRAME);
     return moved;
 }
 
@@ -50,15 +51,16 @@ EXPORT size_t xallocx(void *block, size_t size, size_t extra, int flags) {
     if (!ht_ready()) return 0;
     size_t old = ht_real_usable_size(block);
     if (ht_real.xallocx == NULL) return old;
-    uint64_t before = ht_now();
+    uint64_t before = ht_resizing(block);
     size_t now = ht_real.xallocx(block, size, extra, flags);
-    if (now != old && ht_recording())
-        ht_record_reallocation(block, before, block, size, ht_alignment_code(alignment_of(flags)), FRAME);
+    if (now == old) ht_resize_failed(block, before);
+    else if (ht_recording())
+        ht_resized(block, before, block, size, ht_alignment_code(alignment_of(flags)), FRAME);
     return now;
 }
 
 static void release(void *block) {
-    if (block != NULL && ht_recording()) ht_record_free(block, ht_now());
+    if (block != NULL && ht_recording()) ht_freeing(block);
 }
 
 EXPORT void sdallocx(void *block, size_t size, int flags) {

@@ -2,7 +2,7 @@
 // frame in the stack; an allocator that implements them directly (jemalloc does) would go unseen without these hooks.
 // An event is recorded once: for new, unless the call beneath recorded the very block it returned; for delete here, and
 // the free beneath of the same block is passed over. Built with -fexceptions: bad_alloc flies through.
-#include "record.h"
+#include "event.h"
 
 #include "real.h"
 
@@ -20,7 +20,7 @@ static inline const void *begin_new(void) {
 
 static inline void end_new(void *block, size_t size, size_t alignment, const void *frame, const void *real) {
     if (block != NULL && ht_recording() && ht_self.last_allocation != block && ht_self.first_allocation != block) {
-        ht_record_allocation(block, size, ht_alignment_code(alignment), frame, real);
+        ht_allocated(block, size, ht_alignment_code(alignment), frame, real);
     }
 }
 
@@ -35,7 +35,7 @@ static inline void leave_new(const void *outer, const void *block) {
 static inline const void *begin_delete(void *block) {
     const void *outer = ht_self.deleting;
     if (block == NULL || block == outer || !ht_recording()) return outer;
-    ht_record_free(block, ht_now());
+    ht_freeing(block);
     ht_self.deleting = block;
     return outer;
 }

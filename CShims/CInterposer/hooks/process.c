@@ -4,6 +4,7 @@
 #include "definitions.h"
 #include "environment.h"
 #include "life.h"
+#include "patch.h"
 #include "real.h"
 #include "rule.h"
 #include "shell.h"
@@ -265,11 +266,14 @@ EXPORT FILE *popen(const char *command, const char *mode) {
     return result;
 }
 
-// A program that never allocates before main is recorded from here on.
+// A program that never allocates before main is recorded from here on. In a process that ran already nothing happens
+// until the launcher calls (attached.c).
 __attribute__((constructor)) static void construct(void) {
+    if (ht_life_is_late()) return;
     int saved = errno;
     ht_alone_go_first();
     ht_ready();
+    ht_patch_start(ht_patched_hook);
     ht_alone_constructed();
     // The first stream is opened now: what it opens with takes system calls that the program may forbid itself later.
     ht_thread *self = &ht_self;

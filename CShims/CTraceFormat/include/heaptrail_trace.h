@@ -8,7 +8,7 @@
 
 enum {
     HT_VERSION_MAJOR = 1,
-    HT_VERSION_MINOR = 0,
+    HT_VERSION_MINOR = 1,
     HT_ARCH_X86_64 = 1,
     HT_ARCH_AARCH64 = 2,
     HT_BYTE_ORDER_LITTLE = 1,
@@ -21,6 +21,7 @@ enum {
     HT_FILE_SAMPLED = 2,
     HT_FILE_FORKED = 4,
     HT_FILE_DROPS = 8,
+    HT_FILE_ATTACHED = 16,
     HT_FILE_HEADER_BYTES = 64,
     HT_CHUNK_HEADER_BYTES = 64,
     HT_CHUNK_MAGIC = 0x31435448,  // "HTC1"
@@ -38,6 +39,12 @@ enum ht_chunk_kind {
     HT_CHUNK_END = 7,
     HT_CHUNK_INDEX = 8,
     HT_CHUNK_CHECKPOINT = 9,
+};
+
+enum ht_chunk_codec {
+    HT_CODEC_RAW = 0,
+    HT_CODEC_ZSTD = 1,
+    HT_CODEC_COLUMNS = 2,
 };
 
 enum ht_info_key {
@@ -103,6 +110,7 @@ enum {
     HT_EXTENDED_ARGUMENT_SHIFT = 24,
     HT_STACK_TRUNCATED = 1,
     HT_STACK_ENDED_EARLY = 2,
+    HT_FREED_NEXT = 1,  // WIDE_FREE's argument in a sampled trace
 };
 
 enum ht_loss_reason {

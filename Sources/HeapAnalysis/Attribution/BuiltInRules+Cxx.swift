@@ -5,6 +5,7 @@ extension BuiltInRules {
     static let cxx = """
         [c++]
         c++.new | operator new* | Class | new in {caller} | construct | weak; sourced
+        c++.new.alias | @(tc_new|mi_new)* | Class | new in {caller} | construct | weak; sourced
         c++.new.class | *::operator new* | skip
         c++.new.llvm | llvm::allocate_buffer | skip
         c++.allocator | @(std::__new_allocator|std::allocator|__gnu_cxx::new_allocator|std::allocator_traits|__gnu_cxx::__alloc_traits)<* | skip

@@ -153,5 +153,7 @@ enum BuiltInRules {
         rust.system.sys | @(|<)std::sys::alloc::* | Unattributed | alloc in {caller} | unknown | weak
         rust.shim | __rustc::__r* | Unattributed | alloc in {caller} | unknown | weak
         rust.shim.bare | __r@(ust_alloc|ust_realloc|dl_alloc|dl_realloc|g_alloc|g_realloc)* | Unattributed | alloc in {caller} | unknown | weak
+        # The compiler gives the shims the source line of the program's #[global_allocator].
+        rust.shim.own | @(__rustc::__r|__rust_alloc|__rust_realloc|__rg_)* | skip | anywhere
         """
 }

@@ -75,6 +75,7 @@ extension BuiltInRules {
     static let c = """
         [c]
         c++.new.c | operator new* | Class | new in {caller} | construct | weak; sourced; language c++
+        c++.new.alias.c | @(tc_new|mi_new)* | Class | new in {caller} | construct | weak; sourced; language c++
         c++.exception.allocate | @(__cxa_allocate_exception|__cxa_allocate_dependent_exception|__cxa_get_globals) | Runtime | exception | runtime | language c++
         c++.thread.exit | __cxa_thread_atexit* | Runtime | thread | runtime | language c++
         c++.demangle | __cxa_demangle* | Runtime | demangler | runtime | language c++
