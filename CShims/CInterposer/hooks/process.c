@@ -144,20 +144,26 @@ static void exec_failed(enum ht_environment_role role) {
     else atomic_fetch_sub_explicit(&ht_region_shared->announced, 1, memory_order_relaxed);
 }
 
+// What ldd runs: the loader only prints what it would load, which must not be us.
+static bool is_listing(char *const *environment) {
+    const char *listing = ht_environment_get(environment, "LD_TRACE_LOADED_OBJECTS");
+    return listing != NULL && *listing != 0;
+}
+
 // Runs `call` with `environment` replaced by one that carries our variables, when recording goes on. The copy lies on
 // the stack: exec never returns, and in a vfork child the heap is the parent's.
-#define WITH_ENVIRONMENT(path, spawned, call)                           \
-    enum ht_environment_role role;                                      \
-    char *const *inherited = environment;                               \
-    if (environment == NULL || !continues(&role, spawned)) return call; \
-    ht_environment_size size = ht_environment_measure(inherited);       \
-    char **copy = alloca(size.pointers * sizeof(char *));               \
-    char *text = alloca(size.bytes);                                    \
-    ht_environment_fill(inherited, role, copy, text);                   \
-    environment = copy;                                                 \
-    note_exec(role, path);                                              \
-    int status = call;                                                  \
-    if (status != 0) exec_failed(role);                                 \
+#define WITH_ENVIRONMENT(path, spawned, call)                                                      \
+    enum ht_environment_role role;                                                                 \
+    char *const *inherited = environment;                                                          \
+    if (environment == NULL || is_listing(environment) || !continues(&role, spawned)) return call; \
+    ht_environment_size size = ht_environment_measure(inherited);                                  \
+    char **copy = alloca(size.pointers * sizeof(char *));                                          \
+    char *text = alloca(size.bytes);                                                               \
+    ht_environment_fill(inherited, role, copy, text);                                              \
+    environment = copy;                                                                            \
+    note_exec(role, path);                                                                         \
+    int status = call;                                                                             \
+    if (status != 0) exec_failed(role);                                                            \
     return status
 
 static int exec_path(const char *path, char *const *arguments, char *const *environment) {
