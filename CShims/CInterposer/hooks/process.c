@@ -82,7 +82,7 @@ EXPORT int dlclose(void *handle) {
     ht_thread *self = &ht_self;
     ht_writer *writer = ht_enter(self);
     if (writer == NULL) return status;
-    if (ht_writer_reserve(self, writer, HT_RECORD_WORDS) && ht_modules_check(self, writer)) {
+    if (ht_writer_reserve(self, writer, HT_RECORD_WORDS) && ht_modules_check(self, writer, ht_now())) {
         ht_stacks_new_generation();
         ht_rules_flush();
     }
