@@ -12,7 +12,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-enum { PAGE = 4096, SIGNAL_FRAME_PC = 8 + 168, STACK_SCAN_BYTES = 1 << 20 };
+enum { PAGE = 4096, CODE_LOOKED_AT = 4096, SIGNAL_FRAME_PC = 8 + 168, STACK_SCAN_BYTES = 1 << 20 };
 static const uint64_t reach = (uint64_t)1 << 30;
 
 void ht_redirects_free(ht_redirects *redirects) {
@@ -34,6 +34,14 @@ ht_planned ht_redirects_plan(ht_redirects *redirects, const ht_images *images, c
     ht_patch_plan *plan = NULL;
     enum ht_patch_outcome outcome = ht_patch_plan_file(fd, &survey, &plan);
     close(fd);
+    if (survey.traces) {
+        snprintf(redirects->note, sizeof redirects->note,
+                 "the executable seems to carry an allocator whose functions were stripped or inlined; its blocks were "
+                 "not recorded");
+    } else if (outcome == HT_PATCH_PLANNED && survey.refused_name[0] != 0) {
+        snprintf(redirects->note, sizeof redirects->note, "calls of %s were not recorded: %s", survey.refused_name,
+                 ht_patch_refusal_text(survey.refusal));
+    }
     if (outcome == HT_PATCH_NO_ALLOCATOR) return HT_PLANNED_NOTHING;
     if (outcome != HT_PATCH_PLANNED) {
         snprintf(reason, room, "the allocator in its %s cannot be redirected: %s: %s", image->path, survey.refused_name,
@@ -49,6 +57,28 @@ ht_planned ht_redirects_plan(ht_redirects *redirects, const ht_images *images, c
     if (redirects->count != 0) return HT_PLANNED;
     snprintf(reason, room, "there is no memory to plan it");
     return HT_PLANNED_REFUSED;
+}
+
+void ht_redirects_plan_named(ht_redirects *redirects, const ht_images *images, const ht_image *image,
+                             const char *const *names, const uint32_t *kinds, size_t count) {
+    *redirects = (ht_redirects){.image = image, .all = calloc(count, sizeof *redirects->all)};
+    ht_function *found = calloc(count, sizeof *found);
+    bool read = redirects->all != NULL && found != NULL && ht_image_functions(images, image, names, count, found);
+    for (size_t i = 0; read && i < count; i++) {
+        uint8_t code[CODE_LOOKED_AT];
+        ht_patch_function function = {.bytes = code, .size = found[i].size, .address = found[i].address - image->bias};
+        if (found[i].address == 0 || found[i].size > sizeof code) continue;
+        function.available = ht_image_code(images, image, found[i].address, code, sizeof code);
+        if (function.available > function.size) function.available = function.size;
+        ht_redirect *redirect = &redirects->all[redirects->count];
+        if (ht_patch_plan_entry(&function, &redirect->plan) != HT_PATCH_OK) continue;
+        redirect->plan.start = function.address;
+        redirect->plan.kind = kinds[i];
+        snprintf(redirect->plan.name, sizeof redirect->plan.name, "%s", names[i]);
+        redirect->entry = redirect->plan.address + image->bias;
+        redirects->count++;
+    }
+    free(found);
 }
 
 static uint64_t whole_pages(uint64_t bytes) { return (bytes + PAGE - 1) & ~(uint64_t)(PAGE - 1); }
@@ -168,9 +198,12 @@ static bool is_signal_return(const ht_tracee *tracee, uint64_t address) {
 
 // A handler that runs now may have interrupted one of the functions where it changes: what it will return to is put
 // right in its signal frame.
-static void move_interrupted(const ht_redirects *redirects, ht_tracee *tracee, uint64_t sp) {
+static void move_interrupted(const ht_redirects *redirects, ht_tracee *tracee, uint64_t sp, uint64_t block) {
     uint64_t words[512];
-    for (uint64_t at = sp & ~7ull, end = at + STACK_SCAN_BYTES; at < end; at += sizeof words) {
+    // A thread's own stack ends below its block.
+    uint64_t end = sp + STACK_SCAN_BYTES;
+    if (block > sp && block < end) end = block;
+    for (uint64_t at = sp & ~7ull; at < end; at += sizeof words) {
         ssize_t count = -1;
         // Short reads end at the end of the mapping; what was read is looked at.
         for (size_t bytes = sizeof words; bytes >= 512 && count < 0; bytes /= 2) {
@@ -208,7 +241,7 @@ bool ht_redirects_apply(const ht_redirects *redirects, ht_tracee *tracee) {
         struct user_regs_struct registers;
         if (!ht_tracee_registers(tracee->threads[i].id, &registers)) continue;  // it ended
         uint64_t moved = moved_pc(redirects, registers.rip);
-        move_interrupted(redirects, tracee, registers.rsp);
+        move_interrupted(redirects, tracee, registers.rsp, registers.fs_base);
         if (moved == 0) continue;
         registers.rip = moved;
         ht_tracee_set_registers(tracee->threads[i].id, &registers);

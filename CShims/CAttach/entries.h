@@ -20,6 +20,7 @@ typedef struct ht_redirects {
     size_t count;
     const ht_image *image;
     uint64_t slots, code;  // addresses of theirs in the process
+    char note[256];        // what of it is not recorded, "" for nothing
 } ht_redirects;
 
 // The outcome of planning: an image without an allocator is none to be redirected.
@@ -28,6 +29,10 @@ typedef enum ht_planned { HT_PLANNED, HT_PLANNED_NOTHING, HT_PLANNED_REFUSED } h
 // Plans all allocation functions of an image. On refusal `reason` holds one line.
 ht_planned ht_redirects_plan(ht_redirects *redirects, const ht_images *images, const ht_image *image, char *reason,
                              size_t room);
+// Plans functions of an image that are no allocation: exported `names`, with their kinds (ht_attach_kind...). One that
+// cannot be redirected is left out.
+void ht_redirects_plan_named(ht_redirects *redirects, const ht_images *images, const ht_image *image,
+                             const char *const *names, const uint32_t *kinds, size_t count);
 void ht_redirects_free(ht_redirects *redirects);
 // Maps slots and code near the entries, on a borrowed thread, or takes those that are there from an earlier recording
 // (`slots` of `count`, with their `code`), and fills them. False with the reason in the tracee.

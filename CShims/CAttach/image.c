@@ -102,6 +102,19 @@ const ht_image *ht_images_at(const ht_images *images, uint64_t address) {
     return NULL;
 }
 
+const ht_image *ht_images_executable(const ht_images *images) {
+    char link[64], path[HT_IMAGE_PATH_MAX];
+    snprintf(link, sizeof link, "/proc/%d/exe", (int)images->pid);
+    ssize_t length = readlink(link, path, sizeof path - 1);
+    path[length < 0 ? 0 : length] = 0;
+    const char *slash = strrchr(path, '/');
+    if (slash == NULL || strncmp(slash, "/ld-", 4) == 0) return NULL;
+    for (size_t i = 0; i < images->count; i++) {
+        if (strcmp(images->all[i].path, path) == 0) return &images->all[i];
+    }
+    return NULL;
+}
+
 const ht_image *ht_images_named(const ht_images *images, const char *stem) {
     size_t length = strlen(stem);
     for (size_t i = 0; i < images->count; i++) {
@@ -148,6 +161,27 @@ bool ht_image_functions(const ht_images *images, const ht_image *image, const ch
     if (elf != NULL) elf_end(elf);
     if (fd >= 0) close(fd);
     return readable;
+}
+
+size_t ht_image_code(const ht_images *images, const ht_image *image, uint64_t address, uint8_t *out, size_t room) {
+    int fd = open_image(images, image);
+    Elf *elf = begin(fd);
+    size_t count = 0, bytes = 0, copied = 0;
+    if (elf != NULL && elf_getphdrnum(elf, &count) == 0) {
+        const char *file = elf_rawfile(elf, &bytes);
+        for (size_t i = 0; file != NULL && i < count && copied == 0; i++) {
+            GElf_Phdr segment;
+            if (gelf_getphdr(elf, (int)i, &segment) == NULL || segment.p_type != PT_LOAD) continue;
+            uint64_t into = address - image->bias - segment.p_vaddr, at = segment.p_offset + into;
+            if ((segment.p_flags & PF_X) == 0 || into >= segment.p_filesz || at >= bytes) continue;
+            copied = segment.p_filesz - into < room ? segment.p_filesz - into : room;
+            if (copied > bytes - at) copied = bytes - at;
+            memcpy(out, file + at, copied);
+        }
+    }
+    if (elf != NULL) elf_end(elf);
+    if (fd >= 0) close(fd);
+    return copied;
 }
 
 uint64_t ht_image_syscall(const ht_images *images, const ht_image *image) {

@@ -30,11 +30,15 @@ bool ht_images_read(ht_images *images, pid_t pid);
 void ht_images_free(ht_images *images);
 
 const ht_image *ht_images_at(const ht_images *images, uint64_t address);
+// The program's own; NULL where the loader was executed to run it.
+const ht_image *ht_images_executable(const ht_images *images);
 // By the file's name up to its version: "libc" finds libc.so.6 and libc-2.31.so.
 const ht_image *ht_images_named(const ht_images *images, const char *stem);
 
 // Looks `count` names up among what the image exports; `found` has one entry each. False when its file cannot be read.
 bool ht_image_functions(const ht_images *images, const ht_image *image, const char *const *names, size_t count,
                         ht_function *found);
+// Copies code at `address` of the process out of the image's file. Returns how many bytes there are, up to `room`.
+size_t ht_image_code(const ht_images *images, const ht_image *image, uint64_t address, uint8_t *out, size_t room);
 // The address of the first `syscall` instruction in the image's code, 0 when it has none.
 uint64_t ht_image_syscall(const ht_images *images, const ht_image *image);

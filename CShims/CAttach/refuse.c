@@ -3,7 +3,6 @@
 
 #include "tracee.h"
 
-#include <dirent.h>
 #include <elf.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -65,6 +64,8 @@ static enum ht_attach_outcome explain(const status *found, int error, char *reas
     long scope = yama_scope();
     if (error == EBUSY) {
         snprintf(reason, room, "it waits in the kernel and cannot be stopped now; try again");
+    } else if (error == EOPNOTSUPP) {
+        snprintf(reason, room, "it runs under a seccomp filter, which only root may suspend; run heaptrail as root");
     } else if (error != EPERM && error != EACCES) {
         snprintf(reason, room, "it cannot be traced: %s", strerror(error));
     } else if (geteuid() != 0 && (long)geteuid() != found->user) {
@@ -95,9 +96,10 @@ static bool is_this_machine(pid_t pid) {
 }
 
 // Asks by stopping the first thread for a moment. 0 or an error number.
-static int try_tracing(pid_t pid) {
+static int try_tracing(pid_t pid, bool filtered) {
     ht_tracee tracee;
     if (!ht_tracee_open(&tracee, pid)) return errno == ENOENT ? ESRCH : errno;
+    tracee.filtered = filtered;
     ht_seized seized = ht_tracee_stop_thread(&tracee, pid);
     int error = seized == HT_SEIZED_REFUSED ? errno : 0;
     ht_tracee_release(&tracee);
@@ -120,7 +122,8 @@ static bool reaches(pid_t pid, const char *library) {
            ours.st_dev == theirs.st_dev;
 }
 
-enum ht_attach_outcome ht_attach_check(pid_t pid, const char *library, bool *stopped, char *reason, size_t room) {
+enum ht_attach_outcome ht_attach_check(pid_t pid, const char *library, ht_attach_facts *facts, char *reason,
+                                       size_t room) {
     status found;
     bool known = pid > 0 && read_status(pid, &found);
     if (known && found.state == 'Z' && found.threads > 1)
@@ -141,7 +144,7 @@ enum ht_attach_outcome ht_attach_check(pid_t pid, const char *library, bool *sto
     }
     if (!is_this_machine(pid)) return refuse(reason, room, "it is no x86-64 program");
     if (found.seccomp == 1) return refuse(reason, room, "it runs in strict seccomp mode");
-    int error = try_tracing(pid);
+    int error = try_tracing(pid, found.seccomp == 2);
     if (error == ESRCH) {
         snprintf(reason, room, "there is no such process");
         return HT_ATTACH_NO_PROCESS;
@@ -155,29 +158,7 @@ enum ht_attach_outcome ht_attach_check(pid_t pid, const char *library, bool *sto
                  "it does not see %s (another mount namespace, or a chroot); install heaptrail where it does", library);
         return HT_ATTACH_REFUSED;
     }
-    *stopped = found.state == 'T';
+    facts->stopped = found.state == 'T';
+    facts->filtered = found.seccomp == 2;
     return HT_ATTACH_OK;
-}
-
-size_t ht_list_threads(pid_t pid, pid_t **threads) {
-    char path[64];
-    size_t count = 0, room = 0;
-    snprintf(path, sizeof path, "/proc/%d/task", (int)pid);
-    DIR *tasks = opendir(path);
-    *threads = NULL;
-    if (tasks == NULL) return 0;
-    for (struct dirent *entry = readdir(tasks); entry != NULL; entry = readdir(tasks)) {
-        long thread = strtol(entry->d_name, NULL, 10);
-        if (thread <= 0) continue;
-        if (count == room) {
-            size_t wider = room == 0 ? 64 : room * 2;
-            pid_t *grown = realloc(*threads, wider * sizeof *grown);
-            if (grown == NULL) break;
-            *threads = grown;
-            room = wider;
-        }
-        (*threads)[count++] = (pid_t)thread;
-    }
-    closedir(tasks);
-    return count;
 }

@@ -3,7 +3,12 @@
 
 #include <CAttach.h>
 
-// `stopped`: the process as a whole is stopped (SIGSTOP). On refusal `reason` holds one line without the process.
-enum ht_attach_outcome ht_attach_check(pid_t pid, const char *library, bool *stopped, char *reason, size_t room);
-// The process's threads, `*threads` to be freed.
-size_t ht_list_threads(pid_t pid, pid_t **threads);
+// What the rest is to know.
+typedef struct ht_attach_facts {
+    bool stopped;   // the process as a whole (SIGSTOP)
+    bool filtered;  // by seccomp
+} ht_attach_facts;
+
+// On refusal `reason` holds one line without the process.
+enum ht_attach_outcome ht_attach_check(pid_t pid, const char *library, ht_attach_facts *facts, char *reason,
+                                       size_t room);

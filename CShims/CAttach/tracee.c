@@ -117,64 +117,109 @@ static void resume_wait(pid_t thread) {
     }
 }
 
-ht_seized ht_tracee_stop_thread(ht_tracee *tracee, pid_t thread) {
+// Whether a thread that refuses to be seized has ended, and only waits to be collected.
+static bool has_ended(const ht_tracee *tracee, pid_t thread) {
+    char path[64], line[256], state = 0;
+    snprintf(path, sizeof path, "/proc/%d/task/%d/stat", (int)tracee->pid, (int)thread);
+    FILE *file = fopen(path, "re");
+    if (file == NULL) return true;
+    if (fgets(line, sizeof line, file) != NULL) {
+        const char *end = strrchr(line, ')');
+        if (end != NULL && end[1] == ' ') state = end[2];
+    }
+    fclose(file);
+    return state == 'Z' || state == 'X' || state == 0;
+}
+
+// Seizes a thread and asks it to stop; it is the last of tracee->threads then.
+static ht_seized interrupt(ht_tracee *tracee, pid_t thread) {
     if (ht_ptrace(PTRACE_SEIZE, thread, 0, 0) != 0) {
-        if (errno == ESRCH) return HT_SEIZED_GONE;
-        // A thread that has ended and still waits to be collected refuses, too: it is nobody to stop.
         int error = errno;
-        char path[64], line[256], state = 0;
-        snprintf(path, sizeof path, "/proc/%d/task/%d/stat", (int)tracee->pid, (int)thread);
-        FILE *file = fopen(path, "re");
-        if (file == NULL) return HT_SEIZED_GONE;
-        if (fgets(line, sizeof line, file) != NULL) {
-            const char *end = strrchr(line, ')');
-            if (end != NULL && end[1] == ' ') state = end[2];
-        }
-        fclose(file);
-        if (state == 'Z' || state == 'X' || state == 0) return HT_SEIZED_GONE;
+        if (error == ESRCH || has_ended(tracee, thread)) return HT_SEIZED_GONE;
         errno = error;
         return HT_SEIZED_REFUSED;
     }
-    ht_tracee_thread entry = {.id = thread, .stopped = true};
-    if (ht_ptrace(PTRACE_INTERRUPT, thread, 0, 0) != 0) return HT_SEIZED_GONE;
-    ht_seized outcome = await_stop(thread, &entry.group_stopped);
-    if (outcome != HT_SEIZED) return outcome;
-    resume_wait(thread);
-    if (!remember(tracee, entry)) {
-        ht_ptrace(PTRACE_DETACH, thread, 0, 0);
+    if (!remember(tracee, (ht_tracee_thread){.id = thread})) {
         errno = ENOMEM;
         return HT_SEIZED_REFUSED;
     }
+    ht_ptrace(PTRACE_INTERRUPT, thread, 0, 0);  // fails where it has ended, which the wait will tell
     return HT_SEIZED;
 }
 
-ht_seized ht_tracee_stop_all(ht_tracee *tracee) {
-    char path[64];
-    snprintf(path, sizeof path, "/proc/%d/task", (int)tracee->pid);
-    // Only threads that run can make others: when a whole pass finds none that is new, there will be none.
-    for (int round = 0; round < STOP_ROUNDS; round++) {
-        DIR *tasks = opendir(path);
-        if (tasks == NULL) return HT_SEIZED_GONE;
-        bool any = false;
-        for (struct dirent *entry = readdir(tasks); entry != NULL; entry = readdir(tasks)) {
-            pid_t thread = (pid_t)strtol(entry->d_name, NULL, 10);
-            if (thread <= 0 || is_known(tracee, thread)) continue;
-            ht_seized outcome = ht_tracee_stop_thread(tracee, thread);
-            if (outcome == HT_SEIZED_REFUSED) {
-                int error = errno;
-                closedir(tasks);
-                ht_tracee_release(tracee);
-                errno = error;
-                return outcome;
-            }
-            any |= outcome == HT_SEIZED;
-        }
-        closedir(tasks);
-        if (!any) return tracee->count == 0 ? HT_SEIZED_GONE : HT_SEIZED;
+// Waits for one that was asked.
+static ht_seized settle(const ht_tracee *tracee, ht_tracee_thread *thread) {
+    ht_seized outcome = await_stop(thread->id, &thread->group_stopped);
+    if (outcome != HT_SEIZED) return outcome;
+    thread->stopped = true;
+    if (tracee->filtered && ht_ptrace(PTRACE_SETOPTIONS, thread->id, 0, PTRACE_O_SUSPEND_SECCOMP) != 0) {
+        errno = EOPNOTSUPP;
+        return HT_SEIZED_REFUSED;
     }
+    resume_wait(thread->id);
+    return HT_SEIZED;
+}
+
+// Waits for all from `first` on, and forgets those that have ended.
+static ht_seized settle_all(ht_tracee *tracee, size_t first) {
+    size_t kept = first;
+    ht_seized worst = HT_SEIZED;
+    int error = 0;
+    for (size_t i = first; i < tracee->count; i++) {
+        ht_seized outcome = settle(tracee, &tracee->threads[i]);
+        if (outcome == HT_SEIZED_GONE) continue;
+        if (outcome == HT_SEIZED_REFUSED) {
+            worst = outcome;
+            error = errno;
+        }
+        tracee->threads[kept++] = tracee->threads[i];
+    }
+    tracee->count = kept;
+    errno = error;
+    return worst;
+}
+
+static ht_seized give_up(ht_tracee *tracee) {
+    int error = errno;
     ht_tracee_release(tracee);
-    errno = EAGAIN;
+    errno = error;
     return HT_SEIZED_REFUSED;
+}
+
+ht_seized ht_tracee_stop_thread(ht_tracee *tracee, pid_t thread) {
+    ht_seized outcome = interrupt(tracee, thread);
+    if (outcome != HT_SEIZED) return outcome;
+    if (settle_all(tracee, tracee->count - 1) != HT_SEIZED) return give_up(tracee);
+    return is_known(tracee, thread) ? HT_SEIZED : HT_SEIZED_GONE;
+}
+
+// Asks all threads that are new. False with errno set when one refuses.
+static bool interrupt_new(ht_tracee *tracee) {
+    pid_t *threads;
+    size_t count = ht_list_threads(tracee->pid, &threads);
+    bool willing = true;
+    for (size_t i = 0; i < count && willing; i++) {
+        if (!is_known(tracee, threads[i])) willing = interrupt(tracee, threads[i]) != HT_SEIZED_REFUSED;
+    }
+    int error = errno;
+    free(threads);
+    errno = error;
+    return willing;
+}
+
+ht_seized ht_tracee_stop_all(ht_tracee *tracee) {
+    // Only threads that run can make others: when passes find none that is new, there will be none. Two passes, for a
+    // thread that ends while the list is read can hide another one in it.
+    int quiet = 0;
+    for (int round = 0; round < STOP_ROUNDS && quiet < 2; round++) {
+        size_t known = tracee->count;
+        bool willing = interrupt_new(tracee);
+        quiet = tracee->count == known ? quiet + 1 : 0;
+        if (!willing || settle_all(tracee, known) != HT_SEIZED) return give_up(tracee);
+    }
+    if (quiet == 2) return tracee->count == 0 ? HT_SEIZED_GONE : HT_SEIZED;
+    errno = EAGAIN;
+    return give_up(tracee);
 }
 
 void ht_tracee_release(ht_tracee *tracee) {
@@ -182,6 +227,29 @@ void ht_tracee_release(ht_tracee *tracee) {
         if (tracee->threads[i].stopped) ht_ptrace(PTRACE_DETACH, tracee->threads[i].id, 0, 0);
     }
     tracee->count = 0;
+}
+
+size_t ht_list_threads(pid_t pid, pid_t **threads) {
+    char path[64];
+    size_t count = 0, room = 0;
+    snprintf(path, sizeof path, "/proc/%d/task", (int)pid);
+    DIR *tasks = opendir(path);
+    *threads = NULL;
+    if (tasks == NULL) return 0;
+    for (struct dirent *entry = readdir(tasks); entry != NULL; entry = readdir(tasks)) {
+        long thread = strtol(entry->d_name, NULL, 10);
+        if (thread <= 0) continue;
+        if (count == room) {
+            size_t wider = room == 0 ? 64 : room * 2;
+            pid_t *grown = realloc(*threads, wider * sizeof *grown);
+            if (grown == NULL) break;
+            *threads = grown;
+            room = wider;
+        }
+        (*threads)[count++] = (pid_t)thread;
+    }
+    closedir(tasks);
+    return count;
 }
 
 bool ht_tracee_read(const ht_tracee *tracee, uint64_t address, void *out, size_t bytes) {
@@ -196,8 +264,28 @@ bool ht_tracee_read(const ht_tracee *tracee, uint64_t address, void *out, size_t
     return true;
 }
 
+// Word by word, on a stopped thread: a system may forbid writing to read-only pages through the file
+// (proc_mem.force_override).
+static bool poke(pid_t thread, uint64_t address, const uint8_t *bytes, size_t count) {
+    while (count > 0) {
+        uint64_t word;
+        size_t offset = address & 7, part = 8 - offset < count ? 8 - offset : count;
+        if (ht_ptrace(PTRACE_PEEKDATA, thread, address - offset, (uint64_t)(uintptr_t)&word) != 0) return false;
+        memcpy((uint8_t *)&word + offset, bytes, part);
+        if (ht_ptrace(PTRACE_POKEDATA, thread, address - offset, word) != 0) return false;
+        address += part;
+        bytes += part;
+        count -= part;
+    }
+    return true;
+}
+
 bool ht_tracee_write(const ht_tracee *tracee, uint64_t address, const void *bytes, size_t count) {
-    return pwrite(tracee->memory, bytes, count, (off_t)address) == (ssize_t)count;
+    if (pwrite(tracee->memory, bytes, count, (off_t)address) == (ssize_t)count) return true;
+    for (size_t i = 0; i < tracee->count; i++) {
+        if (poke(tracee->threads[i].id, address, bytes, count)) return true;
+    }
+    return false;
 }
 
 bool ht_tracee_registers(pid_t thread, struct user_regs_struct *registers) {

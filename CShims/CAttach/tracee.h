@@ -20,17 +20,22 @@ typedef struct ht_tracee {
     size_t count, room;
     uint64_t syscall_at;  // a `syscall` instruction of the process
     uint64_t scratch;     // pages of ours in the process, 0 none: its first bytes are an int3, its end is a stack
+    bool filtered;        // by seccomp: the filter is suspended while a thread is stopped by us
     char reason[256];     // of the last failure
 } ht_tracee;
 
 // The outcome of stopping: a thread may refuse (EPERM), and threads come and go.
 typedef enum ht_seized { HT_SEIZED, HT_SEIZED_GONE, HT_SEIZED_REFUSED } ht_seized;
 
+// The process's threads, `*threads` to be freed.
+size_t ht_list_threads(pid_t pid, pid_t **threads);
+
 // Opens the process's memory. False with errno set.
 bool ht_tracee_open(ht_tracee *tracee, pid_t pid);
 void ht_tracee_close(ht_tracee *tracee);
 
-// Stops one thread. On HT_SEIZED it is the last of tracee->threads.
+// Stops one thread; refused with EOPNOTSUPP where its seccomp filter cannot be suspended. On HT_SEIZED it is the last
+// of tracee->threads.
 ht_seized ht_tracee_stop_thread(ht_tracee *tracee, pid_t thread);
 // Stops all threads, those that appear meanwhile included.
 ht_seized ht_tracee_stop_all(ht_tracee *tracee);

@@ -13,7 +13,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { CLEAR_TRIES = 200 };
+enum { CLEAR_TRIES = 200, DETACH_TRIES = 3 };
 static const int64_t clear_nap_ns = 1000000;
 
 static volatile sig_atomic_t interrupted;
@@ -28,12 +28,17 @@ static void note_interrupt(int number) {
 static void watch_interrupts(void) {
     struct sigaction note = {.sa_handler = note_interrupt}, ignored;
     static const int numbers[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT};
+    sigset_t wanted;
     interrupted = 0;
+    sigemptyset(&wanted);
     for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++) {
         if (sigaction(numbers[i], NULL, &ignored) == 0 && ignored.sa_handler == SIG_IGN && numbers[i] == SIGHUP)
             continue;  // nohup
         sigaction(numbers[i], &note, NULL);
+        sigaddset(&wanted, numbers[i]);
     }
+    // A parent may have started us with them blocked: there would be no way to end but to be killed.
+    sigprocmask(SIG_UNBLOCK, &wanted, NULL);
 }
 
 // What the process became: its trace ends with that.
@@ -50,7 +55,9 @@ static void note_exec(ht_process *process) {
 static void detach(collector *c) {
     ht_process *process = c->processes[0];
     if (ht_process_ended(process)) return;
-    c->result->detached = ht_attach_end(c->attachment);
+    for (int attempt = 0; attempt < DETACH_TRIES && !c->result->detached; attempt++)
+        c->result->detached = ht_attach_end(c->attachment);
+    c->result->undetached = !c->result->detached && ht_attach_is_there(c->attachment);
     bool clear = false;
     for (int attempt = 0; attempt < CLEAR_TRIES && !clear; attempt++) {
         while (ht_collector_drain(c) > 0) {
@@ -137,6 +144,8 @@ enum ht_collect_outcome ht_record_process(const ht_collect_request *request, ht_
     if (request->duration_ns != 0) c.ends_at_ns = ht_monotonic_ns() + request->duration_ns;
     uint32_t how = HT_END_UNKNOWN, status = 0;
     ht_collector_run(&c, attached_ended, &how, &status);
+    if (process->own_note[0] == 0)
+        snprintf(process->own_note, sizeof process->own_note, "%s", ht_attach_note(c.attachment));
     ht_attach_close(c.attachment);
     ht_collector_finish(&c, how, status);
     return HT_COLLECT_OK;

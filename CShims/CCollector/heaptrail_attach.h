@@ -7,7 +7,12 @@
 
 enum {
     HT_ATTACH_VERSION = 1,
-    HT_ATTACH_GROUPS = 2,  // images whose functions are redirected: the one with malloc, and an executable's own
+    // Images whose functions are redirected: the one with malloc, an executable's own allocator, and libc for what is
+    // no allocation.
+    HT_ATTACH_GROUPS = 3,
+    // Kinds of the last group, beyond ht_patch_kind.
+    HT_ATTACH_KIND_DLCLOSE = 1000,
+    HT_ATTACH_KIND_FORK = 1001,
 };
 
 enum ht_attach_operation {

@@ -43,7 +43,8 @@ enum {
     HT_SEGMENT_WORDS = (HT_SEGMENT_BYTES - 64) / 8,
     HT_SEGMENTS_BEYOND_THREADS =
         256,  // backlog of 8 MiB beside one segment a stream; never given to new streams, or all would stand still
-    HT_STACK_DEPTH_MAX = 952,  // what the scratch of a home holds, twice
+    HT_SEGMENTS_BEFORE_BELL = 32,  // backlog that wakes a collector which naps
+    HT_STACK_DEPTH_MAX = 952,      // what the scratch of a home holds, twice
     HT_GRANT_COUNT = 64,
     HT_PATH_MAX = 4096,
 };
@@ -90,6 +91,11 @@ enum ht_home_state {
     HT_HOME_LIVE = 1,
 };
 
+// Exact counts of a sampled recording: of a thread in its home, of the threads without one in the control block.
+typedef struct ht_totals {
+    _Atomic uint64_t allocations, frees, bytes, reallocations;
+} ht_totals;
+
 // The answer to "does this executable carry its own allocator?".
 enum ht_plan_state {
     HT_PLAN_NONE = 0,        // not asked yet
@@ -109,11 +115,6 @@ enum ht_plan_result {
     HT_PLAN_APPLIED_BESIDE = 6,  // applied, and libc's allocator serves the libraries
 };
 
-// Exact counts of a sampled recording: of a thread in its home, of the threads without one in the control block.
-typedef struct ht_totals {
-    _Atomic uint64_t allocations, frees, bytes, reallocations;
-} ht_totals;
-
 typedef struct ht_segment {
     _Atomic uint32_t used;  // words published; producer writes, collector reads
     _Atomic uint32_t next;  // index + 1 of the successor; 0 while this is the last
@@ -131,7 +132,7 @@ typedef struct ht_home {
     _Atomic uint32_t next_free;  // index + 1, on the free list
     uint32_t first_segment;      // index + 1; set before state
     uint32_t last_segment;       // index + 1; the producer's own note of where it writes
-    uint32_t pad[1];
+    uint32_t pad;
     ht_totals totals;  // sampled recordings: counted by the thread (lane 0 alone), read by the collector
     // The collector's own, on its own cache line.
     uint32_t read_segment;  // index + 1; 0 before the first read

@@ -8,6 +8,7 @@
 #include "real.h"
 #include "thread.h"
 
+#include <alloca.h>
 #include <drain.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -134,17 +135,6 @@ static uint32_t decimal(const char *text) {
     return value;
 }
 
-// Whether a process runs, zombies excluded. The descriptor this takes is closed again at once.
-static bool runs(int pid) {
-    long fd = ht_syscall(SYS_pidfd_open, pid, 0, 0, 0, 0, 0);
-    if (fd == -ESRCH) return false;
-    if (fd < 0) return true;  // it cannot be told
-    struct pollfd ended = {.fd = (int)fd, .events = POLLIN};
-    long count = ht_syscall(SYS_poll, (long)&ended, 1, 0, 0, 0, 0);
-    ht_syscall(SYS_close, fd, 0, 0, 0, 0, 0);
-    return count <= 0;
-}
-
 // A size in bytes, or in KiB, MiB or GiB; 0 for what is none.
 static uint64_t byte_size(const char *text) {
     if (text == NULL) return 0;
@@ -178,6 +168,17 @@ static bool set_sampling(ht_region *region, char *const *environment) {
     region->sample_seed = decimal(seed);
     if (seed == NULL) ht_syscall(SYS_getrandom, (long)&region->sample_seed, sizeof region->sample_seed, 0, 0, 0, 0);
     return true;
+}
+
+// Whether a process runs, zombies excluded. The descriptor this takes is closed again at once.
+static bool runs(int pid) {
+    long fd = ht_syscall(SYS_pidfd_open, pid, 0, 0, 0, 0, 0);
+    if (fd == -ESRCH) return false;
+    if (fd < 0) return true;  // it cannot be told
+    struct pollfd ended = {.fd = (int)fd, .events = POLLIN};
+    long count = ht_syscall(SYS_poll, (long)&ended, 1, 0, 0, 0, 0);
+    ht_syscall(SYS_close, fd, 0, 0, 0, 0, 0);
+    return count <= 0;
 }
 
 // Until the trace exists, or the collector has said on standard error why it cannot: a short program would have ended
@@ -250,8 +251,16 @@ ht_region *ht_alone_start(char **environment, size_t *mapped_bytes) {
     number(fd_text, (unsigned)fd);
     number(pid_text, (unsigned)ht_syscall(SYS_getpid, 0, 0, 0, 0, 0, 0));
     ht_environment_clean(environment, "");
+    // The program's other preloads are for the program: another recorder among them would record the collector.
+    size_t variables = 0, kept = 0;
+    while (environment[variables] != NULL) variables++;
+    char **copy = alloca((variables + 1) * sizeof *copy);
+    for (size_t i = 0; i < variables; i++) {
+        if (strncmp(environment[i], "LD_PRELOAD=", 11) != 0) copy[kept++] = environment[i];
+    }
+    copy[kept] = NULL;
     start s = {.collector = collector,
-               .environment = environment,
+               .environment = copy,
                .region_fd = (int)fd,
                .arguments = {"heaptrail", "collect", "--region-fd", fd_text, "--pid", pid_text,
                              alone.text ? "--text" : "--binary", output == NULL ? NULL : "--output", alone.output}};
@@ -317,6 +326,10 @@ void ht_alone_constructed(void) {
                                 (alone.region->sample_bytes != 0 ? HT_FILE_SAMPLED : 0u),
                             (uint32_t)getpid(), alone.region->sample_bytes);
         ht_trace_put_clock(&alone.writer);
+        // Where the functions of the executable's own allocator are, only the collector could have said.
+        static const char unseen[] = "the program's own malloc was not recorded: there is no collector to find it";
+        ht_info_entry warning = {HT_INFO_WARNING, unseen, sizeof unseen - 1};
+        if (ht_real.front_free != NULL) ht_trace_put_info(&alone.writer, 0, &warning, 1);
         ht_trace_flush(&alone.writer);
     }
     // No signal of the program's is ever handled on our thread. Making it allocates (its thread descriptor); that is

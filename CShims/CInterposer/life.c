@@ -185,6 +185,14 @@ uint32_t ht_thread_id(const ht_thread *self) {
     return ht_thread_block_has_id ? id_in_thread_block() : (uint32_t)ht_syscall(SYS_gettid, 0, 0, 0, 0, 0, 0);
 }
 
+// How far the kernel lets the first thread's stack grow: nothing else is mapped there.
+static uintptr_t main_stack_bytes(void) {
+    enum { SHARE = 1 << 30 };  // of an unlimited one; what lies deeper is walked as another stack
+    struct rlimit limit;
+    if (ht_syscall(SYS_getrlimit, RLIMIT_STACK, (long)&limit, 0, 0, 0, 0) != 0) return 0;
+    return limit.rlim_cur < SHARE ? limit.rlim_cur : SHARE;
+}
+
 static void check_thread_block(void) {
     ht_thread_block_has_id = id_in_thread_block() == (uint32_t)ht_syscall(SYS_gettid, 0, 0, 0, 0, 0, 0);
 }
@@ -199,6 +207,7 @@ void ht_life_start(void) {
     ht_definitions_set_program(argc, argv);
     find_self();
     ht_self.stack_top = (uintptr_t)top;
+    ht_self.stack_low = (uintptr_t)top - main_stack_bytes();
     const char *path = ht_environment_get(environment, "HEAPTRAIL_REGION");
     const char *role = ht_environment_get(environment, "HEAPTRAIL_ROLE");
     ht_region *region = NULL;
@@ -295,6 +304,7 @@ bool ht_life_attach(int region_fd) {
     ht_modules_reset();
     ht_sizes_reset();
     ht_rules_flush();
+    ht_sampled_forget();
     attach(region, bytes);
     if (!ht_recording()) return false;
     // The first stream is opened now: what it opens with takes system calls that the process may have forbidden itself.
@@ -322,7 +332,13 @@ void ht_life_unmap(void) {
         if (home->walk_cache != 0) ht_unmap_pages((void *)(uintptr_t)home->walk_cache, sizeof(ht_walk_cache));
     }
     ht_region_shared = NULL;
+    bool was_sampled = region->sample_bytes != 0;
     unmap(region, shared_bytes);
+    // A thread of a sampled recording counts without the guard, and may stand before its last addition: it finds a page
+    // that belongs to nobody.
+    if (was_sampled)
+        ht_syscall(SYS_mmap, (long)region, HT_CONTROL_BYTES + (long)HT_HOME_COUNT * HT_HOME_BYTES,
+                   PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1, 0);
 }
 
 // A thread's block, which its thread pointer names, lies at the top of the stack that glibc or the program gave it; the

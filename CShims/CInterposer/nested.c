@@ -4,6 +4,7 @@
 #include "ring.h"
 #include "stack.h"
 
+#include <string.h>
 #include <system.h>
 
 _Atomic uintptr_t ht_nested_reach;
@@ -22,6 +23,13 @@ void ht_nested_flush(ht_thread *self) {
     ht_pending held = self->pending;
     self->pending.block = NULL;
     if (!ht_recording()) return;
+    double weight = 0;
+    if (ht_sampling() && (weight = ht_sample_count(self, held.block, held.size)) == 0) {
+        ht_note_allocation(self, held.block);
+        return;
+    }
+    uint64_t weight_word;
+    memcpy(&weight_word, &weight, sizeof weight_word);
     ht_writer *writer = ht_enter(self);
     if (writer == NULL) return;
     // The wide form, whatever the block: it carries the time, which may lie before the stream's last.
@@ -35,9 +43,10 @@ void ht_nested_flush(ht_thread *self) {
         ht_put(writer, held.size);
         ht_put(writer, held.stack);
         ht_put(writer, 0);
-        ht_put(writer, 0);
+        ht_put(writer, weight_word);
         ht_writer_publish(writer);
     } else if (ht_region_shared != NULL) {  // it is NULL once the recorder was detached
+        if (weight != 0) ht_sampled_remove(held.block);
         atomic_fetch_add_explicit(&ht_region_shared->lost_allocations, 1, memory_order_relaxed);
         atomic_fetch_add_explicit(&ht_region_shared->lost_bytes, held.size, memory_order_relaxed);
     }
@@ -65,7 +74,9 @@ void ht_nested_hold(ht_thread *self, const void *block, size_t size, uint32_t co
                     const void *via) {
     if (self->pending.block != NULL) ht_nested_flush(self);
     uint64_t now = ht_now();
-    uint32_t stack = stack_now(self, frame, via);
+    // A stack for an event that will not be a sample would be walked in vain.
+    bool is_wanted = !ht_sampling() || ht_sample_would_take(self, size);
+    uint32_t stack = is_wanted ? stack_now(self, frame, via) : 0;
     self->pending = (ht_pending){.block = block, .size = size, .time = now, .alignment_code = code, .stack = stack};
 }
 

@@ -9,7 +9,7 @@
 // - Nothing is held for longer than the outermost call.
 #pragma once
 
-#include "record.h"
+#include "event.h"
 
 #include <heaptrail_patch.h>
 
@@ -73,6 +73,6 @@ static inline void ht_nested_made(const ht_nested *call, const ht_patch_slot *sl
     if (__builtin_expect(self->last_allocation == block || self->first_allocation == block, 0)) return;
     self->slot = slot;
     if (__builtin_expect(call->outer != NULL, 0)) ht_nested_hold(self, block, size, code, frame, via);
-    else ht_record_allocation(block, size, code, frame, via);
+    else ht_allocated(block, size, code, frame, via);
     self->slot = NULL;
 }

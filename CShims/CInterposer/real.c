@@ -11,25 +11,21 @@
 #include <stdint.h>
 #include <string.h>
 
-enum { ARENA_BYTES = 64 << 10 };
-
 ht_real_functions ht_real;
 int ht_boot_state;
 
-static char arena[ARENA_BYTES] __attribute__((aligned(64)));
+char ht_boot_arena[HT_BOOT_ARENA_BYTES] __attribute__((aligned(64)));
 static size_t arena_used;
 
 void *ht_boot_take(size_t count, size_t alignment) {
     if (alignment < 16) alignment = 16;
     size_t start = (arena_used + alignment - 1) & ~(alignment - 1);
-    if (count > ARENA_BYTES || start > ARENA_BYTES - count) return NULL;
+    if (count > HT_BOOT_ARENA_BYTES || start > HT_BOOT_ARENA_BYTES - count) return NULL;
     arena_used = start + (count == 0 ? 16 : count);
-    return arena + start;
+    return ht_boot_arena + start;
 }
 
-bool ht_boot_owns(const void *block) { return (uintptr_t)block - (uintptr_t)arena < ARENA_BYTES; }
-
-size_t ht_boot_span(const void *block) { return (size_t)(arena + ARENA_BYTES - (const char *)block); }
+size_t ht_boot_span(const void *block) { return (size_t)(ht_boot_arena + HT_BOOT_ARENA_BYTES - (const char *)block); }
 
 // The hash of a name in a module's DT_GNU_HASH.
 static uint32_t gnu_hash(const char *name) {
@@ -74,7 +70,7 @@ static bool may_define(const struct link_map *module, const char *name, uint32_t
 // in memory that the next call of dlsym gives to the program's own free.
 static void *next(const char *name) {
     struct dl_find_object ours;
-    if (_dl_find_object(arena, &ours) != 0) return dlsym(RTLD_NEXT, name);
+    if (_dl_find_object(ht_boot_arena, &ours) != 0) return dlsym(RTLD_NEXT, name);
     uint32_t hash = gnu_hash(name);
     for (const struct link_map *module = ours.dlfo_link_map->l_next; module != NULL; module = module->l_next) {
         // The kernel's own library has none of these, and its addresses are not relocated.
@@ -88,7 +84,7 @@ static void *next(const char *name) {
 static void *in_front(const char *name) {
     struct dl_find_object ours, its;
     void *found = dlsym(RTLD_DEFAULT, name);
-    if (found == NULL || _dl_find_object(arena, &ours) != 0 || _dl_find_object(found, &its) != 0) return NULL;
+    if (found == NULL || _dl_find_object(ht_boot_arena, &ours) != 0 || _dl_find_object(found, &its) != 0) return NULL;
     return its.dlfo_link_map == ours.dlfo_link_map || found == next(name) ? NULL : found;
 }
 

@@ -5,6 +5,7 @@
 #include "hooked.h"
 
 #include <stdbool.h>
+#include <stdint.h>
 
 #define HT_FIELD(type, name, parameters) type(*name) parameters;
 typedef struct ht_real_functions {
@@ -30,9 +31,17 @@ static inline bool ht_ready(void) { return __builtin_expect(ht_boot_state == HT_
 
 // The boot arena: 64 KiB, bumped, zeroed, never given back. NULL when it is spent.
 void *ht_boot_take(size_t count, size_t alignment);
-bool ht_boot_owns(const void *block);
+enum { HT_BOOT_ARENA_BYTES = 64 << 10 };
+extern char ht_boot_arena[HT_BOOT_ARENA_BYTES] __attribute__((visibility("hidden")));
+static inline bool ht_boot_owns(const void *block) {
+    return __builtin_expect((uintptr_t)block - (uintptr_t)ht_boot_arena < HT_BOOT_ARENA_BYTES, 0);
+}
 // Bytes that may be copied out of a boot block: up to the arena's end.
 size_t ht_boot_span(const void *block);
+
+// The hooks of names that are redirected in a process attached to, by names of their own: the plain ones may be libc's.
+extern int ht_hook_dlclose(void *handle) __attribute__((visibility("hidden")));
+extern pid_t ht_hook_fork(void) __attribute__((visibility("hidden")));
 
 // What the real allocator gives for a block; 0 when it cannot be asked.
 size_t ht_real_usable_size(const void *block);

@@ -22,7 +22,8 @@ static void store(uintptr_t pc, ht_rule rule) {
 }
 
 ht_rule ht_rule_compile(ht_thread *self, ht_writer *writer, uintptr_t pc) {
-    if (pc >> HT_PC_BITS) return HT_RULE_END;
+    // No address of a program's: the walk judges what led there.
+    if (pc >> HT_PC_BITS) return ht_rule_make(HT_RULE_FRAME, 2, 2);
     ht_rule rule;
     if (pc >= ht_self_start && pc < ht_self_end) {
         rule = ht_rule_make(HT_RULE_SELF, 2, 2);

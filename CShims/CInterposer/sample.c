@@ -33,11 +33,9 @@ static void settle(ht_thread *self, const ht_region *region) {
 // The drain thread inside the program keeps itself out by a depth that no recording thread reaches.
 static bool is_ours(const ht_thread *self) { return self->depth >= HT_LANES; }
 
-void ht_sample_first_allocation(ht_thread *self, const void *block, size_t size, uint32_t code, const void *frame,
-                                const void *via) {
-    ht_region *region = ht_region_shared;
-    if (region == NULL || is_ours(self)) return;
-    settle(self, region);
+// Counts an allocation without the fast path's certainty that there is a home.
+static void count_allocation(ht_thread *self, ht_region *region, size_t size) {
+    if (self->totals == NULL) settle(self, region);
     if (self->totals != NULL) {
         ht_sample_add(&self->totals->allocations, 1);
         ht_sample_add(&self->totals->bytes, size);
@@ -45,8 +43,15 @@ void ht_sample_first_allocation(ht_thread *self, const void *block, size_t size,
         atomic_fetch_add_explicit(&region->unplaced.allocations, 1, memory_order_relaxed);
         atomic_fetch_add_explicit(&region->unplaced.bytes, size, memory_order_relaxed);
     }
+}
+
+const void *ht_sample_first_allocation(ht_thread *self, const void *block, size_t size, uint32_t code,
+                                       const void *frame, const void *via) {
+    ht_region *region = ht_region_shared;
+    if (region == NULL || is_ours(self)) return block;
+    count_allocation(self, region, size);
     ht_note_allocation(self, block);
-    if (ht_sample_spend(self, size)) ht_sample_take(self, block, size, code, frame, via);
+    return ht_sample_spend(self, size) ? ht_sample_take(self, block, size, code, frame, via) : block;
 }
 
 void ht_sample_first_free(ht_thread *self) {
@@ -62,25 +67,35 @@ static uint64_t events_of(const ht_totals *totals) {
            atomic_load_explicit(&totals->frees, memory_order_relaxed);
 }
 
-void ht_sample_take(ht_thread *self, const void *block, size_t size, uint32_t code, const void *frame,
-                    const void *via) {
-    uint64_t mean = ht_region_shared->sample_bytes;
+// Starts the next countdown and puts the sample in the set. Returns its weight, 0 where it is lost. It is in the set
+// before it is recorded: a record whose free could not be found would be a leak.
+static double take(ht_thread *self, const void *block, size_t size) {
+    uint64_t mean = atomic_load_explicit(&ht_power.sample_bytes, memory_order_relaxed);
     // First of all: a signal handler from here on finds a countdown that runs. What exceeded the distance is forgotten,
     // as an exponential distance allows.
     self->sample_left = self->sample_next;
     self->sample_next = ht_poisson_distance(&self->sample_random, mean);
-    double weight = ht_poisson_weight(size, mean);
-    // In the set before it is recorded: a record whose free could not be found would be a leak.
     if (!ht_sampled_insert(block)) {
         ht_record_loss(1, 0, size, HT_LOSS_NONE);
-        return;
-    }
-    if (!ht_record_sample(block, size, code, frame, via, weight)) {
-        ht_sampled_remove(block);
-        return;
+        return 0;
     }
     self->sample_block = block;
     self->sample_block_event = self->totals == NULL ? 0 : events_of(self->totals);
+    return ht_poisson_weight(size, mean);
+}
+
+const void *ht_sample_take(ht_thread *self, const void *block, size_t size, uint32_t code, const void *frame,
+                           const void *via) {
+    double weight = take(self, block, size);
+    if (weight != 0 && !ht_record_sample(block, size, code, frame, via, weight)) ht_sampled_remove(block);
+    return block;
+}
+
+double ht_sample_count(ht_thread *self, const void *block, size_t size) {
+    ht_region *region = ht_region_shared;
+    if (region == NULL || is_ours(self)) return 0;
+    count_allocation(self, region, size);
+    return ht_sample_spend(self, size) ? take(self, block, size) : 0;
 }
 
 // Records the FREE of a sampled block; it is counted already. The thread's latest event before it was the block's own
@@ -124,10 +139,13 @@ void ht_sample_resize_freed(const void *old, uint64_t before) {
     if (before != 0) record_free(self, old, before);
 }
 
+void ht_sample_clear(ht_thread *thread) {
+    thread->totals = NULL;
+    thread->sample_next = 0;
+    thread->sample_block = NULL;
+}
+
 void ht_sample_reset(void) {
-    ht_thread *self = &ht_self;
-    self->totals = NULL;
-    self->sample_next = 0;
-    self->sample_block = NULL;
+    ht_sample_clear(&ht_self);
     ht_sampled_reset();
 }

@@ -165,19 +165,23 @@ bool ht_sampled_remove(const void *block) {
 
 uint32_t ht_sampled_count(void) { return atomic_load_explicit(&total, memory_order_relaxed); }
 
-void ht_sampled_reset(void) {
-    level *in = atomic_exchange_explicit(&newest, NULL, memory_order_acq_rel);
-    if (in != NULL) {
+void ht_sampled_forget(void) {
+    if (atomic_exchange_explicit(&newest, NULL, memory_order_acq_rel) != NULL) {
         memset((void *)small, 0, sizeof small);
         memset((void *)middle, 0, sizeof middle);
         memset((void *)large, 0, sizeof large);
     }
+    atomic_store_explicit(&growing, 0, memory_order_relaxed);
+    atomic_store_explicit(&total, 0, memory_order_relaxed);
+    atomic_store_explicit(&ht_sampled_front, &filters[0], memory_order_relaxed);
+}
+
+void ht_sampled_reset(void) {
+    level *in = atomic_load_explicit(&newest, memory_order_acquire);
+    ht_sampled_forget();
     while (in != NULL) {
         level *older = in->older;
         ht_unmap_pages(in, level_bytes(in->line_mask + 1));
         in = older;
     }
-    atomic_store_explicit(&growing, 0, memory_order_relaxed);
-    atomic_store_explicit(&total, 0, memory_order_relaxed);
-    atomic_store_explicit(&ht_sampled_front, &filters[0], memory_order_relaxed);
 }

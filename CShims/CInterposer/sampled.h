@@ -50,3 +50,5 @@ bool ht_sampled_remove(const void *block);
 uint32_t ht_sampled_count(void);
 // Forgets everything, for a followed child; no other thread exists. Memory is given back.
 void ht_sampled_reset(void);
+// Forgets everything, for a new recording of the same process, whose threads may be anywhere in here. Memory is kept.
+void ht_sampled_forget(void);

@@ -44,13 +44,14 @@ define(ht_thread *self, ht_writer *writer, const ht_walked *walked, const void *
     return id;
 }
 
-uint32_t ht_stack_id(ht_thread *self, ht_writer *writer, const void *frame, const void *via) {
+uint32_t ht_stack_find(ht_thread *self, ht_writer *writer, const void *frame, const void *via) {
     ht_walked walked = {0};
     if (!(ht_options & HT_OPTION_NO_STACKS)) {
         uint64_t *frames = writer->home->frames;
         uint32_t extra = 0;
         if (via != NULL) frames[extra++] = (uint64_t)(uintptr_t)via + 1;
-        walked = ht_walk_again(self, writer, ht_caller_of(frame), frames + extra, ht_max_depth - extra);
+        ht_registers caller = ht_caller_of(frame);
+        walked = ht_walk_again(self, writer, &caller, frames + extra, ht_max_depth - extra);
         walked.count += extra;
         if (via != NULL) walked.hash = ht_hash_frame(walked.hash, frames[0]);
     } else if (self->tag == 0) {
@@ -59,7 +60,13 @@ uint32_t ht_stack_id(ht_thread *self, ht_writer *writer, const void *frame, cons
     uint64_t hash =
         finish(walked.hash, (uint64_t)self->tag << 32 ^ atomic_load_explicit(&generation, memory_order_relaxed));
     uint32_t id = ht_table_find(&stacks, hash);
-    return __builtin_expect(id != 0, 1) ? id : define(self, writer, &walked, via, hash);
+    if (__builtin_expect(id == 0, 0)) id = define(self, writer, &walked, via, hash);
+    if (walked.in_cache) {
+        writer->cache->id = id;
+        writer->cache->id_tag = self->tag;
+        writer->cache->id_via = via;
+    }
+    return id;
 }
 
 void ht_stacks_new_generation(void) { atomic_fetch_add_explicit(&generation, 1, memory_order_relaxed); }

@@ -44,19 +44,20 @@ typedef struct ht_thread {
     // Hot: read on every event.
     uint32_t depth;       // guards entered: index of the lane to use
     uint32_t tag;         // owner tag on top, 0 none
-    uintptr_t stack_top;  // addresses below it and above sp belong to this thread's stack; 0 when not known
+    uintptr_t stack_top;  // end of the stack the thread was started with; 0 when not known
+    uintptr_t stack_low;  // an sp from here to the top is on that stack, and all above it can be read
     // Pointers of the last ALLOC recorded and of the first since both were set to NULL: what operator new's hook
     // compares its block with. Two, for a signal handler may allocate before or after the malloc beneath.
     const void *last_allocation;
     const void *first_allocation;
     const void *deleting;  // pointer that operator delete recorded already: the free beneath it is the same event
+    int64_t sample_left;   // bytes to the next sample; not positive before the first one is drawn
+    ht_totals *totals;     // the thread's exact counts, in its home; NULL before its first event, or without a home
     // Of redirected functions (nested.h): whose usable size to ask for the event at hand (NULL: libc's), and the
     // innermost one at work.
     const struct ht_patch_slot *slot;
     struct ht_nested *nested;
     ht_pending pending;
-    int64_t sample_left;  // bytes to the next sample; not positive before the first one is drawn
-    ht_totals *totals;    // the thread's exact counts, in its home; NULL before its first event, or without a home
     // Frame that entered each guard: finds out the guards that a handler left by siglongjmp.
     const void *entered_at[HT_LANES];
     ht_writer lane[HT_LANES];
@@ -66,11 +67,11 @@ typedef struct ht_thread {
     uint32_t id;                  // of this thread in the system, where its own block does not say it; else 0
     bool homeless;                // found every home in use: does not wait for one again
     bool forking;                 // in the fork hook, which sees to the counting of the child
+    char name[16];                // as it named itself, "" when it did not
     uint64_t sample_random;       // state of the generator
     int64_t sample_next;          // the distance after the one that runs, drawn ahead; 0 before the first
     const void *sample_block;     // the last allocation that was sampled,
     uint64_t sample_block_event;  // and how many events the thread had had then, it included
-    char name[16];                // as it named itself, "" when it did not
     uint32_t tag_depth;
     uint32_t tags[HT_TAG_DEPTH];
 } ht_thread;

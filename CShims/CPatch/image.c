@@ -77,12 +77,26 @@ static void note_telling(ht_patch_image *image, const char *text) {
     if (strcmp(text, "mi_version") == 0) image->tells_mimalloc = true;
 }
 
+// Functions that only an allocator's inside has: where they are and its entries are not, those were inlined (-flto).
+static bool is_inside(const char *text) {
+    static const char *const insides[] = {"_rjem_je_", "je_arena_", "je_tcache_",
+                                          "_mi_page_", "mi_heap_",  "_ZN8tcmalloc"};
+    if (text[0] != '_' && text[0] != 'j' && text[0] != 'm') return false;
+    for (size_t i = 0; i < sizeof insides / sizeof insides[0]; i++) {
+        if (strncmp(text, insides[i], strlen(insides[i])) == 0) return true;
+    }
+    return false;
+}
+
 static void add_symbol(ht_patch_image *image, const char *text, const Elf64_Sym *symbol) {
     if (text[0] == 'm' || text[0] == 't' || text[0] == 'M') note_telling(image, text);
     bool cold;
     size_t count = bare_length(text, &cold);
     const ht_patch_name *name = ht_patch_name_find(text, count);
-    if (name == NULL) return;
+    if (name == NULL) {
+        image->has_insides |= is_inside(text);
+        return;
+    }
     if (cold) {
         for (uint32_t i = 0; i < image->symbols; i++) {
             if (image->symbol[i].name == name) {

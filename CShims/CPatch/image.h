@@ -25,6 +25,7 @@ typedef struct ht_patch_image {
     Elf *elf;
     const uint8_t *bytes;
     size_t count;
+    bool has_insides;                                     // functions of an allocator's inside
     bool has_symbols;                                     // .symtab, beside what is exported
     bool tells_jemalloc, tells_tcmalloc, tells_mimalloc;  // a name that one allocator alone has was seen
     uint32_t present;  // families that are an allocator, a bit each; C++'s operators with them where there is any

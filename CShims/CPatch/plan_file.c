@@ -143,8 +143,8 @@ enum ht_patch_outcome ht_patch_plan_file(int descriptor, ht_patch_survey *survey
         }
         if (outcome == HT_PATCH_PLANNED) *result = plan;
         else free(plan);
-    } else if (!image->has_symbols) {
-        survey->traces = ht_patch_image_has_traces(image);
+    } else {
+        survey->traces = image->has_symbols ? image->has_insides : ht_patch_image_has_traces(image);
     }
     ht_patch_image_close(image);
     free(image);

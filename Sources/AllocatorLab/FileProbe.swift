@@ -36,6 +36,14 @@ enum FileProbe {
         return stat(path, &information) == 0 ? information : nil
     }
 
+    /// Whether there is something at the path that is no folder.
+    static func isFile(_ path: String) -> Bool {
+        status(of: path).map { $0.st_mode & S_IFMT != S_IFDIR } ?? false
+    }
+
+    /// Whether the path leads to something that may be executed.
+    static func isExecutable(_ path: String) -> Bool { isFile(path) && access(path, X_OK) == 0 }
+
     /// The names in a folder, sorted; none where it cannot be read.
     static func names(in folder: String) -> [String] {
         guard let stream = opendir(folder) else { return [] }

@@ -7,6 +7,8 @@ internal import Glibc
 public enum ProgramError: Error, Equatable, CustomStringConvertible {
     /// There is no such program.
     case missing(String)
+    /// There is no such program in `PATH`, but one in this folder.
+    case notInPath(String)
     /// It is a script, and what it is to be run by does not exist.
     case missingInterpreter(String, interpreter: String)
     /// There is, but it cannot be run or preloading does not reach it.
@@ -15,7 +17,8 @@ public enum ProgramError: Error, Equatable, CustomStringConvertible {
     /// What happened, in one line.
     public var description: String {
         switch self {
-        case .missing(let name): "\(name): no such program"
+        case .missing(let name): "\(name.isEmpty ? "''" : name): no such program"
+        case .notInPath(let name): "\(name): not in PATH; for the one in this folder type ./\(name)"
         case .missingInterpreter(let name, let interpreter):
             "\(name): a script for \(interpreter), which does not exist"
         case .unsuitable(let name, let reason): "\(name): \(reason)"
@@ -25,7 +28,7 @@ public enum ProgramError: Error, Equatable, CustomStringConvertible {
     /// The exit status for it: 66 for what is missing, 69 for what preloading does not reach.
     public var exitStatus: Int32 {
         switch self {
-        case .missing, .missingInterpreter: 66
+        case .missing, .notInPath, .missingInterpreter: 66
         case .unsuitable: 69
         }
     }
@@ -66,12 +69,13 @@ public struct Program: Equatable, Sendable {
             let folders = (FileProbe.variable("PATH") ?? "/usr/bin:/bin").split(separator: ":")
             candidates = folders.map { "\($0)/\(name)" }
         }
-        let present = candidates.filter { FileProbe.status(of: $0).map { $0.st_mode & S_IFMT != S_IFDIR } ?? false }
+        let present = candidates.filter(FileProbe.isFile)
         if let path = present.first(where: { access($0, X_OK) == 0 }) { return path }
         if !present.isEmpty { throw .unsuitable(name, reason: "not executable") }
         if name.contains("/"), FileProbe.status(of: name) != nil {
             throw .unsuitable(name, reason: "is a folder, not a program")
         }
+        if !name.contains("/"), FileProbe.isExecutable(name) { throw .notInPath(name) }
         throw .missing(name)
     }
 

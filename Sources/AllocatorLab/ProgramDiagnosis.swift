@@ -55,6 +55,7 @@ struct ProgramFindings {
 
     /// What a recording will show, in a few words.
     var outlook: String {
+        if facts.file == nil { return "nothing more is known of it" }
         let warned = Set(checks.filter { $0.state == .warning }.map(\.name))
         let unseen = ["allocator", "runtime", "plugins", "shim", "children"].filter(warned.contains)
         let isNamed = warned.isDisjoint(with: ["debug info", "symbols"])
@@ -94,6 +95,7 @@ struct ProgramFindings {
 
     private func refusalAdvice(_ refusal: ProgramError) -> String? {
         switch refusal {
+        case .notInPath: return nil
         case .missing: return "type a path, or look with: command -v \(ShellText.quoted(facts.command.first ?? ""))"
         case .missingInterpreter(_, let interpreter): return "install what brings \(interpreter)"
         case .unsuitable(_, let reason):
@@ -177,7 +179,10 @@ struct ProgramFindings {
         if !missing.isEmpty || facts.interpreter == nil { return }
         add(
             .ok, "libraries",
-            libraries.isEmpty ? "needs none" : "all \(libraries.count) found, as the loader looks for them")
+            libraries.isEmpty
+                ? "needs none"
+                : libraries.count == 1
+                    ? "the one it needs is found" : "all \(libraries.count) found, as the loader looks for them")
     }
 
     // MARK: - Whose blocks are seen
@@ -186,7 +191,7 @@ struct ProgramFindings {
         switch facts.allocator {
         case .own(let own):
             let finding =
-                "\(own.name), inside the executable: \(own.entries) functions of it are redirected at the start"
+                "\(own.name), inside the executable: its \(own.entries) functions are redirected"
             if let reason = own.reason {
                 add(.warning, "allocator", "\(finding); \(reason)")
             } else {
@@ -225,7 +230,7 @@ struct ProgramFindings {
             settings.append(setting)
             add(
                 .warning, "runtime", "\(runtime.name): \(runtime.effect)",
-                advice: "\(setting) in the environment sends each to malloc")
+                advice: "\(setting) in the environment sends each of them to malloc")
         }
     }
 

@@ -79,7 +79,7 @@ public struct ProgramInspection: Sendable {
         preloads = (FileProbe.variable("LD_PRELOAD") ?? "").split { $0 == ":" || $0 == " " }.map(String.init)
         do {
             path = try Program.find(command.first ?? "")
-            _ = try Program(finding: command)
+            _ = try Program(finding: command, for: .recording)
         } catch {
             refusal = error
         }
@@ -108,7 +108,7 @@ public struct ProgramInspection: Sendable {
             do {
                 let next = try Program.find(name)
                 scripts.append((script.interpreter, next))
-                if refusal == nil { _ = try Program(finding: [name]) }
+                if refusal == nil { _ = try Program(finding: [name], for: .recording) }
                 follow(next, depth: depth + 1)
             } catch {
                 if refusal == nil { refusal = error }
@@ -155,9 +155,15 @@ public struct ProgramInspection: Sendable {
         case .found(let own): allocator = .own(own)
         case .hidden: allocator = .hidden
         case .none:
+            let preloaded = preloads.first { LibraryAllocator(at: $0)?.exportsMalloc == true }
             let library = modules.first { $0.allocator?.exportsMalloc == true }
-            allocator =
-                library.map { .library(name: $0.allocator?.name ?? $0.name, path: $0.path ?? $0.name) } ?? .system
+            if let preloaded, !preloaded.hasSuffix("libheaptrail.so") {
+                allocator = .library(name: LibraryAllocator(at: preloaded)?.name ?? preloaded, path: preloaded)
+            } else if let library {
+                allocator = .library(name: library.allocator?.name ?? library.name, path: library.path ?? library.name)
+            } else {
+                allocator = .system
+            }
         }
     }
 

@@ -22,7 +22,7 @@ public struct RuntimeHeap: Sendable, Equatable {
         Entry(
             heap: RuntimeHeap(
                 name: "CPython",
-                effect: "objects of up to 512 bytes lie in pymalloc's arenas: of them only the arenas are seen",
+                effect: "objects of up to 512 bytes lie in pymalloc's arenas, which come from mmap: they are not seen",
                 setting: "PYTHONMALLOC=malloc"),
             symbols: ["PyObject_Malloc", "Py_BytesMain"], libraries: ["libpython3"]),
         Entry(
@@ -44,18 +44,20 @@ public struct RuntimeHeap: Sendable, Equatable {
             symbols: ["coreclr_initialize"], libraries: ["libcoreclr.so", "libhostfxr.so"]),
         Entry(
             heap: RuntimeHeap(
-                name: "PHP", effect: "values lie in the Zend memory manager's chunks: of them only the chunks are seen",
+                name: "PHP",
+                effect: "values lie in the Zend memory manager's chunks, which come from mmap: they are not seen",
                 setting: "USE_ZEND_ALLOC=0"),
             symbols: ["zend_mm_set_heap", "_zend_mm_alloc"]),
         Entry(
             heap: RuntimeHeap(
                 name: "Ruby",
-                effect: "objects lie in heap pages of many slots: only the pages and larger contents are seen",
+                effect: "objects lie in heap pages of many slots: only what they keep outside those is seen",
                 setting: nil),
             symbols: ["rb_newobj_of", "ruby_init"], libraries: ["libruby"]),
         Entry(
             heap: RuntimeHeap(
-                name: "Erlang", effect: "terms lie in the emulator's own allocators: only their carriers are seen",
+                name: "Erlang",
+                effect: "terms lie in the emulator's own allocators: only what other C code allocates is seen",
                 setting: nil),
             symbols: ["enif_alloc", "erts_alloc_init"]),
         Entry(
@@ -65,12 +67,13 @@ public struct RuntimeHeap: Sendable, Equatable {
             symbols: ["luaJIT_setmode"], libraries: ["libluajit"]),
         Entry(
             heap: RuntimeHeap(
-                name: "OCaml", effect: "values lie in its own heap: only its chunks and C allocations are seen",
+                name: "OCaml", effect: "values lie in its own heap: only what C code allocates is seen",
                 setting: nil),
             symbols: ["caml_startup", "caml_alloc_shr"]),
         Entry(
             heap: RuntimeHeap(
-                name: "GHC's runtime", effect: "Haskell values lie in its own block heap: only C allocations are seen",
+                name: "GHC's runtime",
+                effect: "Haskell values lie in its own block heap: only what C code allocates is seen",
                 setting: nil),
             symbols: ["hs_main", "stg_raisezh"]),
     ]

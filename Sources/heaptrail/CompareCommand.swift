@@ -9,7 +9,7 @@ internal import ProfileExport
 struct CompareCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "compare",
-        abstract: "Run a program, untraced, on several allocators and compare time and memory.",
+        abstract: "Runs a program, untraced, on several allocators and compares time and memory.",
         discussion: """
             Each allocator's library is preloaded in turn, round by round, after one round to warm up. The program's \
             output is compared in that first round and discarded; its standard input is read anew from the start in \

@@ -30,9 +30,7 @@ struct DoctorCommand: ParsableCommand {
             wantsJSON = true
             words.removeFirst()
         }
-        if let word = words.first, word.hasPrefix("-"), word != "--" {
-            throw Failure(status: .usage, "unknown option '\(word)'; type: heaptrail doctor --help")
-        }
+        try Self.checkPassthrough(words.first)
         if words.first == "--" { words.removeFirst() }
         let diagnosis =
             words.isEmpty ? Diagnosis(of: try Self.machine()) : Diagnosis(of: ProgramInspection(of: words))
@@ -48,7 +46,8 @@ struct DoctorCommand: ParsableCommand {
             return MachineInspection(
                 version: Heaptrail.version, libraryPath: nil, trial: .init(failure: "there is no library to load"))
         }
-        return MachineInspection(version: Heaptrail.version, libraryPath: library, trial: trial())
+        let path = URL(fileURLWithPath: library).standardized.path
+        return MachineInspection(version: Heaptrail.version, libraryPath: path, trial: trial())
     }
 
     /// Records this tool printing its version, into a file that goes away.

@@ -37,6 +37,13 @@ struct Heaptrail: ParsableCommand {
         guard !(error is ExitCode), exitCode(for: error) == .validationFailure else { exit(withError: error) }
         let asked = CommandLine.arguments.dropFirst().first { !$0.hasPrefix("-") }
         let names = configuration.subcommands.map { $0.configuration.commandName ?? "" }
+        if let asked, !names.contains(asked), asked != "help" {
+            let shown = configuration.subcommands.map { $0.configuration }.filter { $0.shouldDisplay }
+            let known = shown.compactMap { $0.commandName }
+            let hint = Suggestion.nearest(to: asked, among: known).map { " (did you mean \($0)?)" } ?? ""
+            Terminal.tell("unknown command '\(asked)'\(hint); type: heaptrail --help")
+            exit(withError: ExitCode.validationFailure)
+        }
         let help = asked.map { names.contains($0) ? " " + $0 : "" } ?? ""
         let text = oneLine(message(for: error))
         Terminal.tell(text + (text.contains("type: ") ? "" : "; type: heaptrail\(help) --help"))
@@ -54,7 +61,12 @@ struct Heaptrail: ParsableCommand {
             text += words
         }
         while text.last == "." { text.removeLast() }
-        return text
+        if let hint = text.firstRange(of: ". Did you mean ") {
+            text.replaceSubrange(hint, with: " (did you mean ")
+            text.append(")")
+        }
+        // The parser's sentences begin with a capital; here they follow the tool's name.
+        return text.prefix(1).lowercased() + text.dropFirst()
     }
 }
 

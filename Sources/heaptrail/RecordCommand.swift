@@ -14,10 +14,11 @@ enum WhenFull: String, ExpressibleByArgument, CaseIterable {
 
 struct RecordCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "record", abstract: "Runs a program and records its heap allocations.",
+        commandName: "record",
+        abstract: "Runs a program, or attaches to a running one, and records its heap allocations.",
         usage: """
             heaptrail record [-o FILE] [OPTIONS] -- PROGRAM [ARGUMENT ...]
-                   heaptrail record [-o FILE] [OPTIONS] --pid PID [--duration SECONDS]
+            heaptrail record [-o FILE] [OPTIONS] --pid PID [--duration SECONDS]
             """)
 
     @Option(
@@ -75,9 +76,7 @@ struct RecordCommand: ParsableCommand {
     }
 
     func run() throws {
-        if let word = command.first, word.hasPrefix("-"), word != "--" {
-            throw Failure(status: .usage, "unknown option '\(word)'; type: heaptrail record --help")
-        }
+        try Self.checkPassthrough(command.first)
         let arguments = command.first == "--" ? Array(command.dropFirst()) : command
         if let pid {
             guard command.isEmpty else {

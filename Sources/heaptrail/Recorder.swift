@@ -138,6 +138,9 @@ struct RecordingSummary {
     /// Events that were lost.
     var lost: Int { Int(clamping: result.lost_allocations + result.lost_frees) }
 
+    /// The trace's place, in words.
+    private var place: String { output == "-" ? "standard output" : output ?? "standard error" }
+
     /// A few lines on standard error.
     func print(program: String) {
         var lines: [String] = []
@@ -148,7 +151,7 @@ struct RecordingSummary {
             let sampled =
                 isSampled ? ", samples of \(result.exact_allocations) allocations and \(result.exact_frees) frees" : ""
             lines.append(
-                "\(result.write_error == 0 ? "recorded" : "saw") \(result.allocations) allocations and \(result.frees) frees of \(program) in \(output ?? "standard error")\(size)\(sampled)"
+                "\(result.write_error == 0 ? "recorded" : "saw") \(result.allocations) allocations and \(result.frees) frees of \(program) in \(place)\(size)\(sampled)"
             )
         }
         let lost = result.lost_allocations + result.lost_frees
@@ -170,6 +173,11 @@ struct RecordingSummary {
         let note = withUnsafeBytes(of: result.note) { String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self) }
         if !note.isEmpty { lines.append("warning: \(note)") }
         if result.detached { lines.append("detached; the process goes on") }
+        if result.undetached {
+            lines.append(
+                "warning: a thread could not be stopped: the process goes on unrecorded, by way of the library; attach again to detach"
+            )
+        }
         if result.exec_pending {
             lines.append("warning: the program then executed another one that could not be recorded")
         }
@@ -183,12 +191,13 @@ struct RecordingSummary {
         }
         if result.followed > 0 {
             lines.append(
-                "\(result.followed) child process\(result.followed == 1 ? "" : "es") recorded in \(output ?? "").PID")
+                "\(result.followed) child process\(result.followed == 1 ? "" : "es") recorded \(output.map { "in \($0).PID" } ?? "beside it")"
+            )
         }
-        if output == "-", !isText { lines.append("the program's own output went to standard error") }
+        if output == "-", !isText, !result.detached { lines.append("the program's own output went to standard error") }
         let isReadable = result.attached && !isText && result.bytes_written > 0
         if isReadable, let output, output != "-" { lines.append("next: heaptrail report \(output)") }
-        FileHandle.standardError.write(Data(lines.map { "heaptrail: \($0)\n" }.joined().utf8))
+        for line in lines { Terminal.tell(line) }
     }
 
     /// Ends this process the way the program ended: its exit status, or its signal.

@@ -53,8 +53,11 @@ extension Recorder {
         let outcome = withRequest(library: library ?? beside) { request in
             var request = request.pointee
             request.pid = process.pid
-            request.began = {
-                Terminal.tell("attached; recording until the process ends, --duration is over or Ctrl-C")
+            request.began = { Terminal.tell("attached; recording until the process ends, or Ctrl-C") }
+            if seconds != nil {
+                request.began = {
+                    Terminal.tell("attached; recording until --duration is over, the process ends, or Ctrl-C")
+                }
             }
             request.duration_ns = seconds.map { UInt64($0 * 1e9) } ?? 0
             return ht_record_process(&request, &result)
@@ -72,6 +75,6 @@ extension Recorder {
         default:
             try Self.check(outcome, result, output: written, program: process.name)
         }
-        return RecordingSummary(result: result, output: written, isText: text)
+        return RecordingSummary(result: result, output: written, isText: text, isSampled: sampleBytes != 0)
     }
 }

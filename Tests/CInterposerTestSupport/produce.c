@@ -14,9 +14,15 @@ typedef struct task {
     bool bounded;
 } task;
 
+void ht_test_bound_stack(const void *frame) {
+    enum { DEPTH = 1 << 20 };  // less than any thread of the tests has
+    ht_self.stack_top = (uintptr_t)frame;
+    ht_self.stack_low = ht_self.stack_top - DEPTH;
+}
+
 static void *enter(void *context) {
     task *work = context;
-    if (work->bounded) ht_self.stack_top = (uintptr_t)__builtin_frame_address(0);
+    if (work->bounded) ht_test_bound_stack(__builtin_frame_address(0));
     work->body(work->context);
     return NULL;
 }
@@ -119,7 +125,7 @@ static void produce(ht_test_production *production, uint32_t index) {
 
 static void *run_producer(void *context) {
     ht_test_production *production = context;
-    ht_self.stack_top = (uintptr_t)__builtin_frame_address(0);
+    ht_test_bound_stack(__builtin_frame_address(0));
     produce(production, atomic_fetch_add_explicit(&production->next, 1, memory_order_relaxed));
     atomic_fetch_add_explicit(&production->ended, 1, memory_order_release);
     return NULL;

@@ -5,6 +5,7 @@
 #include "life.h"
 #include "real.h"
 #include "record.h"
+#include "sample.h"
 #include "stack.h"
 
 #include <errno.h>
@@ -58,7 +59,9 @@ ht_test_session *ht_test_session_start(ht_test_options options) {
         session->writer = (ht_trace_writer){.fd = session->fd, .buffer = session->buffer, .capacity = BUFFER_BYTES};
         session->drain.writer = &session->writer;
         ht_trace_put_header(&session->writer, HT_MODE_THREAD,
-                            options.options & HT_OPTION_NO_STACKS ? HT_FILE_NO_STACKS : 0, (uint32_t)getpid(), 0);
+                            (options.options & HT_OPTION_NO_STACKS ? HT_FILE_NO_STACKS : 0u) |
+                                (options.sample_bytes != 0 ? HT_FILE_SAMPLED : 0u),
+                            (uint32_t)getpid(), options.sample_bytes);
         ht_trace_put_clock(&session->writer);
     }
     ht_real.malloc_usable_size = usable_size;
@@ -66,6 +69,9 @@ ht_test_session *ht_test_session_start(ht_test_options options) {
     ht_sizes_reset();
     ht_modules_reset();
     ht_rules_flush();
+    ht_sampled_reset();
+    session->region->sample_bytes = options.sample_bytes;
+    session->region->sample_seed = options.sample_seed;
     ht_region_shared = session->region;
     ht_options = options.options;
     ht_max_depth = session->region->max_depth;
@@ -73,6 +79,7 @@ ht_test_session *ht_test_session_start(ht_test_options options) {
     atomic_store_explicit(&session->region->pid, (uint32_t)getpid(), memory_order_relaxed);
     atomic_store_explicit(&session->region->state, HT_STATE_RUNNING, memory_order_release);
     ht_epoch++;
+    atomic_store_explicit(&ht_power.sample_bytes, options.sample_bytes, memory_order_relaxed);
     atomic_store_explicit(&ht_power.on, 1, memory_order_release);
     return session;
 }

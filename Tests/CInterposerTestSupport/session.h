@@ -25,3 +25,5 @@ void ht_test_region_free(ht_region *region);
 
 // Runs `body` on a new thread whose stack's bounds the recorder knows, unless told otherwise, and joins it.
 void ht_test_on_thread(void (*body)(void *), void *context, bool bounded);
+// Tells the recorder that the calling thread's stack ends at `frame`, and how deep it goes.
+void ht_test_bound_stack(const void *frame);

@@ -85,8 +85,8 @@ static void __attribute__((noinline)) capture(job *work) {
     ht_test_walk *walk = work->walk;
     ht_writer *writer = ht_enter(&ht_self);
     if (ht_writer_reserve(&ht_self, writer, HT_RECORD_WORDS)) {
-        ht_walked walked =
-            ht_walk(&ht_self, writer, ht_caller_of(__builtin_frame_address(0)), walk->frames, work->limit);
+        ht_registers start = ht_caller_of(__builtin_frame_address(0));
+        ht_walked walked = ht_walk(&ht_self, writer, &start, walk->frames, work->limit);
         walk->count = walked.count;
         walk->flags = walked.flags;
         walk->hash = walked.hash;
@@ -189,7 +189,7 @@ static bool agrees(const ht_test_walk *walk) {
 static void *walk_often(void *context) {
     job *work = context;
     uint32_t depth = work->depth;
-    ht_self.stack_top = (uintptr_t)__builtin_frame_address(0);
+    ht_test_bound_stack(__builtin_frame_address(0));
     for (uint32_t i = 0; i < work->rounds; i++) {
         work->kind = i % 3 == 0   ? HT_TEST_WALK_WITHOUT_FRAME_POINTERS
                      : i % 3 == 1 ? HT_TEST_WALK_REALIGNED

@@ -17,13 +17,15 @@ final class RecordingSession {
     private let directory: TemporaryDirectory
 
     /// Starts recording. Nothing is drained before `drain()` or the end.
-    init(options: UInt32 = 0, depth: Int = 0, segments: Int = 0, text: Bool = false) throws {
+    init(
+        options: UInt32 = 0, depth: Int = 0, segments: Int = 0, text: Bool = false, sample: UInt64 = 0, seed: UInt64 = 0
+    ) throws {
         directory = try TemporaryDirectory()
         let started = directory.file("trace").withCString { path in
             ht_test_session_start(
                 ht_test_options(
                     options: options, max_depth: UInt32(depth), segment_limit: UInt32(segments), output: path,
-                    text: text))
+                    text: text, sample_bytes: sample, sample_seed: seed))
         }
         session = try #require(started)
     }

@@ -90,7 +90,7 @@ struct AttachTests {
         #expect(try process.line() == "ok")
     }
 
-    @Test(arguments: ["churn", "spawn", "fork", "load", "signals", "waits"])
+    @Test(arguments: ["churn", "spawn", "fork", "load", "signals", "interrupts", "waits"])
     func `a busy process does not notice that the recorder comes and goes`(kind: String) throws {
         let process = try AttachedProcess(Self.program(), ["busy", kind])
         #expect(try process.line() == "ready")

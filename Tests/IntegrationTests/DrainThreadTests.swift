@@ -40,6 +40,19 @@ struct DrainThreadTests {
         #expect(report.trace.lost == 0)
     }
 
+    @Test func `a program's own malloc, which nobody is there to find, is said to be missing`() throws {
+        let program = try ProgramBuilder.build(
+            testProgram: "own-allocator.c", language: .c, arguments: ["-O1", "-fno-builtin", "-w", "-DOWN"])
+        let result = try run(
+            program, ["1"],
+            environment: .inherited(adding: [
+                "LD_PRELOAD": folder.file("libheaptrail.so"), "HEAPTRAIL_OUTPUT": folder.file("thread.trace"),
+            ]))
+        #expect(result.isSuccess)
+        let shown = try run(BuildProducts.heaptrail(), ["report", folder.file("thread.trace")])
+        #expect(shown.stderr.contains("own malloc was not recorded"), "\(shown.stderr)")
+    }
+
     @Test func `a collector that dies before it is ready is replaced by a thread`() throws {
         try folder.write("#!/bin/sh\nkill -9 $$\n", to: "heaptrail", executable: true)
         let result = try runAlone("magic-sizes.c")

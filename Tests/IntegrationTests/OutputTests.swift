@@ -55,6 +55,14 @@ struct OutputTests {
         #expect(result.stderr.contains("heaptrail: warning"), "\(result.stderr)")
     }
 
+    @Test func `a closed standard error does not change how the tool ends`() throws {
+        let tool = try BuildProducts.heaptrail()
+        let folder = try TemporaryDirectory()
+        let script =
+            "'\(tool)' record -o t.trace -- sh -c 'sleep 0.2; exit 7' 2>&1 >/dev/null | true; echo ${PIPESTATUS[0]}"
+        #expect(try runChecked("bash", ["-c", script], workingDirectory: folder.path) == "7\n")
+    }
+
     @Test func `--when-full drop counts what it loses, and events and losses add up`() throws {
         let recording = try Recording(busyProgram(), options: ["--when-full", "drop"])
         #expect(recording.result.stdout == "done\n")

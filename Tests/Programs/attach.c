@@ -384,52 +384,64 @@ static void run_waits(void) {
     semctl(set, 0, IPC_RMID);
 }
 
+static void count_signal(int number) {
+    (void)number;
+    atomic_fetch_add(&handled, 1);
+}
+
+// A signal every millisecond, to whatever thread the kernel picks among those that do not block it.
+static void start_signals(void (*handler)(int)) {
+    struct sigaction action = {.sa_handler = handler, .sa_flags = SA_RESTART};
+    struct itimerval timer = {{0, 1000}, {0, 1000}};
+    sigset_t set;
+    sigaction(SIGALRM, &action, NULL);
+    sigemptyset(&set);
+    sigaddset(&set, SIGALRM);
+    pthread_sigmask(SIG_BLOCK, &set, NULL);
+    setitimer(ITIMER_REAL, &timer, NULL);
+}
+
 static void run_busy(const char *kind) {
+    static const struct {
+        const char *name;
+        void *(*run)(void *);
+        int threads;
+        void (*handler)(int);
+    } kinds[] = {
+        {"churn", churn, 8, NULL},
+        {"spawn", spawn, 3, NULL},
+        {"fork", fork_often, 1, NULL},
+        {"load", load_often, 2, NULL},
+        {"signals", take_signals, 1, handle},
+        {"interrupts", churn, 3, count_signal},
+    };
     if (strcmp(kind, "waits") == 0) {
         print_line("ready\n", &(counts){0});
         run_waits();
         return;
     }
-    struct {
-        const char *name;
-        void *(*run)(void *);
-        int threads;
-    } kinds[] = {{"churn", churn, 8},
-                 {"spawn", spawn, 3},
-                 {"fork", fork_often, 1},
-                 {"load", load_often, 2},
-                 {"signals", take_signals, 1}};
     for (size_t k = 0; k < sizeof kinds / sizeof kinds[0]; k++) {
         if (strcmp(kind, kinds[k].name) != 0) continue;
-        if (strcmp(kind, "signals") == 0) {
-            struct sigaction action = {.sa_handler = handle, .sa_flags = SA_RESTART};
-            struct itimerval timer = {{0, 1000}, {0, 1000}};
-            sigset_t set;
-            sigaction(SIGALRM, &action, NULL);
-            pthread_create(&workers[0].thread, NULL, kinds[k].run, &workers[0]);
-            // The thread that does nothing takes them all.
-            sigemptyset(&set);
-            sigaddset(&set, SIGALRM);
-            pthread_sigmask(SIG_BLOCK, &set, NULL);
-            setitimer(ITIMER_REAL, &timer, NULL);
-        } else {
-            for (int i = 0; i < kinds[k].threads; i++) {
-                workers[i].random = 77u + (uint64_t)i;
-                if (pthread_create(&workers[i].thread, NULL, kinds[k].run, &workers[i]) != 0) fail("pthread_create");
-            }
+        for (int i = 0; i < kinds[k].threads; i++) {
+            workers[i].random = 77u + (uint64_t)i;
+            if (pthread_create(&workers[i].thread, NULL, kinds[k].run, &workers[i]) != 0) fail("pthread_create");
         }
+        if (kinds[k].handler != NULL) start_signals(kinds[k].handler);
         print_line("ready\n", &(counts){0});
         char line[8];
         while (read_line(line, sizeof line)) continue;
         atomic_store(&over, 1);
         for (int i = 0; i < kinds[k].threads; i++) pthread_join(workers[i].thread, NULL);
-        if (strcmp(kind, "signals") == 0 && atomic_load(&handled) == 0) fail("no signal came");
+        if (kinds[k].handler != NULL && atomic_load(&handled) == 0) fail("no signal came");
         return;
     }
     fail("no such kind");
 }
 
 int main(int argc, char **argv) {
+    sigset_t none;
+    sigemptyset(&none);
+    sigprocmask(SIG_SETMASK, &none, NULL);
     if (argc == 3 && strcmp(argv[1], "work") == 0) run_work(atoi(argv[2]));
     else if (argc == 3 && strcmp(argv[1], "busy") == 0) run_busy(argv[2]);
     else if (argc == 3 && strcmp(argv[1], "exec") == 0) {

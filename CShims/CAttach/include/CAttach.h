@@ -27,12 +27,14 @@ enum ht_attach_outcome ht_attach_open(pid_t pid, const char *library, ht_attachm
 int ht_attach_region(ht_attachment *attachment);
 // The file that the process's malloc is in, as the process sees it.
 const char *ht_attach_allocator(const ht_attachment *attachment);
+// What will not be recorded, "" for nothing.
+const char *ht_attach_note(const ht_attachment *attachment);
 // Switches recording on into the region, which the caller has sized and initialised by now.
 enum ht_attach_outcome ht_attach_begin(ht_attachment *attachment, char *reason, size_t room);
 // Whether the process still is the image that was attached to: false once it has executed another, or ended.
 bool ht_attach_is_there(const ht_attachment *attachment);
-// First half of the end: entries are put back, recording is off. Events on their way may still be written to the region
-// by threads that are inside a hook. False when the process is gone.
+// First half of the end: entries are put back, recording is off; where no thread is inside a hook the region is out of
+// the process, too. Else events on their way may still be written to it. False when the process is gone.
 bool ht_attach_end(ht_attachment *attachment);
 // Second half, to be called a moment later and again until it says true (or the caller gives up): takes the region out
 // of the process when no thread is inside a hook.

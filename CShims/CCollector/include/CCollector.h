@@ -54,14 +54,15 @@ typedef struct ht_collect_result {
     uint64_t lost_allocations;
     uint64_t lost_frees;
     uint64_t bytes_written;
-    uint32_t off_reason;                   // ht_loss_reason when recording turned itself off, 0
-    uint32_t write_error;                  // error number of a failed write, 0
-    uint32_t images;                       // executed images recorded
-    uint32_t unfollowed;                   // children that were not recorded
-    uint32_t followed;                     // traces of children
-    bool exec_pending;                     // the program ended as an image that could not be recorded
-    bool detached;                         // attach alone: the program goes on
-    char note[256];                        // what of the program's own allocator was not recorded, "" for nothing
+    uint32_t off_reason;   // ht_loss_reason when recording turned itself off, 0
+    uint32_t write_error;  // error number of a failed write, 0
+    uint32_t images;       // executed images recorded
+    uint32_t unfollowed;   // children that were not recorded
+    uint32_t followed;     // traces of children
+    bool exec_pending;     // the program ended as an image that could not be recorded
+    bool detached;         // attach alone: the program goes on
+    bool undetached;       // attach alone: it does, with its allocator still redirected to a recorder that sleeps
+    char note[256];        // what of the program's own allocator was not recorded, "" for nothing
     char reason[HT_COLLECT_REASON_BYTES];  // of a refusal, one line
 } ht_collect_result;
 

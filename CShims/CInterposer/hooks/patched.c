@@ -107,7 +107,7 @@ static uintptr_t patched_releases(ARGUMENTS) {
     ht_thread *self = &ht_self;
     if (block == NULL || !recording() || ht_nested_is_released(self, block)) return REAL;
     if (__builtin_expect(self->pending.block == block, 0)) ht_nested_flush(self);
-    ht_record_free(block, ht_now());
+    ht_freeing(block);
     const void *outer = self->deleting;
     self->deleting = block;
     uintptr_t result = REAL;
@@ -121,11 +121,11 @@ static void resized(const ht_patch_slot *slot, const void *block, uint64_t befor
     ht_thread *self = &ht_self;
     if (__builtin_expect(self->pending.block != NULL, 0)) ht_nested_settle(self, moved, size);
     if (__builtin_expect(self->last_allocation == moved || self->first_allocation == moved, 0)) {
-        ht_record_free(block, before);  // made by a library's function, which recorded it
+        ht_resize_freed(block, before);  // made by a library's function, which recorded it
         return;
     }
     self->slot = slot;
-    ht_record_reallocation(block, before, moved, size, code, frame);
+    ht_resized(block, before, moved, size, code, frame);
     self->slot = NULL;
 }
 
@@ -148,12 +148,13 @@ static uintptr_t patched_resizes(ARGUMENTS) {
     if (__builtin_expect(self->pending.block == block, 0)) ht_nested_flush(self);
     const void *outer = self->deleting;
     if (on) self->deleting = block;
-    uint64_t before = ht_now();
+    uint64_t before = ht_resizing(block);
     uintptr_t moved = REAL;
     self->deleting = outer;
     if (!on || !recording()) LEAVE(moved);
     if (moved != 0) resized(slot, block, before, (const void *)moved, size, code_of(of, arguments), FRAME);
-    else if (size == 0 || slot->kind == HT_PATCH_REALLOCF) ht_record_free(block, before);
+    else if (size == 0 || slot->kind == HT_PATCH_REALLOCF) ht_resize_freed(block, before);
+    else ht_resize_failed(block, before);
     LEAVE(moved);
 }
 
@@ -164,11 +165,13 @@ static uintptr_t patched_extends(ARGUMENTS) {
     size_t (*usable)(const void *, int) = (size_t(*)(const void *, int))(uintptr_t)slot->usable;
     const void *block = (const void *)a;
     size_t old = usable == NULL ? 0 : usable(block, 0);
-    uint64_t before = ht_now();
+    uint64_t before = ht_resizing(block);
     uintptr_t now = REAL;
-    if (usable != NULL && now != old && recording()) {
+    if (usable == NULL || now == old) {
+        ht_resize_failed(block, before);
+    } else if (recording()) {
         ht_self.slot = slot;
-        ht_record_reallocation(block, before, block, b, code_of(of, arguments), FRAME);
+        ht_resized(block, before, block, b, code_of(of, arguments), FRAME);
         ht_self.slot = NULL;
     }
     return now;

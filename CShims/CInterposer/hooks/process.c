@@ -5,6 +5,7 @@
 #include "environment.h"
 #include "life.h"
 #include "patch.h"
+#include "readable.h"
 #include "real.h"
 #include "rule.h"
 #include "shell.h"
@@ -27,6 +28,7 @@ typedef struct thread_start {
     _Atomic uint32_t taken;
     void *(*run)(void *);
     void *argument;
+    size_t stack_bytes;
 } thread_start;
 
 static thread_start starts[START_SLOTS];
@@ -37,9 +39,24 @@ static void *enter_thread(void *context) {
     thread_start *slot = context;
     void *(*run)(void *) = slot->run;
     void *argument = slot->argument;
+    size_t stack_bytes = slot->stack_bytes;
     atomic_store_explicit(&slot->taken, 0, memory_order_release);
+    // The thread's own block lies at the end of its stack, less than a page from it. Where libc gave a larger stack
+    // than was asked for, the part below counts as another stack.
+    uintptr_t low = (uintptr_t)__builtin_thread_pointer() + HT_PAGE - stack_bytes;
     ht_self.stack_top = (uintptr_t)__builtin_frame_address(0);
+    ht_self.stack_low = low < ht_self.stack_top ? low : ht_self.stack_top;
     return run(argument);
+}
+
+// Bytes of stack that a thread made with these attributes has at least.
+static size_t stack_bytes_of(const pthread_attr_t *attributes) {
+    pthread_attr_t usual;
+    size_t bytes = 0;
+    // Neither call allocates, and there is nothing to destroy in attributes that were not changed.
+    if (attributes == NULL && pthread_attr_init(&usual) != 0) return 0;
+    if (pthread_attr_getstacksize(attributes == NULL ? &usual : attributes, &bytes) != 0) return 0;
+    return bytes;
 }
 
 EXPORT int pthread_create(pthread_t *thread, const pthread_attr_t *attributes, void *(*run)(void *), void *argument) {
@@ -50,6 +67,7 @@ EXPORT int pthread_create(pthread_t *thread, const pthread_attr_t *attributes, v
             if (atomic_exchange_explicit(&slot->taken, 1, memory_order_acquire) != 0) continue;
             slot->run = run;
             slot->argument = argument;
+            slot->stack_bytes = stack_bytes_of(attributes);
             int status = ht_real.pthread_create(thread, attributes, enter_thread, slot);
             if (status != 0) atomic_store_explicit(&slot->taken, 0, memory_order_release);
             return status;
@@ -90,9 +108,15 @@ EXPORT int dlclose(void *handle) {
     return status;
 }
 
+int ht_hook_dlclose(void *handle) __attribute__((alias("dlclose")));
+
+// Inside the guard: an attached recorder's region goes away when nobody is.
 static void count_child(void) {
+    ht_thread *self = &ht_self;
+    if (ht_enter(self) == NULL) return;
     ht_region *region = ht_region_shared;
     if (region != NULL) atomic_fetch_add_explicit(&region->unfollowed, 1, memory_order_relaxed);
+    ht_leave(self);
 }
 
 EXPORT pid_t fork(void) {
@@ -107,6 +131,8 @@ EXPORT pid_t fork(void) {
     if (child == 0 && unfollowed) atomic_store_explicit(&ht_follow_forks, HT_FORKS_PASSED, memory_order_relaxed);
     return child;
 }
+
+pid_t ht_hook_fork(void) __attribute__((alias("fork")));
 
 // Whether an exec in this process goes on recording, and as what. Outside a recorded process, and in children that are
 // not followed, the call passes unchanged.

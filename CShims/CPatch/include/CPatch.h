@@ -51,7 +51,8 @@ typedef struct ht_patch_survey {
     uint32_t found;    // functions of it
     uint32_t planned;  // those that can be redirected
     bool has_symbols;  // a full symbol table, not only what the file exports
-    // Texts of a known allocator without one of its functions: stripped of its symbols, most likely.
+    // Texts or inner functions of a known allocator without one of its entries: stripped of its symbols, or inlined by
+    // link-time optimisation.
     bool traces;
     enum ht_patch_refusal refusal;           // of `refused_name`
     char refused_name[HT_PATCH_NAME_BYTES];  // first function that cannot be redirected, "" for none

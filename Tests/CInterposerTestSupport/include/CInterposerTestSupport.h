@@ -19,6 +19,8 @@ typedef struct ht_test_options {
     uint32_t segment_limit;  // 0: all
     const char *output;      // path of the trace or text that is written
     bool text;
+    uint64_t sample_bytes;  // mean distance between samples; 0: every event
+    uint64_t sample_seed;
 } ht_test_options;
 
 typedef struct ht_test_state {
@@ -184,6 +186,40 @@ typedef struct ht_test_path {
     const char *tag;  // NULL for none
 } ht_test_path;
 void ht_test_record_paths(const ht_test_path *paths, size_t count, ht_test_walk *walks);
+
+// MARK: sampling.c
+
+typedef struct ht_test_moments {
+    double mean, variance;    // of the distances, in means of the distribution asked for
+    double within_mean;       // share of distances of at most the mean
+    double within_twentieth;  // and of at most a twentieth of it
+    double lag_correlation;   // of each distance with the one before
+} ht_test_moments;
+ht_test_moments ht_test_distances(uint64_t seed, uint64_t mean, uint32_t count);
+double ht_test_weight(uint64_t size, uint64_t mean);
+double ht_test_log(double x);
+
+// What threads do in a sampled recording, one after the other: each allocates `allocations` blocks of the sizes given,
+// in turn, at the addresses of ht_test_address, `held` of them at most at a time; the oldest is freed then. At its end
+// it frees all but `left`.
+typedef struct ht_test_stream {
+    uint32_t threads, allocations, held, left;
+    const uint64_t *sizes;
+    size_t size_count;
+    bool at_once;  // the threads run side by side
+} ht_test_stream;
+void ht_test_sample_stream(const ht_test_stream *stream);
+
+typedef struct ht_test_set_counts {
+    uint64_t refused;    // insertions that failed
+    uint64_t hidden;     // inserted blocks that the filter denied, or that could not be removed
+    uint64_t strangers;  // blocks never inserted that could be removed
+    uint64_t shown;      // of as many blocks never inserted, how many the filter lets through while all are in
+    uint64_t left;       // blocks in the set at the end
+    uint64_t stuck;      // blocks that the filter still shows at the end
+} ht_test_set_counts;
+// Each thread inserts its `blocks` blocks and removes them, every other one at once, the rest at the end.
+ht_test_set_counts ht_test_sampled_set(uint32_t threads, uint32_t blocks);
 
 // MARK: environment.c
 

@@ -7,6 +7,7 @@
 #include "patch.h"
 #include "real.h"
 #include "rule.h"
+#include "sample.h"
 #include "stack.h"
 #include "walk.h"
 
@@ -35,11 +36,25 @@ static uint64_t prepare(void) {
     return (uint64_t)(uintptr_t)&block;
 }
 
+static void adopt(ht_patch_slot *slot) {
+    switch (slot->kind) {
+        case HT_ATTACH_KIND_DLCLOSE:
+            *(uint64_t *)(void *)&ht_real.dlclose = slot->real;
+            slot->hook = (uint64_t)(uintptr_t)ht_hook_dlclose;
+            break;
+        case HT_ATTACH_KIND_FORK:
+            *(uint64_t *)(void *)&ht_real.fork = slot->real;
+            slot->hook = (uint64_t)(uintptr_t)ht_hook_fork;
+            break;
+        default: slot->hook = ht_patched_hook(slot->kind);
+    }
+}
+
 static uint64_t start(int region_fd) {
     if (block.state == HT_ATTACH_PRELOADED) return EBUSY;
     for (size_t i = 0; i < HT_ATTACH_GROUPS; i++) {
         ht_patch_slot *slots = (ht_patch_slot *)(uintptr_t)block.group[i].slots;
-        for (uint64_t n = 0; n < block.group[i].count; n++) slots[n].hook = ht_patched_hook(slots[n].kind);
+        for (uint64_t n = 0; n < block.group[i].count; n++) adopt(&slots[n]);
     }
     ht_boot_state = HT_BOOT_DONE;
     if (!ht_life_attach(region_fd)) return EINVAL;
@@ -64,6 +79,7 @@ static uint64_t clear(const uint64_t *thread_pointers, uint64_t count) {
         ht_thread *thread = (ht_thread *)(thread_pointers[i] + (uint64_t)offset);
         memset(thread->lane, 0, sizeof thread->lane);
         thread->pending.block = NULL;  // held back by a call that is still under way
+        ht_sample_clear(thread);
     }
     ht_life_unmap();
     block.mapped = 0;

@@ -1,0 +1,52 @@
+// Commands that take a program's command line leave every word from the first unknown one on to it, so that words of their
+// own that are misspelt, and the request for help, arrive there, too.
+internal import ArgumentParser
+
+extension ParsableCommand {
+    /// Answers a request for help or the version that stands where the program belongs, and refuses an option that is none.
+    ///
+    /// - Parameter word: the first word of the program's command line.
+    static func checkPassthrough(_ word: String?) throws {
+        guard let word, word.hasPrefix("-"), word != "--" else { return }
+        if word == "-h" || word == "--help" { throw CleanExit.helpRequest(Self.self) }
+        if word == "--version" { throw CleanExit.message("heaptrail \(Heaptrail.version)") }
+        let name = configuration.commandName ?? ""
+        let known = Suggestion.options(inHelp: Heaptrail.helpMessage(for: Self.self, columns: 200))
+        let hint = Suggestion.nearest(to: word, among: known).map { " (did you mean \($0)?)" } ?? ""
+        throw Failure(status: .usage, "unknown option '\(word)'\(hint); type: heaptrail \(name) --help")
+    }
+}
+
+/// The known word that a misspelt one was meant to be.
+enum Suggestion {
+    /// The options that a help text lists.
+    static func options(inHelp text: String) -> [String] {
+        text.split(whereSeparator: { " ,\n/".contains($0) }).map(String.init)
+            .filter { $0.hasPrefix("--") && $0.count > 3 }
+    }
+
+    /// The nearest of `words` that a third of the letters at most tell from `word`; nil where none is so near.
+    static func nearest(to word: String, among words: [String]) -> String? {
+        let stem = word.prefix { $0 != "=" }
+        let candidates = words.map { (word: $0, distance: distance(Array(stem.utf8), Array($0.utf8))) }
+        guard let best = candidates.min(by: { $0.distance < $1.distance }), best.distance * 3 <= stem.count else {
+            return nil
+        }
+        return best.word
+    }
+
+    /// Letters to insert, remove or replace (Levenshtein).
+    private static func distance(_ first: [UInt8], _ second: [UInt8]) -> Int {
+        var row = Array(0...second.count)
+        for (i, letter) in first.enumerated() {
+            var diagonal = row[0]
+            row[0] = i + 1
+            for (j, other) in second.enumerated() {
+                let above = row[j + 1]
+                row[j + 1] = min(above + 1, row[j] + 1, diagonal + (letter == other ? 0 : 1))
+                diagonal = above
+            }
+        }
+        return row[second.count]
+    }
+}
