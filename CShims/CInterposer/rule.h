@@ -24,7 +24,7 @@ enum ht_rule_kind {
     HT_RULE_SIGNAL = 4,     // a signal frame: registers in the ucontext at rsp
     HT_RULE_FRAME = 5,      // no unwind information: frame pointer, where it is plausible
     HT_RULE_SELF = 6,       // ours: CFA = rbp + 16, and the frame is not the program's
-    HT_RULE_END = 7,        // outermost
+    HT_RULE_END = 7,        // outermost; with an offset, the tables lead on by a way that no rule here can say
 };
 
 enum { HT_RULE_KIND_BITS = 3, HT_RULE_OFFSET_BITS = 18, HT_RULE_SAVED_BITS = 9, HT_RULE_BITS = 30 };
