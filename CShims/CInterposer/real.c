@@ -51,7 +51,7 @@ static bool defines(const struct link_map *module, const char *name, uint32_t ha
     uint32_t buckets = table[0], first = table[1], words = table[2];
     const uint64_t *bloom = (const uint64_t *)(const void *)(table + 4);
     const uint32_t *bucket = (const uint32_t *)(const void *)(bloom + words), *chain = bucket + buckets;
-    if (buckets == 0) return false;
+    if (buckets == 0 || words == 0) return false;
     uint64_t word = bloom[hash / 64 % words];
     if ((word >> (hash & 63) & word >> (hash >> table[3] & 63) & 1) == 0) return false;
     uint32_t index = bucket[hash % buckets];
@@ -67,6 +67,11 @@ static bool defines(const struct link_map *module, const char *name, uint32_t ha
         }
         if (other & 1) return false;
     }
+}
+
+bool ht_module_may_define(const struct link_map *module, const char *name) {
+    uintptr_t address;
+    return defines(module, name, gnu_hash(name), &address);
 }
 
 // dlsym(RTLD_NEXT), for names that are there: one that is not would leave the program an error to be found by dlerror,

@@ -52,3 +52,7 @@ size_t ht_real_usable_size(const void *block);
 // A real function that was not there at the start (a C program that loads a C++ plugin): looked up in libstdc++ when it
 // is loaded by now, else NULL.
 void *ht_real_late(const char *name) __attribute__((cold));
+
+struct link_map;
+// Whether a module defines the name for others to find, or cannot be asked.
+bool ht_module_may_define(const struct link_map *module, const char *name);
