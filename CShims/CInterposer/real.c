@@ -66,6 +66,10 @@ static bool may_define(const struct link_map *module, const char *name, uint32_t
     }
 }
 
+bool ht_module_defines(const struct link_map *module, const char *name) {
+    return may_define(module, name, gnu_hash(name));
+}
+
 // dlsym(RTLD_NEXT), for names that are there: one that is not would leave the program an error to be found by dlerror,
 // in memory that the next call of dlsym gives to the program's own free.
 static void *next(const char *name) {

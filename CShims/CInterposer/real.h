@@ -43,6 +43,10 @@ size_t ht_boot_span(const void *block);
 extern int ht_hook_dlclose(void *handle) __attribute__((visibility("hidden")));
 extern pid_t ht_hook_fork(void) __attribute__((visibility("hidden")));
 
+struct link_map;
+// Whether a loaded module defines the name, or cannot be asked.
+bool ht_module_defines(const struct link_map *module, const char *name);
+
 // What the real allocator gives for a block; 0 when it cannot be asked.
 size_t ht_real_usable_size(const void *block);
 // A real function that was not there at the start (a C program that loads a C++ plugin): looked up in libstdc++ when it
