@@ -33,7 +33,7 @@ static places find_places(void) {
     while (module->l_prev != NULL) module = module->l_prev;
     // The kernel's own library has no such name, and its addresses are not relocated.
     while (module != found.ours &&
-           (strncmp(module->l_name, "linux-vdso", 10) == 0 || !ht_module_defines(module, "malloc")))
+           (strncmp(module->l_name, "linux-vdso", 10) == 0 || !ht_module_may_define(module, "malloc")))
         module = module->l_next;
     found.first = module;
     return found;
@@ -43,7 +43,7 @@ static bool is_allocator(const struct link_map *module) {
     static const char *const names[] = {"mallctl",  "mi_malloc",         "tc_malloc", "rpmalloc",
                                         "snmalloc", "hoard_malloc_init", "je_malloc", "scalable_malloc"};
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
-        if (ht_module_defines(module, names[i])) return true;
+        if (ht_module_may_define(module, names[i])) return true;
     }
     return false;
 }
