@@ -102,6 +102,19 @@ const ht_image *ht_images_at(const ht_images *images, uint64_t address) {
     return NULL;
 }
 
+const ht_image *ht_images_executable(const ht_images *images) {
+    char link[64], path[HT_IMAGE_PATH_MAX];
+    snprintf(link, sizeof link, "/proc/%d/exe", (int)images->pid);
+    ssize_t length = readlink(link, path, sizeof path - 1);
+    path[length < 0 ? 0 : length] = 0;
+    const char *slash = strrchr(path, '/');
+    if (slash == NULL || strncmp(slash, "/ld-", 4) == 0) return NULL;
+    for (size_t i = 0; i < images->count; i++) {
+        if (strcmp(images->all[i].path, path) == 0) return &images->all[i];
+    }
+    return NULL;
+}
+
 const ht_image *ht_images_named(const ht_images *images, const char *stem) {
     size_t length = strlen(stem);
     for (size_t i = 0; i < images->count; i++) {

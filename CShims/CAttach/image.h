@@ -30,6 +30,8 @@ bool ht_images_read(ht_images *images, pid_t pid);
 void ht_images_free(ht_images *images);
 
 const ht_image *ht_images_at(const ht_images *images, uint64_t address);
+// The program's own; NULL where the loader was executed to run it.
+const ht_image *ht_images_executable(const ht_images *images);
 // By the file's name up to its version: "libc" finds libc.so.6 and libc-2.31.so.
 const ht_image *ht_images_named(const ht_images *images, const char *stem);
 

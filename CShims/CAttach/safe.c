@@ -1,5 +1,5 @@
 // Judged by the thread's call stack, walked by libdw. Borrowed is a thread that runs the program's own code, or that
-// waits in a system call that libc makes on the program's behalf. What libc does beside that is not looked into: the
+// is in a system call that libc makes on the program's behalf. What libc does beside that is not looked into: the
 // thread is asked again a moment later.
 #include "safe.h"
 
@@ -9,57 +9,25 @@
 #include <sys/syscall.h>
 
 // libc's functions that hold, somewhere inside, a lock that dlopen takes.
-static const char *const locking[] = {"malloc",
-                                      "calloc",
-                                      "realloc",
-                                      "free",
-                                      "memalign",
-                                      "aligned_alloc",
-                                      "posix_memalign",
-                                      "valloc",
-                                      "pvalloc",
-                                      "reallocarray",
-                                      "malloc_trim",
-                                      "malloc_info",
-                                      "mallinfo",
-                                      "mallinfo2",
-                                      "mallopt",
-                                      "malloc_stats",
-                                      "malloc_usable_size",
-                                      "dlopen",
-                                      "dlclose",
-                                      "dlsym",
-                                      "dlvsym",
-                                      "dlerror",
-                                      "dladdr",
-                                      "dladdr1",
-                                      "dlinfo",
-                                      "dlmopen",
-                                      "dl_iterate_phdr",
-                                      "__libc_dlopen_mode",
-                                      "__libc_dlsym",
-                                      "__libc_dlclose",
-                                      "pthread_create",
-                                      "pthread_exit",
-                                      "pthread_getattr_np",
-                                      "pthread_attr_setstacksize",
-                                      "fork",
-                                      "_Fork",
-                                      "vfork",
-                                      "__libc_freeres",
-                                      "__libc_thread_freeres",
-                                      "__lll_lock_wait_private",
-                                      "__cxa_thread_atexit_impl"};
+// clang-format off
+static const char *const locking[] = {
+    "malloc", "calloc", "realloc", "free", "memalign", "aligned_alloc", "posix_memalign", "valloc", "pvalloc",
+    "reallocarray", "malloc_trim", "malloc_info", "mallinfo", "mallinfo2", "mallopt", "malloc_stats",
+    "malloc_usable_size", "dlopen", "dlclose", "dlsym", "dlvsym", "dlerror", "dladdr", "dladdr1", "dlinfo", "dlmopen",
+    "dl_iterate_phdr", "__libc_dlopen_mode", "__libc_dlsym", "__libc_dlclose", "pthread_create", "pthread_exit",
+    "pthread_getattr_np", "pthread_attr_setstacksize", "fork", "_Fork", "vfork", "__libc_freeres",
+    "__libc_thread_freeres", "__lll_lock_wait_private", "__cxa_thread_atexit_impl",
+};
+// clang-format on
 enum { LOCKING_COUNT = sizeof locking / sizeof locking[0], FRAMES_MAX = 2048 };
 
-// Waits that a thread can be woken from and put back into.
-static const uint16_t waits[] = {
-    SYS_read,          SYS_pread64,         SYS_readv,    SYS_write,        SYS_writev,      SYS_poll,
-    SYS_ppoll,         SYS_select,          SYS_pselect6, SYS_epoll_wait,   SYS_epoll_pwait, SYS_restart_syscall,
-    SYS_nanosleep,     SYS_clock_nanosleep, SYS_futex,    SYS_wait4,        SYS_waitid,      SYS_accept,
-    SYS_accept4,       SYS_connect,         SYS_recvfrom, SYS_recvmsg,      SYS_sendto,      SYS_sendmsg,
-    SYS_rt_sigsuspend, SYS_rt_sigtimedwait, SYS_pause,    SYS_msgrcv,       SYS_msgsnd,      SYS_semop,
-    SYS_semtimedop,    SYS_flock,           SYS_fcntl,    SYS_io_getevents, SYS_sched_yield, SYS_fsync};
+// System calls by which memory, threads and programs come and go: libc makes them under its locks.
+static const uint16_t changing[] = {
+    SYS_mmap,    SYS_munmap,     SYS_mremap,       SYS_brk,        SYS_mprotect,
+    SYS_madvise, SYS_clone,      SYS_clone3,       SYS_fork,       SYS_vfork,
+    SYS_execve,  SYS_exit,       SYS_execveat,     SYS_exit_group, SYS_set_robust_list,
+    SYS_rseq,    SYS_arch_prctl, SYS_rt_sigreturn,
+};
 
 struct ht_judge {
     Dwfl *unwinder;
@@ -136,11 +104,23 @@ static bool locks(const ht_judge *judge, uint64_t pc) {
     return false;
 }
 
-static bool is_wait(uint64_t number) {
-    for (size_t i = 0; i < sizeof waits / sizeof waits[0]; i++) {
-        if (waits[i] == number) return true;
+static bool is_changing(uint64_t number) {
+    for (size_t i = 0; i < sizeof changing / sizeof changing[0]; i++) {
+        if (changing[i] == number) return true;
     }
     return false;
+}
+
+bool ht_judge_is_clear(ht_judge *judge, pid_t thread) {
+    frames *seen = calloc(1, sizeof *seen);
+    if (seen == NULL) return false;
+    dwfl_getthread_frames(judge->unwinder, thread, note_frame, seen);
+    // Where the walk ended early (code without unwind tables) what is farther out called that code: it is not the
+    // allocator, which calls nobody.
+    bool allowed = seen->count > 0;
+    for (size_t i = 0; i < seen->count && allowed; i++) allowed = !locks(judge, seen->pc[i]);
+    free(seen);
+    return allowed;
 }
 
 // About to make a system call: a wait that is begun again.
@@ -153,17 +133,9 @@ bool ht_judge_allows(ht_judge *judge, const ht_tracee *tracee, pid_t thread) {
     struct user_regs_struct registers;
     if (!ht_tracee_registers(thread, &registers)) return false;
     bool waiting = (int64_t)registers.orig_rax >= 0 || is_at_call(tracee, &registers);
-    if (waiting && !is_wait((int64_t)registers.orig_rax >= 0 ? registers.orig_rax : registers.rax)) return false;
+    if (waiting && is_changing((int64_t)registers.orig_rax >= 0 ? registers.orig_rax : registers.rax)) return false;
     if (!waiting && (is_inside(judge->libc, registers.rip) || ht_images_at(&judge->images, registers.rip) == NULL))
         return false;
     if (ht_tracee_in_sequence(tracee, thread, registers.rip)) return false;
-    frames *seen = calloc(1, sizeof *seen);
-    if (seen == NULL) return false;
-    dwfl_getthread_frames(judge->unwinder, thread, note_frame, seen);
-    // Where the walk ended early (code without unwind tables) what is farther out called that code: it is not the
-    // allocator, which calls nobody.
-    bool allowed = seen->count > 0;
-    for (size_t i = 0; i < seen->count && allowed; i++) allowed = !locks(judge, seen->pc[i]);
-    free(seen);
-    return allowed;
+    return ht_judge_is_clear(judge, thread);
 }

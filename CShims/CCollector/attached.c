@@ -28,12 +28,17 @@ static void note_interrupt(int number) {
 static void watch_interrupts(void) {
     struct sigaction note = {.sa_handler = note_interrupt}, ignored;
     static const int numbers[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT};
+    sigset_t wanted;
     interrupted = 0;
+    sigemptyset(&wanted);
     for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++) {
         if (sigaction(numbers[i], NULL, &ignored) == 0 && ignored.sa_handler == SIG_IGN && numbers[i] == SIGHUP)
             continue;  // nohup
         sigaction(numbers[i], &note, NULL);
+        sigaddset(&wanted, numbers[i]);
     }
+    // A parent may have started us with them blocked: there would be no way to end but to be killed.
+    sigprocmask(SIG_UNBLOCK, &wanted, NULL);
 }
 
 // What the process became: its trace ends with that.

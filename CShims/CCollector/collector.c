@@ -144,6 +144,24 @@ uint64_t ht_collector_drain(collector *c) {
     return taken;
 }
 
+static ht_region *_Atomic awaiting;
+
+// A child has ended: the loop is not to nap on. Rings the bell as a producer would, whichever thread the signal struck.
+static void ring_for_end(int number) {
+    (void)number;
+    ht_region *region = atomic_load_explicit(&awaiting, memory_order_acquire);
+    if (region == NULL) return;
+    atomic_fetch_add_explicit(&region->bell, 1, memory_order_seq_cst);
+    ht_futex_wake(&region->bell, 1);
+}
+
+static void wake_at_end(ht_region *region) {
+    atomic_store_explicit(&awaiting, region, memory_order_release);
+    struct sigaction action = {.sa_handler = region != NULL ? ring_for_end : SIG_DFL,
+                               .sa_flags = SA_RESTART | SA_NOCLDSTOP};
+    sigaction(SIGCHLD, &action, NULL);
+}
+
 static void sleep_until_bell(collector *c, uint64_t now) {
     ht_region *root = c->processes[0]->region;
     uint32_t bell = atomic_load_explicit(&root->bell, memory_order_acquire);
@@ -301,7 +319,9 @@ enum ht_collect_outcome ht_record(const ht_collect_request *request, ht_collect_
         atomic_store_explicit(&program->region->off_reason, HT_LOSS_WRITE_FAILED, memory_order_relaxed);
     }
     uint32_t how = HT_END_UNKNOWN, status = 0;
+    wake_at_end(program->region);
     ht_collector_run(&c, child_ended, &how, &status);
+    wake_at_end(NULL);
     ht_launch_done();
     ht_collector_finish(&c, how, status);
     return HT_COLLECT_OK;

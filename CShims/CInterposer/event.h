@@ -8,10 +8,12 @@
 #include <system.h>
 
 // After the real malloc, with the block it made (not NULL). Parameters as in ht_record_allocation.
-static inline void ht_allocated(const void *block, size_t size, uint32_t alignment_code, const void *frame,
-                                const void *via) {
-    if (ht_sampling()) ht_sample_allocation(block, size, alignment_code, frame, via);
-    else ht_record_allocation(block, size, alignment_code, frame, via);
+// Returns the block.
+static inline const void *ht_allocated(const void *block, size_t size, uint32_t alignment_code, const void *frame,
+                                       const void *via) {
+    if (ht_sampling()) return ht_sample_allocation(block, size, alignment_code, frame, via);
+    ht_record_allocation(block, size, alignment_code, frame, via);
+    return block;
 }
 
 // Before the real free of a block, not NULL.

@@ -254,6 +254,11 @@ bool ht_writer_advance(ht_thread *self, ht_writer *writer, size_t words) {
     // Release: pairs with the collector's acquire of `next`, after which it reads the old segment's `used` for the last
     // time.
     atomic_store_explicit(&old->next, taken, memory_order_release);
-    if (atomic_load_explicit(&region->collector_sleeping, memory_order_relaxed)) ring_bell(region);
+    // A collector that naps wakes by itself; the bell is for a backlog that might fill up before it does. A bell for
+    // each segment had it preempt the program every 70 microseconds.
+    if (atomic_load_explicit(&region->collector_sleeping, memory_order_relaxed) &&
+        atomic_load_explicit(&region->used_segments, memory_order_relaxed) >
+            atomic_load_explicit(&region->live_homes, memory_order_relaxed) + HT_SEGMENTS_BEFORE_BELL)
+        ring_bell(region);
     return true;
 }

@@ -45,13 +45,13 @@ static void count_allocation(ht_thread *self, ht_region *region, size_t size) {
     }
 }
 
-void ht_sample_first_allocation(ht_thread *self, const void *block, size_t size, uint32_t code, const void *frame,
-                                const void *via) {
+const void *ht_sample_first_allocation(ht_thread *self, const void *block, size_t size, uint32_t code,
+                                       const void *frame, const void *via) {
     ht_region *region = ht_region_shared;
-    if (region == NULL || is_ours(self)) return;
+    if (region == NULL || is_ours(self)) return block;
     count_allocation(self, region, size);
     ht_note_allocation(self, block);
-    if (ht_sample_spend(self, size)) ht_sample_take(self, block, size, code, frame, via);
+    return ht_sample_spend(self, size) ? ht_sample_take(self, block, size, code, frame, via) : block;
 }
 
 void ht_sample_first_free(ht_thread *self) {
@@ -84,10 +84,11 @@ static double take(ht_thread *self, const void *block, size_t size) {
     return ht_poisson_weight(size, mean);
 }
 
-void ht_sample_take(ht_thread *self, const void *block, size_t size, uint32_t code, const void *frame,
-                    const void *via) {
+const void *ht_sample_take(ht_thread *self, const void *block, size_t size, uint32_t code, const void *frame,
+                           const void *via) {
     double weight = take(self, block, size);
     if (weight != 0 && !ht_record_sample(block, size, code, frame, via, weight)) ht_sampled_remove(block);
+    return block;
 }
 
 double ht_sample_count(ht_thread *self, const void *block, size_t size) {

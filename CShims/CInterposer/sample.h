@@ -37,12 +37,13 @@ static inline bool ht_sample_spend(ht_thread *self, size_t size) {
 }
 
 // The way of a thread's first event, and of every event without a home.
-void ht_sample_first_allocation(ht_thread *self, const void *block, size_t size, uint32_t alignment_code,
-                                const void *frame, const void *via) __attribute__((cold, noinline));
+const void *ht_sample_first_allocation(ht_thread *self, const void *block, size_t size, uint32_t alignment_code,
+                                       const void *frame, const void *via) __attribute__((cold, noinline));
 void ht_sample_first_free(ht_thread *self) __attribute__((cold, noinline));
-// An allocation at which the countdown ran out: starts the next one, and records it with its weight.
-void ht_sample_take(ht_thread *self, const void *block, size_t size, uint32_t alignment_code, const void *frame,
-                    const void *via) __attribute__((cold, noinline));
+// An allocation at which the countdown ran out: starts the next one, and records it with its weight. These two return
+// the block, so that a hook can end in a call of them.
+const void *ht_sample_take(ht_thread *self, const void *block, size_t size, uint32_t alignment_code, const void *frame,
+                           const void *via) __attribute__((cold, noinline));
 // For an allocation that was held back and is certain now: counts it. Returns its weight, when it is a sample, and has
 // put it in the set; else 0.
 double ht_sample_count(ht_thread *self, const void *block, size_t size) __attribute__((cold, noinline));
@@ -60,18 +61,30 @@ void ht_sample_clear(ht_thread *thread);
 // For a followed child: its thread counts anew, and its trace knows no block of its parent.
 void ht_sample_reset(void);
 
-static inline void ht_sample_allocation(const void *block, size_t size, uint32_t alignment_code, const void *frame,
-                                        const void *via) {
+static inline const void *ht_sample_allocation(const void *block, size_t size, uint32_t alignment_code,
+                                               const void *frame, const void *via) {
     ht_thread *self = &ht_self;
     ht_totals *totals = self->totals;
-    if (__builtin_expect(totals == NULL, 0)) {
-        ht_sample_first_allocation(self, block, size, alignment_code, frame, via);
-        return;
-    }
+    if (__builtin_expect(totals == NULL, 0))
+        return ht_sample_first_allocation(self, block, size, alignment_code, frame, via);
     ht_sample_add(&totals->allocations, 1);
     ht_sample_add(&totals->bytes, size);
     ht_note_allocation(self, block);
-    if (__builtin_expect(ht_sample_spend(self, size), 0)) ht_sample_take(self, block, size, alignment_code, frame, via);
+    if (__builtin_expect(ht_sample_spend(self, size), 0))
+        return ht_sample_take(self, block, size, alignment_code, frame, via);
+    return block;
+}
+
+// Whether a free is of a block that is no sample, on a thread with a home: it is counted then, and all is done. Every
+// other free goes the longer way.
+static inline bool ht_sample_passes(const void *block) {
+    ht_thread *self = &ht_self;
+    ht_totals *totals = self->totals;
+    if (__builtin_expect(block == NULL || totals == NULL || self->deleting == block || !ht_recording(), 0))
+        return false;
+    if (ht_sampled_maybe(block)) return false;
+    ht_sample_add(&totals->frees, 1);
+    return true;
 }
 
 static inline void ht_sample_free(const void *block) {

@@ -191,7 +191,7 @@ struct ProgramFindings {
         switch facts.allocator {
         case .own(let own):
             let finding =
-                "\(own.name), inside the executable: \(own.entries) functions of it are redirected at the start"
+                "\(own.name), inside the executable: its \(own.entries) functions are redirected"
             if let reason = own.reason {
                 add(.warning, "allocator", "\(finding); \(reason)")
             } else {

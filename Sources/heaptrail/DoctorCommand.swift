@@ -46,7 +46,8 @@ struct DoctorCommand: ParsableCommand {
             return MachineInspection(
                 version: Heaptrail.version, libraryPath: nil, trial: .init(failure: "there is no library to load"))
         }
-        return MachineInspection(version: Heaptrail.version, libraryPath: library, trial: trial())
+        let path = URL(fileURLWithPath: library).standardized.path
+        return MachineInspection(version: Heaptrail.version, libraryPath: path, trial: trial())
     }
 
     /// Records this tool printing its version, into a file that goes away.

@@ -20,9 +20,17 @@ static inline bool recording(void) {
     return ht_life_follow();
 }
 
-static inline void *made(void *block, size_t size, size_t alignment, const void *frame) {
-    if (block != NULL && recording()) ht_allocated(block, size, ht_alignment_code(alignment), frame, NULL);
+static void *__attribute__((noinline, cold))
+made_unrecorded(void *block, size_t size, size_t alignment, const void *frame) {
+    if (recording()) ht_allocated(block, size, ht_alignment_code(alignment), frame, NULL);
     return block;
+}
+
+// Every way out of it is a tail call or a return, so that a block that is no sample costs no saved register.
+static inline __attribute__((always_inline)) void *made(void *block, size_t size, size_t alignment, const void *frame) {
+    if (__builtin_expect(block == NULL, 0)) return NULL;
+    if (!ht_recording()) return made_unrecorded(block, size, alignment, frame);
+    return (void *)(uintptr_t)ht_allocated(block, size, ht_alignment_code(alignment), frame, NULL);
 }
 
 // Whether the FREE of `block` is still to be recorded; operator delete records its own before it calls free.
@@ -46,10 +54,16 @@ EXPORT void *calloc(size_t count, size_t size) {
     return made(ht_real.calloc(count, size), count * size, 0, FRAME);
 }
 
-EXPORT void free(void *block) {
-    if (!ht_ready() || __builtin_expect(ht_boot_owns(block), 0)) return;
+static void __attribute__((noinline)) release(void *block) {
+    if (!ht_ready() || ht_boot_owns(block)) return;
     released(block);
     ht_real.free(block);
+}
+
+EXPORT void free(void *block) {
+    // Of a block that is no sample nothing is left to do: no saved register, and a jump to the real function.
+    if (ht_sampling() && !ht_boot_owns(block) && ht_sample_passes(block)) ht_real.free(block);
+    else release(block);
 }
 
 // The functions that libc writes in terms of realloc and free, called by name: where the executable defines those, a

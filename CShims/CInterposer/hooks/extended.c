@@ -32,8 +32,7 @@ EXPORT void dallocx(void *block, int flags);
 EXPORT void *mallocx(size_t size, int flags) {
     if (!ht_ready()) return NULL;
     void *block = ht_real.mallocx != NULL ? ht_real.mallocx(size, flags) : plain(size, flags);
-    if (block != NULL && ht_recording())
-        ht_allocated(block, size, ht_alignment_code(alignment_of(flags)), FRAME, NULL);
+    if (block != NULL && ht_recording()) ht_allocated(block, size, ht_alignment_code(alignment_of(flags)), FRAME, NULL);
     return block;
 }
 
@@ -42,8 +41,7 @@ EXPORT void *rallocx(void *block, size_t size, int flags) {
     uint64_t before = ht_resizing(block);
     void *moved = ht_real.rallocx != NULL ? ht_real.rallocx(block, size, flags) : ht_real.realloc(block, size);
     if (moved == NULL) ht_resize_failed(block, before);
-    else if (ht_recording())
-        ht_resized(block, before, moved, size, ht_alignment_code(alignment_of(flags)), FRAME);
+    else if (ht_recording()) ht_resized(block, before, moved, size, ht_alignment_code(alignment_of(flags)), FRAME);
     return moved;
 }
 
@@ -54,8 +52,7 @@ EXPORT size_t xallocx(void *block, size_t size, size_t extra, int flags) {
     uint64_t before = ht_resizing(block);
     size_t now = ht_real.xallocx(block, size, extra, flags);
     if (now == old) ht_resize_failed(block, before);
-    else if (ht_recording())
-        ht_resized(block, before, block, size, ht_alignment_code(alignment_of(flags)), FRAME);
+    else if (ht_recording()) ht_resized(block, before, block, size, ht_alignment_code(alignment_of(flags)), FRAME);
     return now;
 }
 
