@@ -72,7 +72,7 @@ let package = Package(
         library(
             "HeapAnalysis",
             ["TraceReader", "Symbolication", .product(name: "DequeModule", package: "swift-collections")]),
-        library("TraceCompaction", ["TraceReader", "CTraceFormat"]),
+        library("TraceCompaction", ["TraceReader", "HeapAnalysis", "CTraceFormat"]),
         library("ProfileExport", ["HeapAnalysis", "Symbolication"]),
         library("AllocatorLab", ["Symbolication", "CLaunch", "CPatch"]),
         library("HeaptrailTags", ["CHeaptrailTags"]),
@@ -98,7 +98,7 @@ let package = Package(
             swiftSettings: swiftSettings),
         tests(
             "TraceReaderTests", ["TraceReader", "TraceCompaction", "CTraceFormat", "TestSupport"], exclude: ["Golden"]),
-        tests("TraceCompactionTests", ["TraceCompaction", "TraceReader", "TestSupport"]),
+        tests("TraceCompactionTests", ["TraceCompaction", "TraceReader", "HeapAnalysis", "TestSupport"]),
         tests("SymbolicationTests", ["Symbolication", "TestSupport"], exclude: ["Fixtures"]),
         tests(
             "HeapAnalysisTests", ["HeapAnalysis", "Symbolication", "TraceReader", "TestSupport"],

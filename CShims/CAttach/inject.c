@@ -125,14 +125,14 @@ static bool while_stopped(ht_attachment *made, bool (*body)(ht_attachment *, pid
                                         seized == HT_SEIZED_GONE ? "it has ended" : "its threads cannot be stopped");
         }
         pid_t thread = any_thread(made);
-        if (thread == 0 || !ht_tracee_borrow(thread, &saved)) {
+        if (thread == 0 || !ht_tracee_borrow(tracee, thread, &saved)) {
             ht_tracee_release(tracee);
             ht_attachment_refuse(tracee->reason, sizeof tracee->reason, "none of its threads can be borrowed");
             continue;
         }
         done = ht_tracee_map_scratch(tracee, thread) && body(made, thread);
         ht_tracee_unmap_scratch(tracee, thread);
-        ht_tracee_give_back(thread, &saved);
+        ht_tracee_give_back(tracee, thread, &saved);
         break;
     }
     ht_tracee_release(tracee);

@@ -90,14 +90,14 @@ static bool load_on(ht_attachment *made, pid_t thread) {
     ht_tracee *tracee = &made->tracee;
     if (!find_functions(&made->images, functions))
         return ht_attachment_refuse(tracee->reason, sizeof tracee->reason, "its libc has no dlopen");
-    if (!ht_tracee_borrow(thread, &saved)) return false;
+    if (!ht_tracee_borrow(tracee, thread, &saved)) return false;
     bool returned = false;
     bool done = ht_tracee_map_scratch(tracee, thread) &&
                 (made->function != 0 || (call_dlopen(made, thread, functions) && ht_attachment_find_library(made)));
     if (done) made->block_at = ht_attachment_call(made, thread, HT_ATTACH_PREPARE, 0, 0, 0, &returned);
     done = done && returned && made->block_at != 0 && ht_attachment_judge(made) && make_region(made, thread);
     ht_tracee_unmap_scratch(tracee, thread);
-    ht_tracee_give_back(thread, &saved);
+    ht_tracee_give_back(tracee, thread, &saved);
     return done;
 }
 

@@ -9,47 +9,16 @@
 #include <sys/syscall.h>
 
 // libc's functions that hold, somewhere inside, a lock that dlopen takes.
-static const char *const locking[] = {"malloc",
-                                      "calloc",
-                                      "realloc",
-                                      "free",
-                                      "memalign",
-                                      "aligned_alloc",
-                                      "posix_memalign",
-                                      "valloc",
-                                      "pvalloc",
-                                      "reallocarray",
-                                      "malloc_trim",
-                                      "malloc_info",
-                                      "mallinfo",
-                                      "mallinfo2",
-                                      "mallopt",
-                                      "malloc_stats",
-                                      "malloc_usable_size",
-                                      "dlopen",
-                                      "dlclose",
-                                      "dlsym",
-                                      "dlvsym",
-                                      "dlerror",
-                                      "dladdr",
-                                      "dladdr1",
-                                      "dlinfo",
-                                      "dlmopen",
-                                      "dl_iterate_phdr",
-                                      "__libc_dlopen_mode",
-                                      "__libc_dlsym",
-                                      "__libc_dlclose",
-                                      "pthread_create",
-                                      "pthread_exit",
-                                      "pthread_getattr_np",
-                                      "pthread_attr_setstacksize",
-                                      "fork",
-                                      "_Fork",
-                                      "vfork",
-                                      "__libc_freeres",
-                                      "__libc_thread_freeres",
-                                      "__lll_lock_wait_private",
-                                      "__cxa_thread_atexit_impl"};
+// clang-format off
+static const char *const locking[] = {
+    "malloc", "calloc", "realloc", "free", "memalign", "aligned_alloc", "posix_memalign", "valloc", "pvalloc",
+    "reallocarray", "malloc_trim", "malloc_info", "mallinfo", "mallinfo2", "mallopt", "malloc_stats",
+    "malloc_usable_size", "dlopen", "dlclose", "dlsym", "dlvsym", "dlerror", "dladdr", "dladdr1", "dlinfo", "dlmopen",
+    "dl_iterate_phdr", "__libc_dlopen_mode", "__libc_dlsym", "__libc_dlclose", "pthread_create", "pthread_exit",
+    "pthread_getattr_np", "pthread_attr_setstacksize", "fork", "_Fork", "vfork", "__libc_freeres",
+    "__libc_thread_freeres", "__lll_lock_wait_private", "__cxa_thread_atexit_impl",
+};
+// clang-format on
 enum { LOCKING_COUNT = sizeof locking / sizeof locking[0], FRAMES_MAX = 2048 };
 
 // System calls by which memory, threads and programs come and go: libc makes them under its locks.

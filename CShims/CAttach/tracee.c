@@ -57,7 +57,7 @@ static bool remember(ht_tracee *tracee, ht_tracee_thread thread) {
 }
 
 // Waits until an interrupted thread stands, five seconds at most. HT_SEIZED_GONE when it ended instead.
-static ht_seized await_stop(pid_t thread, bool *group_stopped) {
+static ht_seized await_stop(pid_t thread) {
     for (int naps = 0;;) {
         int status;
         pid_t done = waitpid(thread, &status, __WALL | WNOHANG);
@@ -73,10 +73,7 @@ static ht_seized await_stop(pid_t thread, bool *group_stopped) {
             continue;
         }
         if (done < 0 || !WIFSTOPPED(status)) return HT_SEIZED_GONE;
-        if (status >> 16 == PTRACE_EVENT_STOP) {
-            *group_stopped = WSTOPSIG(status) != SIGTRAP;
-            return HT_SEIZED;
-        }
+        if (status >> 16 == PTRACE_EVENT_STOP) return HT_SEIZED;
         if (ht_ptrace(PTRACE_CONT, thread, 0, (uint64_t)WSTOPSIG(status)) != 0 && errno == ESRCH) return HT_SEIZED_GONE;
     }
 }
@@ -149,7 +146,7 @@ static ht_seized interrupt(ht_tracee *tracee, pid_t thread) {
 
 // Waits for one that was asked.
 static ht_seized settle(const ht_tracee *tracee, ht_tracee_thread *thread) {
-    ht_seized outcome = await_stop(thread->id, &thread->group_stopped);
+    ht_seized outcome = await_stop(thread->id);
     if (outcome != HT_SEIZED) return outcome;
     thread->stopped = true;
     if (tracee->filtered && ht_ptrace(PTRACE_SETOPTIONS, thread->id, 0, PTRACE_O_SUSPEND_SECCOMP) != 0) {

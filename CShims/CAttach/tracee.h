@@ -10,7 +10,6 @@
 typedef struct ht_tracee_thread {
     pid_t id;
     bool stopped;
-    bool group_stopped;  // by SIGSTOP and its like, before we came
 } ht_tracee_thread;
 
 typedef struct ht_tracee {
@@ -19,9 +18,10 @@ typedef struct ht_tracee {
     ht_tracee_thread *threads;
     size_t count, room;
     uint64_t syscall_at;  // a `syscall` instruction of the process
-    uint64_t scratch;     // pages of ours in the process, 0 none: its first bytes are an int3, its end is a stack
-    bool filtered;        // by seccomp: the filter is suspended while a thread is stopped by us
-    char reason[256];     // of the last failure
+    uint64_t scratch;     // pages of ours in the process, 0 none: code that calls return to, data, a stack
+    const struct ht_tracee_state *borrowed;  // of the thread that is borrowed
+    bool filtered;                           // by seccomp: the filter is suspended while a thread is stopped by us
+    char reason[256];                        // of the last failure
 } ht_tracee;
 
 // The outcome of stopping: a thread may refuse (EPERM), and threads come and go.
@@ -59,10 +59,15 @@ typedef struct ht_tracee_state {
 } ht_tracee_state;
 
 // Saves a stopped thread and blocks its signals: those that arrive are delivered after ht_tracee_give_back.
-bool ht_tracee_borrow(pid_t thread, ht_tracee_state *saved);
-bool ht_tracee_give_back(pid_t thread, const ht_tracee_state *saved);
+bool ht_tracee_borrow(ht_tracee *tracee, pid_t thread, ht_tracee_state *saved);
+bool ht_tracee_give_back(ht_tracee *tracee, pid_t thread, const ht_tracee_state *saved);
 
-enum { HT_SCRATCH_BYTES = 256 << 10, HT_SCRATCH_DATA = 4096, HT_SCRATCH_DATA_BYTES = 60 << 10 };
+enum {
+    HT_SCRATCH_BYTES = 256 << 10,
+    HT_SCRATCH_FRAME_BYTES = 24 << 10,
+    HT_SCRATCH_DATA = 4096,
+    HT_SCRATCH_DATA_BYTES = 60 << 10
+};
 
 // One system call on a borrowed thread. Returns what the kernel does, -ESRCH when the thread is gone.
 long ht_tracee_syscall(ht_tracee *tracee, pid_t thread, long number, const uint64_t arguments[6]);
@@ -70,6 +75,7 @@ long ht_tracee_syscall(ht_tracee *tracee, pid_t thread, long number, const uint6
 bool ht_tracee_map_scratch(ht_tracee *tracee, pid_t thread);
 void ht_tracee_unmap_scratch(ht_tracee *tracee, pid_t thread);
 // One call of a function of the process on a borrowed thread, on the scratch stack; waits `milliseconds` at most. False
-// with the reason when it did not return: the thread is then as it was left, in the call.
+// with the reason when it did not return: the thread is then still in the call, and goes on with what it did before
+// when that returns, by itself. So it does when this process is killed meanwhile.
 bool ht_tracee_call(ht_tracee *tracee, pid_t thread, uint64_t function, const uint64_t arguments[4], int milliseconds,
                     uint64_t *result);

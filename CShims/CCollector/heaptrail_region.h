@@ -184,21 +184,18 @@ typedef struct ht_region {
     _Atomic uint32_t announced;
     _Atomic uint32_t arrived;
     _Atomic uint32_t other_heaps;  // namespaces the program made with a libc, and so a heap, of their own
-    uint32_t pad00;
-    uint64_t sample_bytes;  // mean of the sampling interval; 0: every event is recorded
+    uint64_t sample_bytes;         // mean of the sampling interval; 0: every event is recorded
     uint64_t sample_seed;
     ht_totals unplaced;  // of threads that have no home
 
-    _Atomic uint32_t bell;
+    _Alignas(64) _Atomic uint32_t bell;
     _Atomic uint32_t collector_sleeping;
     _Atomic uint64_t heartbeat;  // grows with every round of the collector
-    uint64_t pad1[6];
 
-    _Atomic uint32_t room;
+    _Alignas(64) _Atomic uint32_t room;
     _Atomic uint32_t room_waiters;
-    uint64_t pad2[7];
 
-    _Atomic uint64_t free_segments;  // tag << 32 | index + 1
+    _Alignas(64) _Atomic uint64_t free_segments;  // tag << 32 | index + 1
     _Atomic uint32_t fresh_segments;
     _Atomic uint32_t used_segments;
     _Atomic uint64_t free_homes;
@@ -210,9 +207,8 @@ typedef struct ht_region {
     _Atomic uint32_t homes_wanted;  // set by a thread that found no home: the collector looks for ended threads at once
     _Atomic uint32_t reaps;         // how often it has looked through all homes; threads without a home sleep on it
     _Atomic uint64_t extension[2];  // address on each side, 0 while it is not mapped there
-    uint32_t pad3[15];
 
-    _Atomic uint64_t lost_allocations;
+    _Alignas(64) _Atomic uint64_t lost_allocations;
     _Atomic uint64_t lost_frees;
     _Atomic uint64_t lost_bytes;
     _Atomic uint32_t lost_reason;

@@ -344,7 +344,10 @@ void ht_alone_constructed(void) {
     atomic_store_explicit(&ht_power.on, 1, memory_order_release);
     pthread_sigmask(SIG_SETMASK, &saved, NULL);
     if (!alone.running) ht_life_turn_off(HT_LOSS_NO_RING);
+    else at_quick_exit(ht_alone_finish);
 }
+
+bool ht_alone_runs(void) { return alone.running; }
 
 void ht_alone_finish(void) {
     if (!alone.running || !ht_recording()) return;

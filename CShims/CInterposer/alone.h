@@ -9,6 +9,8 @@
 ht_region *ht_alone_start(char **environment, size_t *mapped_bytes);
 // In the constructor, once threads can be made: starts the drain thread where no collector could be started.
 void ht_alone_constructed(void);
+// Whether a thread of the program's own drains.
+bool ht_alone_runs(void);
 // At exit, where a thread drains: writes everything out and closes the trace.
 void ht_alone_finish(void);
 // In the constructor, before anything else: sees to it that calls reach us where another allocator was preloaded first.

@@ -306,29 +306,31 @@ static bool run(cursor c, const cie *info, uint64_t location, uint64_t pc, row *
 
 // What the walker can do with a row.
 static ht_rule encode(const row *state, const cie *info) {
-    ht_rule fallback = ht_rule_make(HT_RULE_FRAME, 2, 2);
+    // The tables know the way and this walker does not (a CFA in another register, in the loader's lazy binding, say):
+    // following rbp instead would leave a caller out and not say so.
+    ht_rule lost = ht_rule_make(HT_RULE_END, 1, 0);
     if (info->signal_frame) return ht_rule_make(HT_RULE_SIGNAL, 0, 0);
-    if (state->ra_unknown) return fallback;
+    if (state->ra_unknown) return lost;
     if (state->ra_offset == 0) return ht_rule_make(HT_RULE_END, 0, 0);
-    if (state->ra_offset != -8) return fallback;
+    if (state->ra_offset != -8) return lost;
     if ((state->cfa_offset & 7) != 0 || state->cfa_offset >= 8 << (HT_RULE_OFFSET_BITS - 1) ||
         state->cfa_offset < -(8 << (HT_RULE_OFFSET_BITS - 1)))
-        return fallback;
+        return lost;
     int32_t offset = (int32_t)(state->cfa_offset / 8);
     if (state->kind == CFA_RBP_DEREF)
-        return state->rbp_offset == RBP_AT_RBP ? ht_rule_make(HT_RULE_RBP_DEREF, offset, 0) : fallback;
-    if (state->kind != CFA_REGISTER) return fallback;
+        return state->rbp_offset == RBP_AT_RBP ? ht_rule_make(HT_RULE_RBP_DEREF, offset, 0) : lost;
+    if (state->kind != CFA_REGISTER) return lost;
     // A frame pointer nobody can find again must not be followed by the frames further out.
-    if (state->rbp_unknown) return fallback;
+    if (state->rbp_unknown) return lost;
     uint32_t saved = SAVED_NONE;
     if (state->rbp_offset != 0) {
         if (state->rbp_offset > 0 || state->rbp_offset <= -(8 << HT_RULE_SAVED_BITS) || (state->rbp_offset & 7) != 0)
-            return fallback;
+            return lost;
         saved = (uint32_t)(-state->rbp_offset / 8);
     }
     if (state->cfa_register == REG_RSP) return ht_rule_make(HT_RULE_RSP, offset, saved);
     if (state->cfa_register == REG_RBP) return ht_rule_make(HT_RULE_RBP, offset, saved);
-    return fallback;
+    return lost;
 }
 
 // The FDE that may cover pc: the last one that starts at or before it. NULL without a usable index.

@@ -70,7 +70,8 @@ static void put_image(ht_writer *writer) {
     long length = ht_syscall(SYS_getcwd, (long)(text + count), HT_PATH_MAX, 0, 0, 0, 0);
     count += length > 0 ? (size_t)length - 1 : 0;
     text[count++] = 0;
-    for (int i = 0; i < program_argc; i++) {
+    // A program that shows a title of its own in place of its arguments may have cut the list short by now.
+    for (int i = 0; i < program_argc && program_argv[i] != NULL; i++) {
         if (!append(text, &count, IMAGE_TEXT_MAX, program_argv[i], strlen(program_argv[i]))) break;
     }
     size_t words = ht_words_of(count);

@@ -28,8 +28,8 @@ typedef struct ht_module {
 // The module at `address`, defined in this stream if it is new; NULL when no module is loaded there. `eh_frame_hdr`
 // receives its unwind index.
 const ht_module *ht_module_at(ht_thread *self, ht_writer *writer, uintptr_t address, const uint8_t **eh_frame_hdr);
-// After a dlclose: marks modules that are no longer loaded. Returns whether there was any.
-bool ht_modules_check(ht_thread *self, ht_writer *writer);
+// Marks modules that are no longer loaded, as gone since `now` at the latest. Returns whether there was any.
+bool ht_modules_check(ht_thread *self, ht_writer *writer, uint64_t now);
 enum { HT_BUILD_ID_MAX = 64 };
 // The build id in the notes of an image mapped from its first page. Reads only what lies in [start, end). 0 bytes when
 // there is none.

@@ -77,7 +77,9 @@
     X(int, posix_spawn, (pid_t *, const char *, const posix_spawn_file_actions_t *, const posix_spawnattr_t *, char *const *, char *const *)) \
     X(int, posix_spawnp, (pid_t *, const char *, const posix_spawn_file_actions_t *, const posix_spawnattr_t *, char *const *, char *const *)) \
     X(int, system, (const char *))                                     \
-    X(FILE *, popen, (const char *, const char *))
+    X(FILE *, popen, (const char *, const char *))                     \
+    X(void, _exit, (int))                                              \
+    X(void, _Exit, (int))
 
 #define HT_HOOKED(X) HT_HOOKED_C(X) HT_HOOKED_NEW(X) HT_HOOKED_DELETE(X) HT_HOOKED_JEMALLOC(X) HT_HOOKED_PROCESS(X)
 // clang-format on

@@ -5,6 +5,8 @@
 
 #include "arena.h"
 #include "life.h"
+#include "rule.h"
+#include "stack.h"
 
 #include <dlfcn.h>
 #include <elf.h>
@@ -76,9 +78,15 @@ const ht_module *ht_module_at(ht_thread *self, ht_writer *writer, uintptr_t addr
     uintptr_t start = (uintptr_t)found.dlfo_map_start;
     ht_module *head = atomic_load_explicit(&modules, memory_order_acquire);
     for (ht_module *known = head; known != NULL; known = known->next) {
-        if (known->start == start && known->link_map == found.dlfo_link_map &&
-            !atomic_load_explicit(&known->gone, memory_order_relaxed))
+        if (known->start == start && known->end == (uintptr_t)found.dlfo_map_end &&
+            known->link_map == found.dlfo_link_map && !atomic_load_explicit(&known->gone, memory_order_relaxed))
             return known;
+    }
+    // Where a module is new, others may have gone that no dlclose told of: libc unloads its own (iconv, name services)
+    // from within. What was compiled from them goes before anything of the new one is.
+    if (head != NULL && ht_modules_check(self, writer, writer->now)) {
+        ht_stacks_new_generation();
+        ht_rules_flush();
     }
     ht_module *made = ht_arena_take(sizeof *made);
     if (made == NULL) return NULL;
@@ -92,20 +100,20 @@ const ht_module *ht_module_at(ht_thread *self, ht_writer *writer, uintptr_t addr
     return made;
 }
 
-bool ht_modules_check(ht_thread *self, ht_writer *writer) {
+bool ht_modules_check(ht_thread *self, ht_writer *writer, uint64_t now) {
     bool any = false;
     for (ht_module *known = atomic_load_explicit(&modules, memory_order_acquire); known != NULL; known = known->next) {
         if (atomic_load_explicit(&known->gone, memory_order_relaxed)) continue;
         struct dl_find_object found;
         if (_dl_find_object((void *)known->start, &found) == 0 && found.dlfo_link_map == known->link_map &&
-            (uintptr_t)found.dlfo_map_start == known->start) {
+            (uintptr_t)found.dlfo_map_start == known->start && (uintptr_t)found.dlfo_map_end == known->end) {
             continue;
         }
         any = true;
         if (atomic_exchange_explicit(&known->gone, 1, memory_order_relaxed) != 0) continue;
         if (!ht_writer_reserve(self, writer, 4)) return any;
         ht_put(writer, ht_extended(HT_EXTENDED_TIME, 1, 0));
-        ht_put(writer, writer->time = ht_now());
+        ht_put(writer, writer->time = now > writer->time ? now : writer->time);
         ht_put(writer, ht_extended(HT_EXTENDED_MODULE_GONE, 0, known->id));
         ht_writer_publish(writer);
     }

@@ -31,9 +31,8 @@ void ht_nested_flush(ht_thread *self) {
     uint64_t weight_word;
     memcpy(&weight_word, &weight, sizeof weight_word);
     ht_writer *writer = ht_enter(self);
-    if (writer == NULL) return;
     // The wide form, whatever the block: it carries the time, which may lie before the stream's last.
-    if (ht_writer_reserve(self, writer, HT_RECORD_WORDS)) {
+    if (writer != NULL && ht_writer_reserve(self, writer, HT_RECORD_WORDS)) {
         if (held.time > writer->time) writer->time = held.time;
         ht_put(writer, ht_extended(HT_EXTENDED_TIME, 1, 0));
         ht_put(writer, writer->time);
@@ -52,7 +51,7 @@ void ht_nested_flush(ht_thread *self) {
     }
     self->last_allocation = held.block;
     if (self->first_allocation == NULL) self->first_allocation = held.block;
-    ht_leave(self);
+    if (writer != NULL) ht_leave(self);
 }
 
 ht_nested *ht_nested_outer(ht_thread *self, const ht_nested *call) {

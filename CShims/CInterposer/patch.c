@@ -3,6 +3,7 @@
 
 #include "definitions.h"
 #include "life.h"
+#include "real.h"
 #include "record.h"
 
 #include <dlfcn.h>
@@ -225,8 +226,40 @@ static bool serves_all(const ht_patch_plan *plan, const image *own) {
     return false;
 }
 
+// Whether it is worth asking: the executable has a full symbol table to look through, or exports what an allocator's
+// first function may be called. Most installed programs have neither.
+static bool may_carry(void) {
+    enum { CHUNK = 16 };
+    static const char *const firsts[] = {"malloc", "mallocx", "je_malloc", "_rjem_malloc", "mi_malloc", "tc_malloc"};
+    struct dl_find_object object;
+    if (_dl_find_object((void *)getauxval(AT_ENTRY), &object) != 0) return true;
+    for (size_t i = 0; i < sizeof firsts / sizeof firsts[0]; i++) {
+        if (ht_module_may_define(object.dlfo_link_map, firsts[i])) return true;
+    }
+    long fd = ht_syscall(SYS_openat, AT_FDCWD, (long)"/proc/self/exe", O_RDONLY | O_CLOEXEC, 0, 0, 0);
+    if (fd < 0) return true;
+    ElfW(Ehdr) header;
+    ElfW(Shdr) sections[CHUNK];
+    bool has_symbols = ht_syscall(SYS_pread64, fd, (long)&header, sizeof header, 0, 0, 0) != sizeof header ||
+                       header.e_shentsize != sizeof sections[0];
+    for (uint32_t first = 0; first < header.e_shnum && !has_symbols; first += CHUNK) {
+        uint32_t count = header.e_shnum - first < CHUNK ? header.e_shnum - first : CHUNK;
+        size_t bytes = count * sizeof sections[0];
+        has_symbols = ht_syscall(SYS_pread64, fd, (long)sections, (long)bytes,
+                                 (long)(header.e_shoff + first * sizeof sections[0]), 0, 0) != (long)bytes;
+        for (uint32_t i = 0; i < count; i++) has_symbols |= sections[i].sh_type == SHT_SYMTAB;
+    }
+    ht_syscall(SYS_close, fd, 0, 0, 0, 0, 0);
+    return has_symbols;
+}
+
 static enum ht_plan_result carry_out(ht_region *region, const struct stat *executable, uint64_t (*hook_for)(uint32_t)) {
-    if (!is_planned_for(region, executable) && !ask(region)) return HT_PLAN_UNANSWERED;
+    if (!is_planned_for(region, executable)) {
+        // A followed child's question waits for the collector's next round, a millisecond or two; a build starts
+        // thousands.
+        if (region->root_fd != region->collector_fd && !may_carry()) return HT_PLAN_UNTRIED;
+        if (!ask(region)) return HT_PLAN_UNANSWERED;
+    }
     if (region->plan_state != HT_PLAN_READY) return HT_PLAN_UNTRIED;
     image own;
     const ht_patch_plan *plan = map_plan(region);

@@ -34,8 +34,9 @@ static uint32_t gnu_hash(const char *name) {
     return hash;
 }
 
-// Whether a module defines the name, or cannot be asked.
-static bool may_define(const struct link_map *module, const char *name, uint32_t hash) {
+// Whether a module defines the name, or cannot be asked; `*address` is then 0.
+static bool defines(const struct link_map *module, const char *name, uint32_t hash, uintptr_t *address) {
+    *address = 0;
     const uint32_t *table = NULL;
     const ElfW(Sym) *symbols = NULL;
     const char *texts = NULL;
@@ -50,7 +51,7 @@ static bool may_define(const struct link_map *module, const char *name, uint32_t
     uint32_t buckets = table[0], first = table[1], words = table[2];
     const uint64_t *bloom = (const uint64_t *)(const void *)(table + 4);
     const uint32_t *bucket = (const uint32_t *)(const void *)(bloom + words), *chain = bucket + buckets;
-    if (buckets == 0) return false;
+    if (buckets == 0 || words == 0) return false;
     uint64_t word = bloom[hash / 64 % words];
     if ((word >> (hash & 63) & word >> (hash >> table[3] & 63) & 1) == 0) return false;
     uint32_t index = bucket[hash % buckets];
@@ -60,10 +61,17 @@ static bool may_define(const struct link_map *module, const char *name, uint32_t
         // Only old programs, linked against an earlier version, find a hidden one (cfree).
         bool hidden = versions != NULL && (versions[index] & 0x8000) != 0;
         if ((other | 1) == (hash | 1) && !hidden && symbols[index].st_shndx != SHN_UNDEF &&
-            strcmp(texts + symbols[index].st_name, name) == 0)
+            strcmp(texts + symbols[index].st_name, name) == 0) {
+            *address = module->l_addr + symbols[index].st_value;
             return true;
+        }
         if (other & 1) return false;
     }
+}
+
+bool ht_module_may_define(const struct link_map *module, const char *name) {
+    uintptr_t address;
+    return defines(module, name, gnu_hash(name), &address);
 }
 
 // dlsym(RTLD_NEXT), for names that are there: one that is not would leave the program an error to be found by dlerror,
@@ -71,11 +79,11 @@ static bool may_define(const struct link_map *module, const char *name, uint32_t
 static void *next(const char *name) {
     struct dl_find_object ours;
     if (_dl_find_object(ht_boot_arena, &ours) != 0) return dlsym(RTLD_NEXT, name);
-    uint32_t hash = gnu_hash(name);
     for (const struct link_map *module = ours.dlfo_link_map->l_next; module != NULL; module = module->l_next) {
         // The kernel's own library has none of these, and its addresses are not relocated.
         if (strncmp(module->l_name, "linux-vdso", 10) == 0 || strncmp(module->l_name, "linux-gate", 10) == 0) continue;
-        if (may_define(module, name, hash)) return dlsym(RTLD_NEXT, name);
+        uintptr_t address;
+        if (defines(module, name, hash, &address)) return dlsym(RTLD_NEXT, name);
     }
     return NULL;
 }
@@ -86,6 +94,22 @@ static void *in_front(const char *name) {
     void *found = dlsym(RTLD_DEFAULT, name);
     if (found == NULL || _dl_find_object(ht_boot_arena, &ours) != 0 || _dl_find_object(found, &its) != 0) return NULL;
     return its.dlfo_link_map == ours.dlfo_link_map || found == next(name) ? NULL : found;
+}
+
+void *ht_real_defined(const char *name) {
+    struct dl_find_object ours;
+    if (_dl_find_object(ht_boot_arena, &ours) != 0) return NULL;
+    uint32_t hash = gnu_hash(name);
+    struct link_map *module = ours.dlfo_link_map;
+    while (module->l_prev != NULL) module = module->l_prev;
+    for (; module != NULL; module = module->l_next) {
+        uintptr_t address;
+        if (module == ours.dlfo_link_map || strncmp(module->l_name, "linux-vdso", 10) == 0 ||
+            strncmp(module->l_name, "linux-gate", 10) == 0)
+            continue;
+        if (defines(module, name, hash, &address) && address != 0) return (void *)address;
+    }
+    return NULL;
 }
 
 bool ht_boot(void) {

@@ -43,8 +43,16 @@ size_t ht_boot_span(const void *block);
 extern int ht_hook_dlclose(void *handle) __attribute__((visibility("hidden")));
 extern pid_t ht_hook_fork(void) __attribute__((visibility("hidden")));
 
+// The first definition among the loaded modules, in the loader's order, ours left out: what the program's name leads
+// to. (dlsym may return an executable's jump to it instead, where that takes the function's address.) NULL for none.
+void *ht_real_defined(const char *name);
+
 // What the real allocator gives for a block; 0 when it cannot be asked.
 size_t ht_real_usable_size(const void *block);
 // A real function that was not there at the start (a C program that loads a C++ plugin): looked up in libstdc++ when it
 // is loaded by now, else NULL.
 void *ht_real_late(const char *name) __attribute__((cold));
+
+struct link_map;
+// Whether a module defines the name for others to find, or cannot be asked.
+bool ht_module_may_define(const struct link_map *module, const char *name);

@@ -10,6 +10,9 @@
 #include <heaptrail_patch.h>
 #include <system.h>
 
+// Kept whole: a compiler that splits cold parts off moved the common one out, behind a call.
+#define HOT __attribute__((noinline))
+
 enum { SMALL_SIZES = 64 << 10 };
 
 // Sizes whose usable size was asked for: a bit each below 64 KiB at malloc's own alignment, the table for the rest.
@@ -99,7 +102,7 @@ static inline __attribute__((always_inline)) bool record_allocation(const void *
         return false;
     }
     writer->now = now;
-    writer->droppable = (ht_options & HT_OPTION_DROP) != 0;
+    if (__builtin_expect(ht_options & HT_OPTION_DROP, 0)) writer->droppable = true;
     if (ht_writer_reserve(self, writer, HT_RECORD_WORDS)) {
         uint32_t stack = ht_stack_id(self, writer, frame, via);
         if (__builtin_expect(usable != NOT_ASKED, 0)) put_usable(self, writer, usable, size, code);
@@ -127,13 +130,13 @@ static inline __attribute__((always_inline)) bool record_allocation(const void *
     } else {
         lose(ht_region_shared, 1, 0, size, HT_LOSS_NONE);
     }
-    writer->droppable = false;
+    if (__builtin_expect(ht_options & HT_OPTION_DROP, 0)) writer->droppable = false;
     ht_note_allocation(self, block);
     ht_leave(self);
     return kept;
 }
 
-void ht_record_allocation(const void *block, size_t size, uint32_t code, const void *frame, const void *via) {
+HOT void ht_record_allocation(const void *block, size_t size, uint32_t code, const void *frame, const void *via) {
     record_allocation(block, size, code, frame, via, 0);
 }
 
@@ -169,12 +172,12 @@ static inline __attribute__((always_inline)) void record_free(const void *block,
     ht_leave(self);
 }
 
-void ht_record_free(const void *block, uint64_t now) { record_free(block, now, false); }
+HOT void ht_record_free(const void *block, uint64_t now) { record_free(block, now, false); }
 
-void ht_record_free_next(const void *block, uint64_t now) { record_free(block, now, true); }
+HOT void ht_record_free_next(const void *block, uint64_t now) { record_free(block, now, true); }
 
-void ht_record_reallocation(const void *old, uint64_t before, const void *block, size_t size, uint32_t code,
-                            const void *frame) {
+HOT void ht_record_reallocation(const void *old, uint64_t before, const void *block, size_t size, uint32_t code,
+                                const void *frame) {
     uint64_t now = ht_now();
     size_t usable = ask_usable(block, size, code);
     ht_thread *self = &ht_self;

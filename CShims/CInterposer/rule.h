@@ -24,7 +24,7 @@ enum ht_rule_kind {
     HT_RULE_SIGNAL = 4,     // a signal frame: registers in the ucontext at rsp
     HT_RULE_FRAME = 5,      // no unwind information: frame pointer, where it is plausible
     HT_RULE_SELF = 6,       // ours: CFA = rbp + 16, and the frame is not the program's
-    HT_RULE_END = 7,        // outermost
+    HT_RULE_END = 7,        // outermost; with an offset, the tables lead on by a way that no rule here can say
 };
 
 enum { HT_RULE_KIND_BITS = 3, HT_RULE_OFFSET_BITS = 18, HT_RULE_SAVED_BITS = 9, HT_RULE_BITS = 30 };
@@ -68,8 +68,9 @@ static inline ht_rule ht_rule_for(ht_thread *self, ht_writer *writer, uintptr_t 
     // A rule is put at the slot its tag names first, where that is free: most probes look at one.
     for (uint64_t i = 0; i < HT_RULE_LINE; i++) {
         uint64_t word = atomic_load_explicit(&line[(tag + i) % HT_RULE_LINE], memory_order_relaxed);
-        if (__builtin_expect(word >> HT_RULE_BITS == tag && (word & 7) != 0, 1))
-            return (ht_rule)(word & ((1u << HT_RULE_BITS) - 1));
+        // What the word holds beyond the tag: the rule where the tag is the same, which is never 0.
+        uint64_t rule = word ^ tag << HT_RULE_BITS;
+        if (__builtin_expect(rule - 1 < (1u << HT_RULE_BITS) - 1, 1)) return (ht_rule)rule;
     }
     return ht_rule_compile(self, writer, pc);
 }

@@ -10,7 +10,8 @@ uint32_t ht_stack_find(ht_thread *self, ht_writer *writer, const void *frame, co
 
 // The id of the caller's stack, or 0 when it cannot be defined. `via`, when not NULL, goes in front as the innermost
 // frame. Cost where the stack is the lane's last one: a few compares, and one for each word that walk had read.
-static inline uint32_t ht_stack_id(ht_thread *self, ht_writer *writer, const void *frame, const void *via) {
+static inline __attribute__((always_inline)) uint32_t ht_stack_id(ht_thread *self, ht_writer *writer, const void *frame,
+                                                                  const void *via) {
     const ht_walk_cache *cache = writer->cache;
     if (cache != NULL && cache->id != 0 && cache->id_tag == self->tag && cache->id_via == via &&
         ht_walk_same(cache, frame)) {

@@ -80,7 +80,7 @@ static inline __attribute__((always_inline)) ht_step ht_step_on(ht_registers *at
             // Such code may keep anything in rbp: a guess that leads nowhere is no end.
             if (span == NULL && cfa > top) return HT_STEP_EARLY;
             break;
-        default: return HT_STEP_END;
+        default: return ht_rule_offset(rule) == 0 ? HT_STEP_END : HT_STEP_EARLY;
     }
     if ((cfa & 7) != 0 || cfa <= at->sp) return HT_STEP_EARLY;
     if (span == NULL) {

@@ -20,13 +20,16 @@ static ht_table_level *new_level(uint64_t lines, ht_table_level *older) {
     return level;
 }
 
+// Where a line is looked at first is in the hash, too: most probes look at one slot.
+static inline uint64_t slot_of(uint64_t hash, uint64_t i) { return ((hash >> HT_TABLE_ID_BITS) + i) % HT_TABLE_LINE; }
+
 static uint32_t find_in(ht_table_level *level, uint64_t hash) {
     uint64_t tag = hash & ~id_mask;
     _Atomic uint64_t *slots = slots_of(level);
     for (uint64_t probe = 0; probe < HT_TABLE_PROBES; probe++) {
         _Atomic uint64_t *line = slots + ((hash + probe) & level->line_mask) * HT_TABLE_LINE;
-        for (int i = 0; i < HT_TABLE_LINE; i++) {
-            uint64_t slot = atomic_load_explicit(&line[i], memory_order_acquire);
+        for (uint64_t i = 0; i < HT_TABLE_LINE; i++) {
+            uint64_t slot = atomic_load_explicit(&line[slot_of(hash, i)], memory_order_acquire);
             if ((slot & ~id_mask) == tag && (slot & id_mask) != 0) return (uint32_t)(slot & id_mask);
             if (slot == 0) return 0;
         }
@@ -39,11 +42,12 @@ static bool insert_in(ht_table_level *level, uint64_t hash, uint32_t id) {
     _Atomic uint64_t *slots = slots_of(level);
     for (uint64_t probe = 0; probe < HT_TABLE_PROBES; probe++) {
         _Atomic uint64_t *line = slots + ((hash + probe) & level->line_mask) * HT_TABLE_LINE;
-        for (int i = 0; i < HT_TABLE_LINE; i++) {
+        for (uint64_t i = 0; i < HT_TABLE_LINE; i++) {
+            _Atomic uint64_t *slot = &line[slot_of(hash, i)];
             uint64_t empty = 0;
             // Release: what the id stands for was published before; acquire in find_in pairs with it.
-            if (atomic_load_explicit(&line[i], memory_order_relaxed) == 0 &&
-                atomic_compare_exchange_strong_explicit(&line[i], &empty, word, memory_order_release,
+            if (atomic_load_explicit(slot, memory_order_relaxed) == 0 &&
+                atomic_compare_exchange_strong_explicit(slot, &empty, word, memory_order_release,
                                                         memory_order_relaxed)) {
                 atomic_fetch_add_explicit(&level->filled, 1, memory_order_relaxed);
                 return true;

@@ -14,7 +14,7 @@ static ht_rule __attribute__((cold, noinline)) judge(ht_thread *self, ht_writer 
     }
     // A function's first instruction was put there to be returned to (makecontext's, a fibre's): nobody called it.
     ht_rule first = ht_rule_for(self, writer, pc);
-    bool entry = ht_rule_kind_of(first) == HT_RULE_END ||
+    bool entry = first == ht_rule_make(HT_RULE_END, 0, 0) ||
                  (ht_rule_kind_of(first) == HT_RULE_RSP && ht_rule_offset(first) == 8 && ht_rule_saved(first) == 0);
     return entry ? ht_rule_make(HT_RULE_END, 0, 0) : HT_RULE_NONE;
 }

@@ -23,6 +23,10 @@ static inline uint32_t kept(const ht_walk_cache *cache, uint32_t *candidate, con
     return 0;
 }
 
+// A word of a frame that was stored a moment ago, loaded as it was stored: a compiler copies two at once where it may,
+// and a load that spans two stores still under way waits for both.
+static inline uint64_t lone(const uint64_t *word) { return *(const volatile uint64_t *)word; }
+
 static inline uint32_t put_word(ht_walk_cache *cache, uint32_t words, uint32_t frame, uintptr_t at, uintptr_t was) {
     cache->words[words] = (ht_read_word){(const uintptr_t *)at, was};
     cache->word_frame[words] = (uint16_t)frame;
@@ -53,8 +57,8 @@ static inline void join(ht_walk_cache *cache, uint32_t keep, uint32_t fresh) {
         ht_cached_frame *frame = &cache->frames[keep++];
         *frame = (ht_cached_frame){
             .pc = from->pc,
-            .sp = from->sp,
-            .fp = from->fp,
+            .sp = lone(&from->sp),
+            .fp = lone(&from->fp),
             .hash = hash,
             .words = words,
             .shown = shown,

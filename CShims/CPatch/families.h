@@ -35,6 +35,18 @@
     X("zalloc", MALLOC)                          \
     X("zalloc_small", MALLOC)                    \
     X("umalloc", MALLOC)                         \
+    X("umalloc_small", MALLOC)                   \
+    X("uzalloc", MALLOC)                         \
+    X("ucalloc", CALLOC)                         \
+    X("urealloc", REALLOC)                       \
+    X("ufree", FREE)                             \
+    X("free_small", FREE)                        \
+    X("umalloc_aligned", MALLOC_ALIGNED)         \
+    X("uzalloc_aligned", MALLOC_ALIGNED)         \
+    X("heap_umalloc", HEAP_MALLOC)               \
+    X("heap_zalloc_small", HEAP_MALLOC)          \
+    X("aligned_offset_recalloc", RECALLOC_ALIGNED) \
+    X("mbsdup", TEXT)                            \
     X("calloc", CALLOC)                          \
     X("mallocn", CALLOC)                         \
     X("realloc", REALLOC)                        \

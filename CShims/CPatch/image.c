@@ -88,6 +88,11 @@ static bool is_inside(const char *text) {
     return false;
 }
 
+// Whether the name may be one that is_inside or note_telling know, beside those of functions to be redirected.
+static bool may_tell(const char *text) {
+    return text[0] == 'M' || (text[0] == '_' && (text[1] == 'm' || strncmp(text, "_ZN8", 4) == 0));
+}
+
 static void add_symbol(ht_patch_image *image, const char *text, const Elf64_Sym *symbol) {
     if (text[0] == 'm' || text[0] == 't' || text[0] == 'M') note_telling(image, text);
     bool cold;
@@ -154,6 +159,7 @@ static void read_symbols(ht_patch_image *image, const symbol_table *table) {
             const Elf64_Sym *symbol = &table->symbols[i];
             if (!is_function(symbol) || symbol->st_name >= table->texts_bytes) continue;
             const char *text = table->texts + symbol->st_name;
+            if (!ht_patch_name_may_be(text) && !may_tell(text)) continue;
             // Pieces come after the functions they are of, wherever they stand in the table.
             if (cold == 0 ? strstr(text, ".cold") == NULL : strstr(text, ".cold") != NULL)
                 add_symbol(image, text, symbol);
@@ -228,7 +234,7 @@ void ht_patch_image_close(ht_patch_image *image) {
 }
 
 bool ht_patch_image_has_traces(const ht_patch_image *image) {
-    static const char *const traces[] = {"<jemalloc>", "mimalloc: ", "MALLOC_CONF", "TCMALLOC_"};
+    static const char *const traces[] = {"<jemalloc>", "mimalloc: ", "TCMALLOC_"};
     size_t names;
     Elf_Scn *section = NULL;
     if (elf_getshdrstrndx(image->elf, &names) != 0) return false;

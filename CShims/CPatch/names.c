@@ -19,6 +19,9 @@ static uint32_t hash_on(uint32_t hash, const char *text, size_t count) {
     return hash;
 }
 
+// First two characters of all names, a bit each: most symbols are turned away by one look.
+static uint32_t beginnings[256][8];
+
 static uint32_t slot_of(uint32_t hash) { return (hash ^ hash >> 15) % SLOTS; }
 
 static void add(ht_patch_name name) {
@@ -26,6 +29,9 @@ static void add(ht_patch_name name) {
     uint32_t slot = slot_of(hash_on(hash, name.base, strlen(name.base)));
     while (slots[slot].base != NULL) slot = (slot + 1) % SLOTS;
     slots[slot] = name;
+    const char *whole = name.prefix[0] != 0 ? name.prefix : name.base;
+    uint8_t first = (uint8_t)whole[0], second = (uint8_t)whole[1];
+    beginnings[first][second / 32] |= 1u << second % 32;
 }
 
 static void fill(void) {
@@ -41,6 +47,14 @@ static void fill(void) {
     HT_FAMILIES(ADD_FAMILY)
 #undef ADD_FAMILY
 #undef ADD
+}
+
+bool ht_patch_name_may_be(const char *text) {
+    pthread_once(&filled, fill);
+    uint8_t first = (uint8_t)text[0], second = (uint8_t)text[1];
+    if ((beginnings[first][second / 32] >> second % 32 & 1) == 0) return false;
+    // C++: operator new and delete, not the tens of thousands of others.
+    return first != '_' || second != 'Z' || text[2] == 'n' || text[2] == 'd';
 }
 
 const ht_patch_name *ht_patch_name_find(const char *text, size_t count) {

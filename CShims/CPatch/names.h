@@ -16,6 +16,8 @@ typedef struct ht_patch_name {
 
 enum { HT_PATCH_FAMILY_MAX = 32 };
 
+// Whether any known name begins as `text` does. A look at three characters.
+bool ht_patch_name_may_be(const char *text);
 // The entry for a name of `count` characters, NULL when it is none. Thread-safe.
 const ht_patch_name *ht_patch_name_find(const char *text, size_t count);
 // Whether the function is one whose presence says that the family is an allocator, not a helper over libc's.

@@ -115,6 +115,15 @@ struct LiveBlockTable: ~Copyable {
         count &-= 1
     }
 
+    /// Delivers every live block once, in no order that means anything. O(capacity).
+    func forEach(_ body: (LiveBlock) -> Void) {
+        for index in 0...mask where slots[index].address != Self.empty {
+            var block = slots[index]
+            if block.address == Self.zeroStandIn { block.address = 0 }
+            body(block)
+        }
+    }
+
     @inline(never)
     private mutating func grow() {
         let old = slots

@@ -10,6 +10,10 @@ package struct TraceCompactor {
     package struct Options: Sendable {
         /// zstd's compression level, 1 to 19.
         package var level = 9
+        /// Events between two checkpoints of an image, at least.
+        package var checkpointInterval: UInt64 = 4_000_000
+        /// And for each block that is live.
+        package var checkpointEventsPerBlock: UInt64 = 64
         /// The default.
         package init() {}
     }
@@ -28,13 +32,17 @@ package struct TraceCompactor {
     /// Half of what a reader may need for all streams of an image at once.
     private static let readerShare = 128 << 20
 
+    private static let indexEnding: UInt64 = 0x5845_444E_4952_5448  // "HTRINDEX"
+
     private let trace: Trace
+    private let options: Options
     private let writer: ChunkWriter
     private let concurrentStreams: Int
     private var streams: [StreamBuffer] = []
     private var rows: [StreamKey: Int] = [:]
     private var waitingBytes = 0
     private var readBytes = 0
+    private var hasEnd = false
     private var progress: (Double) -> Void = { _ in }
 
     private struct StreamKey: Hashable {
@@ -61,6 +69,7 @@ package struct TraceCompactor {
 
     private init(_ trace: Trace, _ options: Options, _ sink: @escaping (UnsafeRawBufferPointer) throws -> Void) {
         self.trace = trace
+        self.options = options
         writer = ChunkWriter(level: options.level, sink: sink)
         concurrentStreams = max(1, trace.concurrentStreams)
     }
@@ -76,7 +85,31 @@ package struct TraceCompactor {
 
     private mutating func putChunks() throws {
         try trace.forEachChunk { try take($0) }
-        try flushAll()
+        if !hasEnd {
+            try flushAll()
+            try putCheckpoints()
+        }
+    }
+
+    private func putCheckpoints() throws {
+        for image in trace.images {
+            let checkpoints = CheckpointWriter(
+                writer: writer, image: image.number, interval: options.checkpointInterval,
+                eventsPerBlock: options.checkpointEventsPerBlock)
+            try checkpoints.write(trace)
+        }
+    }
+
+    /// The index, behind the end; none where it would be larger than a chunk.
+    private func putIndex() throws {
+        var payload = writer.rows
+        for word in [writer.offset, Self.indexEnding] {
+            withUnsafeBytes(of: word.littleEndian) { payload += $0 }
+        }
+        if payload.count > Int(HT_CHUNK_PAYLOAD_MAX) { return }
+        var fields = ChunkFields(kind: HT_CHUNK_INDEX)
+        fields.isSkippable = true
+        try payload.withUnsafeBytes { try writer.put(fields, $0, packing: .none) }
     }
 
     private mutating func take(_ chunk: TraceChunk) throws {
@@ -89,8 +122,11 @@ package struct TraceCompactor {
             try writer.put(ChunkFields(chunk), chunk.payload, packing: .bytes)
         case HT_CHUNK_INFO.rawValue: try writer.put(ChunkFields(chunk), chunk.payload, packing: .bytes)
         case HT_CHUNK_END.rawValue:
+            hasEnd = true
             try flushAll()
+            try putCheckpoints()
             try writer.put(ChunkFields(chunk), chunk.payload, packing: .none)
+            try putIndex()
         default:
             try writer.put(
                 ChunkFields(chunk), chunk.payload,

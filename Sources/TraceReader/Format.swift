@@ -19,8 +19,10 @@ enum Format {
 
     static var lastCodec: UInt8 { UInt8(HT_CODEC_COLUMNS.rawValue) }
 
-    static func checksum(_ bytes: UnsafeRawBufferPointer) -> UInt32 {
-        ht_crc32c(0, bytes.baseAddress, bytes.count)
+    static let indexEnding: UInt64 = 0x5845_444E_4952_5448  // "HTRINDEX"
+
+    static func checksum(_ bytes: UnsafeRawBufferPointer, after seed: UInt32 = 0) -> UInt32 {
+        ht_crc32c(seed, bytes.baseAddress, bytes.count)
     }
 }
 

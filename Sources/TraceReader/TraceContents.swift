@@ -70,6 +70,7 @@ struct TraceContents: Sendable {
     var facts = InfoEntries()
     var chunks: [ChunkRow] = []
     var streams: [StreamRow] = []
+    var checkpoints: [CheckpointParts] = []
     var firstClock: ClockReading?
     var lastClock: ClockReading?
     var losses = TraceLosses()

@@ -10,6 +10,7 @@ struct TraceScanner {
     var streamLosses = TraceLosses()
     private var chunkLosses = TraceLosses()
     private let unpacker = ChunkUnpacker()
+    private var indexCheck = IndexCheck()
 
     /// Reads a whole file that starts with the magic.
     /// - Throws: when not even the file header can be read.
@@ -48,6 +49,7 @@ struct TraceScanner {
                 throw .corrupt(offset: UInt64(offset), what: "a chunk after the end")
             }
             try scanChunk(header, payload, at: UInt64(offset))
+            indexCheck.note(whole.bytes, chunkAt: offset)
             offset = payloadOffset + padded
             if offset - released >= Trace.releaseStride {
                 released = offset
@@ -89,7 +91,9 @@ struct TraceScanner {
             chunkLosses.bytes = try payload.load(16, as: UInt64.self)
             chunkLosses.reason = try TraceLosses.Reason(rawValue: payload.load(24, as: UInt32.self)) ?? .none
         case .end: try scanEnd(payload, at: offset)
-        case .round, .index, .checkpoint: break
+        case .round: break
+        case .index: try indexCheck.check(payload, at: offset)
+        case .checkpoint: try takeCheckpoint(header, payload, at: offset)
         }
     }
 

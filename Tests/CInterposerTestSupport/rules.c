@@ -130,10 +130,10 @@ static void check(reader *r, uint64_t address, const table_row *row) {
     if (wanted.kind == 0) {
         bool realigned_or_plt =
             strcmp(row->cfa, "exp") == 0 && (got.kind == HT_RULE_RBP_DEREF || got.kind == HT_RULE_RSP);
-        same = got.kind == HT_RULE_FRAME || realigned_or_plt;
+        same = (got.kind == HT_RULE_END && got.offset != 0) || realigned_or_plt;
         r->result.beyond += same;
     } else {
-        same = got.kind == wanted.kind && (got.kind == HT_RULE_END || got.kind == HT_RULE_SIGNAL ||
+        same = got.kind == wanted.kind && ((got.kind == HT_RULE_END && got.offset == 0) || got.kind == HT_RULE_SIGNAL ||
                                            (got.offset == wanted.offset && got.saved == wanted.saved));
         r->result.equal += same;
     }

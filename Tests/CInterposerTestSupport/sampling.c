@@ -45,7 +45,7 @@ static void *run_stream(void *context) {
     const stream_thread *work = context;
     const ht_test_stream *stream = work->stream;
     const void *frame = __builtin_frame_address(0);
-    ht_self.stack_top = (uintptr_t)frame;
+    ht_test_bound_stack(frame);
     uint32_t freed = 0;
     for (uint32_t i = 0; i < stream->allocations; i++) {
         ht_allocated(block_of(work->index, i), stream->sizes[i % stream->size_count], 0, frame, NULL);

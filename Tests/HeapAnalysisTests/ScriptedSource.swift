@@ -6,6 +6,8 @@ import Symbolication
 enum ScriptedEvent {
     case allocate(UInt64, size: UInt64, stack: UInt32 = 1, thread: UInt32 = 1, at: UInt64, weight: Float = 1)
     case free(UInt64, thread: UInt32 = 1, at: UInt64)
+    /// A free that a sampled trace says came next.
+    case freeNext(UInt64, at: UInt64)
     /// A `realloc` pair.
     case move(UInt64, to: UInt64, size: UInt64, stack: UInt32 = 1, thread: UInt32 = 1, freed: UInt64, at: UInt64)
 
@@ -16,6 +18,8 @@ enum ScriptedEvent {
                 address: address, size: size, stack: stack, thread: thread, time: time, weight: weight)
         case .free(let address, let thread, let time):
             ledger.free(address: address, thread: thread, time: time)
+        case .freeNext(let address, let time):
+            ledger.free(address: address, thread: 1, time: time, isFreedNext: true)
         case .move(let old, let new, let size, let stack, let thread, let freed, let time):
             ledger.free(address: old, thread: thread, time: freed)
             ledger.allocate(

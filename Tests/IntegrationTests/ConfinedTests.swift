@@ -7,7 +7,7 @@ import Testing
 
 @Suite(.enabled(if: BuildProducts.areBuilt, Machine.notBuilt))
 struct ConfinedTests {
-    private static let anyone = ["seccomp", "strict", "limits", "locked", "fds", "daemon", "clone", "itself"]
+    private static let anyone = ["seccomp", "strict", "limits", "locked", "fds", "daemon", "clone", "itself", "title"]
     private static let rootAlone = ["chroot", "user", "namespace"]
 
     private func record(_ how: String, options: [String]) throws -> Recording {
@@ -53,8 +53,10 @@ struct ConfinedTests {
         #expect(!recording.remarks.contains { $0.contains("not recorded") || $0.contains("not be recorded") })
     }
 
-    @Test(arguments: [("daemon", 21017), ("clone", 21019)])
-    func `a daemon and a child of a bare clone are followed`(how: String, size: Int) throws {
+    @Test(arguments: [("daemon", 21017), ("clone", 21019), ("title", 21031)])
+    func `a daemon, a child of a bare clone and a worker of a server with a title are followed`(how: String, size: Int)
+        throws
+    {
         try expectChild(how, size: size)
     }
 

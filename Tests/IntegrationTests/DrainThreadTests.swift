@@ -73,6 +73,16 @@ struct DrainThreadTests {
         #expect(report.trace.unmatchedFrees == 0)
     }
 
+    @Test(arguments: [("_exit", 7), ("quick_exit", 8), ("exit-from-thread", 6)])
+    func `a program that leaves early loses nothing`(how: String, status: Int32) throws {
+        let result = try runAlone("ends.c", [how])
+        #expect(result.status == .exited(status))
+        let report = try report()
+        #expect(report.events(ofSize: 12007) == Events(1000, 400))
+        #expect(report.trace.complete)
+        #expect(report.trace.lost == 0)
+    }
+
     @Test func `a program killed early leaves a trace that is cut, or empty and called so`() throws {
         let result = try runAlone("ends.c", ["kill"])
         #expect(result.status == .signaled(9))

@@ -129,6 +129,18 @@ struct ProcessTests {
     }
 
     @Test(arguments: [[], ["--follow"]])
+    func `ldd lists what a program loads, and not us`(options: [String]) throws {
+        let program = try program()
+        func libraries(_ result: ProcessResult) -> [Substring] {
+            result.stdout.split(separator: "\n").map { $0.split(separator: "(")[0] }
+        }
+        let native = try run("ldd", [program])
+        let recording = try Recording("ldd", [program], options: options)
+        #expect(libraries(recording.result) == libraries(native))
+        #expect(recording.result.status == native.status)
+    }
+
+    @Test(arguments: [[], ["--follow"]])
     func `system and popen keep what they promise`(options: [String]) throws {
         let program = try ProgramBuilder.build(testProgram: "shells.c", language: .c)
         let native = try run(program)

@@ -30,6 +30,22 @@ struct Report: Decodable {
         let attached: Bool
         let image: Int
         let images: Int
+        // Of sampled traces alone.
+        let sampleBytes: Int?
+        let samples: Int?
+        let exactTotals: Bool?
+        let standardError: StandardError?
+    }
+
+    /// How far the estimates of a sampled trace may be off.
+    struct StandardError: Decodable {
+        let allocations: Double
+        let frees: Double
+        let bytes: Double
+        let liveBlocks: Double
+        let liveBytes: Double
+        let peakBytes: Double
+        let temporary: Double
     }
 
     /// The shares of what an owner could be named for; nil where nothing was allocated.
@@ -58,6 +74,7 @@ struct Report: Decodable {
         let peakBytes: Int
         let temporary: Int
         let slackBytes: Int?
+        let standardError: StandardError?
     }
 
     /// One thread of `--view thread`.

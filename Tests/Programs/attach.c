@@ -118,6 +118,12 @@ static void operate(worker *w) {
         case 3: bytes = aligned_alloc(16, size = (size + 15) & ~(size_t)15); break;
         case 4: bytes = memalign(256, size); break;
         case 5: bytes = valloc(size); break;
+        case 6: {
+            // Its address: in a program that is not position-independent, that of a jump to it.
+            void *(*volatile take)(size_t) = malloc;
+            bytes = take(size);
+            break;
+        }
         default: bytes = malloc(size); break;
     }
     w->made.allocations++;

@@ -6,6 +6,7 @@
 //   CORE locked: all memory, present and future, locked      fds: every descriptor but 1 and 2 closed by close_range
 //   namespace: forks into a new pid namespace, where the child allocates 21013 (root only)
 //   daemon: daemon(3); the daemon allocates 21017       clone: a bare clone(SIGCHLD) child, 21019
+//   title: writes a title over its arguments and cuts their list short, as servers do; then forks a child of 21031
 //   itself: executes itself twice more, each image 100 blocks of 21023
 #include <errno.h>
 #include <fcntl.h>
@@ -35,7 +36,7 @@
         }                                                           \
     } while (0)
 
-static char *program;
+static char *program, **all_arguments;
 
 static void *take(size_t size) {
     char *volatile block = malloc(size);
@@ -142,6 +143,18 @@ static void clone_bare(void) {
     expect_child(child);
 }
 
+static void show_title(void) {
+    size_t room = strlen(all_arguments[0]) + 1 + strlen(all_arguments[1]);
+    memset(all_arguments[0], 'x', room);
+    all_arguments[1] = NULL;
+    pid_t child = fork();
+    if (child == 0) {
+        for (int i = 0; i < 10; i++) free(take(21031));
+        _exit(5);
+    }
+    expect_child(child);
+}
+
 static void execute_itself(void) {
     const char *left = getenv("LEFT");
     for (int i = 0; i < 100; i++) take(21023);
@@ -167,8 +180,10 @@ int main(int count, char **arguments) {
         {"daemon", become_daemon},
         {"clone", clone_bare},
         {"itself", execute_itself},
+        {"title", show_title},
     };
     program = arguments[0];
+    all_arguments = arguments;
     for (size_t i = 0; i < sizeof ways / sizeof ways[0]; i++) {
         if (count < 2 || strcmp(arguments[1], ways[i].name) != 0) continue;
         pthread_t thread;

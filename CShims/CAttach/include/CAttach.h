@@ -2,8 +2,8 @@
 // thread: ptrace belongs to the thread that seized. Ptrace is held only while something is changed, never while the
 // process is being recorded.
 //
-//   ht_attach_open    checks that the process can be recorded, loads the library into it, makes the shared region's
-//   file ht_attach_begin   switches recording on and patches the allocator's entries, all threads standing still
+//   ht_attach_open    checks that the process can be recorded, loads the library into it, makes the region's file
+//   ht_attach_begin   switches recording on and redirects the allocator's entries, all threads standing still
 //   ht_attach_end     puts the entries back and switches recording off; the library stays mapped, asleep
 #pragma once
 

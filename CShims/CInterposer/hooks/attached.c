@@ -11,7 +11,6 @@
 #include "stack.h"
 #include "walk.h"
 
-#include <dlfcn.h>
 #include <errno.h>
 #include <heaptrail_attach.h>
 #include <system.h>
@@ -30,7 +29,7 @@ static void refresh(void) {
 static uint64_t prepare(void) {
     refresh();
     if (block.allocator == 0 && block.state == HT_ATTACH_IDLE) {
-        block.allocator = (uint64_t)(uintptr_t)dlsym(RTLD_DEFAULT, "malloc");
+        block.allocator = (uint64_t)(uintptr_t)ht_real_defined("malloc");
         ht_life_prepare();
     }
     return (uint64_t)(uintptr_t)&block;

@@ -29,6 +29,9 @@ static struct link_map *module_of(const void *address) {
 static bool is_reached(void **first) {
     *first = dlsym(RTLD_DEFAULT, "malloc");
     if (*first == NULL || module_of(*first) == module_of(again)) return true;
+    // The executable's own malloc comes before every preload: its functions are redirected instead (patch.h).
+    struct link_map *front = module_of(*first);
+    if (front == NULL || front->l_name[0] == 0) return true;
     void *(*make)(size_t, size_t) = NULL;
     *(void **)(void *)&make = dlsym(RTLD_DEFAULT, "calloc");
     if (module_of((const void *)(uintptr_t)make) == module_of(again)) return false;  // in front, but not of all
@@ -85,12 +88,10 @@ void ht_alone_go_first(void) {
     void *first;
     if (is_reached(&first)) return;
     struct link_map *front = module_of(first), *ours = module_of(again);
-    // An executable with a malloc of its own comes before every preload; so does whoever came first a second time.
-    bool movable = front != NULL && ours != NULL && front->l_name[0] != 0 &&
-                   ht_environment_get(environment, "HEAPTRAIL_AGAIN") == NULL;
+    // Whoever came first a second time is where it is for a reason of its own.
+    bool movable = ours != NULL && ht_environment_get(environment, "HEAPTRAIL_AGAIN") == NULL;
     if (movable) execute_again(ours->l_name, arguments, environment);
     say("heaptrail: nothing is recorded: malloc is ");
-    say(front == NULL || front->l_name[0] == 0 ? "the program's own" : front->l_name);
-    say(front == NULL || front->l_name[0] == 0 ? "\n"
-                                               : "'s, which was preloaded first; put libheaptrail.so before it\n");
+    say(front->l_name);
+    say("'s, which was preloaded first; put libheaptrail.so before it\n");
 }

@@ -6,6 +6,7 @@
 
 #include "life.h"
 #include "patch.h"
+#include "real.h"
 
 #include <string.h>
 #include <system.h>
@@ -105,7 +106,7 @@ static uintptr_t patched_stores(ARGUMENTS) {
 static uintptr_t patched_releases(ARGUMENTS) {
     const void *block = (const void *)a;
     ht_thread *self = &ht_self;
-    if (block == NULL || !recording() || ht_nested_is_released(self, block)) return REAL;
+    if (block == NULL || !recording() || ht_nested_is_released(self, block) || ht_boot_owns(block)) return REAL;
     if (__builtin_expect(self->pending.block == block, 0)) ht_nested_flush(self);
     ht_freeing(block);
     const void *outer = self->deleting;
@@ -134,7 +135,7 @@ static uintptr_t patched_resizes(ARGUMENTS) {
     const signature *of = &signatures[slot->kind];
     const void *block = (const void *)arguments[of->block];
     ht_thread *self = &ht_self;
-    bool on = recording();
+    bool on = recording() && !ht_boot_owns(block);
     // Beneath another one that resizes the same block, and records it.
     if (block != NULL && on && ht_nested_is_released(self, block)) return REAL;
     size_t size = size_of(of, arguments);

@@ -100,7 +100,7 @@ EXPORT int dlclose(void *handle) {
     ht_thread *self = &ht_self;
     ht_writer *writer = ht_enter(self);
     if (writer == NULL) return status;
-    if (ht_writer_reserve(self, writer, HT_RECORD_WORDS) && ht_modules_check(self, writer)) {
+    if (ht_writer_reserve(self, writer, HT_RECORD_WORDS) && ht_modules_check(self, writer, ht_now())) {
         ht_stacks_new_generation();
         ht_rules_flush();
     }
@@ -170,20 +170,26 @@ static void exec_failed(enum ht_environment_role role) {
     else atomic_fetch_sub_explicit(&ht_region_shared->announced, 1, memory_order_relaxed);
 }
 
+// What ldd runs: the loader only prints what it would load, which must not be us.
+static bool is_listing(char *const *environment) {
+    const char *listing = ht_environment_get(environment, "LD_TRACE_LOADED_OBJECTS");
+    return listing != NULL && *listing != 0;
+}
+
 // Runs `call` with `environment` replaced by one that carries our variables, when recording goes on. The copy lies on
 // the stack: exec never returns, and in a vfork child the heap is the parent's.
-#define WITH_ENVIRONMENT(path, spawned, call)                           \
-    enum ht_environment_role role;                                      \
-    char *const *inherited = environment;                               \
-    if (environment == NULL || !continues(&role, spawned)) return call; \
-    ht_environment_size size = ht_environment_measure(inherited);       \
-    char **copy = alloca(size.pointers * sizeof(char *));               \
-    char *text = alloca(size.bytes);                                    \
-    ht_environment_fill(inherited, role, copy, text);                   \
-    environment = copy;                                                 \
-    note_exec(role, path);                                              \
-    int status = call;                                                  \
-    if (status != 0) exec_failed(role);                                 \
+#define WITH_ENVIRONMENT(path, spawned, call)                                                      \
+    enum ht_environment_role role;                                                                 \
+    char *const *inherited = environment;                                                          \
+    if (environment == NULL || is_listing(environment) || !continues(&role, spawned)) return call; \
+    ht_environment_size size = ht_environment_measure(inherited);                                  \
+    char **copy = alloca(size.pointers * sizeof(char *));                                          \
+    char *text = alloca(size.bytes);                                                               \
+    ht_environment_fill(inherited, role, copy, text);                                              \
+    environment = copy;                                                                            \
+    note_exec(role, path);                                                                         \
+    int status = call;                                                                             \
+    if (status != 0) exec_failed(role);                                                            \
     return status
 
 static int exec_path(const char *path, char *const *arguments, char *const *environment) {
@@ -291,6 +297,23 @@ EXPORT FILE *popen(const char *command, const char *mode) {
     if (result == NULL) exec_failed(role);
     return result;
 }
+
+// Where a thread of the program's own drains, what it has not written yet is written now. Not in a vfork child, which
+// leaves its parent's memory this way.
+static void finish_here(void) {
+    // First of all whether there is such a thread: the program may have forbidden itself any other call by now.
+    if (!ht_alone_runs()) return;
+    int saved = errno;
+    if ((uint32_t)ht_syscall(SYS_getpid, 0, 0, 0, 0, 0, 0) == ht_own_pid) ht_alone_finish();
+    errno = saved;
+}
+
+EXPORT void _exit(int status) {
+    finish_here();
+    for (;;) ht_syscall(SYS_exit_group, status, 0, 0, 0, 0, 0);
+}
+
+EXPORT void _Exit(int status) { _exit(status); }
 
 // A program that never allocates before main is recorded from here on. In a process that ran already nothing happens
 // until the launcher calls (attached.c).
