@@ -167,7 +167,8 @@ static void sleep_until_bell(collector *c, uint64_t now) {
     uint32_t bell = atomic_load_explicit(&root->bell, memory_order_acquire);
     // Sequentially consistent with the producer's fence after it rings: either it sees us asleep, or we see its bell.
     atomic_store_explicit(&root->collector_sleeping, 1, memory_order_seq_cst);
-    bool quiet = now - c->busy_at_ns > 1000000000 && c->count == 1;
+    // Samples fill a segment slowly; its thread rings when it takes the next.
+    bool quiet = (root->sample_bytes != 0 || now - c->busy_at_ns > 1000000000) && c->count == 1;
     ht_futex_wait(&root->bell, bell, quiet ? long_nap_ns : nap_ns);
     atomic_store_explicit(&root->collector_sleeping, 0, memory_order_relaxed);
 }
