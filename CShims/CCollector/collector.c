@@ -20,9 +20,9 @@ static const int64_t nap_ns = 2000000;        // while events come
 static const int64_t long_nap_ns = 20000000;  // after a quiet second
 static const int64_t pulse_ns = 1000000000;
 static const uint64_t reap_interval_ns = 200000000;
-static const uint64_t flush_interval_ns = 1000000000;
+static const uint64_t flush_interval_ns = 100000000;
 static const uint64_t unclaimed_ns = 12000000000;
-static const int busy_rounds_between_checks = 64;
+static const uint64_t check_interval_ns = 10000000;  // of what goes on beside the events, while they come
 
 bool ht_collector_add(collector *c, ht_process *process) {
     bool added = true;
@@ -204,10 +204,12 @@ void ht_collector_run(collector *c, bool (*ended)(collector *, uint32_t *how, ui
                       uint32_t *status) {
     bool main_ended = false;
     start_pulse(c);
-    for (int round = 1;; round++) {
+    uint64_t checked_at_ns = 0;
+    for (;;) {
         uint64_t taken = ht_collector_drain(c);
-        if (taken > 0 && round % busy_rounds_between_checks != 0) continue;
         uint64_t now = ht_monotonic_ns();
+        if (taken > 0 && now - checked_at_ns < check_interval_ns) continue;
+        checked_at_ns = now;
         if (taken > 0) c->busy_at_ns = now;
         serve_requests(c);
         for (size_t i = 0; i < c->count; i++) ht_patch_serve(c->processes[i]);
@@ -328,6 +330,20 @@ enum ht_collect_outcome ht_record(const ht_collect_request *request, ht_collect_
     return HT_COLLECT_OK;
 }
 
+// The program waits for this, before main. Release: what it then reads of the region is as it stands now.
+static void answer(ht_region *region, uint32_t ready) {
+    atomic_store_explicit(&region->ready, ready, memory_order_release);
+    ht_futex_wake(&region->ready, 1);
+}
+
+// Of a program that still waits to hear that there is no trace.
+static ht_region *refused_region;
+
+void ht_collect_refused(void) {
+    if (refused_region != NULL) answer(refused_region, HT_READY_FAILED);
+    refused_region = NULL;
+}
+
 enum ht_collect_outcome ht_collect(const ht_collect_request *request, ht_collect_result *result) {
     memset(result, 0, sizeof *result);
     ht_launch_set_actions();
@@ -360,13 +376,12 @@ enum ht_collect_outcome ht_collect(const ht_collect_request *request, ht_collect
     bool opened = ht_process_create_output(program, request, false) && ht_process_open_output(program, request);
     int error = errno;
     if (!opened) atomic_store_explicit(&region->state, HT_STATE_OFF, memory_order_release);
-    // The program waits for this, before main. Release: what it then reads of the region is as it stands now.
-    atomic_store_explicit(&region->ready, opened ? HT_READY_YES : HT_READY_FAILED, memory_order_release);
-    ht_futex_wake(&region->ready, 1);
     if (!opened) {
         result->error = error;
+        refused_region = region;
         return HT_COLLECT_NO_OUTPUT;
     }
+    answer(region, HT_READY_YES);
     uint32_t how = HT_END_UNKNOWN, status = 0;
     if (watched) ht_collector_run(&c, stranger_ended, &how, &status);
     ht_collector_finish(&c, how, status);

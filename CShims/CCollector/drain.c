@@ -9,6 +9,9 @@
 
 enum { PART_WORDS = 2048 };                          // a part-filled segment is worth a chunk from here
 static const uint64_t part_interval_ns = 100000000;  // or after this long
+enum {
+    STREAM_SEGMENTS = 64
+};  // taken of one stream before the others have their turn: a thread may write as fast as we read
 static const uint64_t clock_interval_ns = 1000000000;
 
 uint32_t ht_record_words(const uint64_t *words, uint32_t count) {
@@ -220,11 +223,13 @@ void ht_stream_next(ht_region *region, ht_home *home, uint32_t next) {
     give_segment(region, old);
 }
 
-static uint64_t take_stream(ht_drain *drain, ht_home *home, bool everything) {
+// `*cut` when the stream had more than its turn's worth. The last round takes all there is: at most every segment once,
+// for a damaged chain cannot hold us.
+static uint64_t take_stream(ht_drain *drain, ht_home *home, bool everything, bool *cut) {
     ht_region *region = drain->region;
     uint64_t taken = 0;
-    // At most every segment once: a damaged chain cannot hold us.
-    for (uint32_t steps = 0; steps <= HT_SEGMENT_COUNT; steps++) {
+    uint32_t limit = everything ? HT_SEGMENT_COUNT + HT_MORE_SEGMENTS : STREAM_SEGMENTS;
+    for (uint32_t steps = 0; steps <= limit; steps++) {
         ht_stream_view view = ht_stream_look(region, home);
         if (view.words == NULL) return taken;
         uint64_t now = 0;
@@ -242,6 +247,7 @@ static uint64_t take_stream(ht_drain *drain, ht_home *home, bool everything) {
         if (view.next == 0 || view.count != 0) return taken;
         ht_stream_next(region, home, view.next);
     }
+    *cut = true;
     return taken;
 }
 
@@ -263,11 +269,12 @@ uint64_t ht_drain_round(ht_drain *drain, bool everything) {
     atomic_fetch_add_explicit(&region->heartbeat, 1, memory_order_relaxed);
     if (drain->text != NULL) taken = ht_text_round(drain->text, region, everything);
     ht_region_serve_extension(region);
+    bool cut = false;
     uint32_t homes = ht_region_homes(region);
     for (uint32_t i = 0; i < homes && drain->text == NULL; i++) {
         ht_home *home = ht_region_home(region, i);
         if (atomic_load_explicit(&home->state, memory_order_acquire) == HT_HOME_LIVE)
-            taken += take_stream(drain, home, everything);
+            taken += take_stream(drain, home, everything, &cut);
     }
     put_losses(drain);
     if (drain->writer == NULL) return taken;
@@ -281,7 +288,7 @@ uint64_t ht_drain_round(ht_drain *drain, bool everything) {
         if (now - drain->clock_at_ns > clock_interval_ns) {
             drain->clock_at_ns = now;
             ht_trace_put_clock(drain->writer);
-            ht_trace_put_chunk(drain->writer, header, &watermark, sizeof watermark);
+            if (!cut) ht_trace_put_chunk(drain->writer, header, &watermark, sizeof watermark);
         }
     }
     if (everything) ht_trace_flush(drain->writer);
@@ -306,7 +313,8 @@ void ht_drain_reap(ht_drain *drain, bool (*alive)(uint32_t thread, void *context
         }
         // The thread is gone: nothing follows what is there now. Lines of text wait for their turn among the other
         // streams'.
-        if (drain->text == NULL) take_stream(drain, home, true);
+        bool cut = false;
+        if (drain->text == NULL) take_stream(drain, home, true, &cut);
         ht_stream_view left = ht_stream_look(region, home);
         if (left.words != NULL && (left.count != 0 || left.next != 0)) continue;
         if (left.words != NULL) give_segment(region, home->read_segment);

@@ -1,5 +1,5 @@
 // heaptrail collect: what the preloaded library starts when it was preloaded without `heaptrail record`. Not for typing.
-import ArgumentParser
+internal import ArgumentParser
 
 struct CollectCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
@@ -13,6 +13,12 @@ struct CollectCommand: ParsableCommand {
     @Flag var binary = false
 
     func run() throws {
-        try Recorder.collect(regionDescriptor: regionFd, pid: pid, output: output, text: text)
+        do {
+            try Recorder.collect(regionDescriptor: regionFd, pid: pid, output: output, text: text)
+        } catch let failure as Failure {
+            Terminal.tell(failure.line)
+            Recorder.releaseRefused()
+            throw ExitCode(failure.status.rawValue)
+        }
     }
 }

@@ -48,6 +48,9 @@ struct Recorder {
         try check(outcome, result, output: output, program: "")
     }
 
+    /// Lets a process go on that waits to hear that it is not recorded, once the reason has been told: it may end at once.
+    static func releaseRefused() { ht_collect_refused() }
+
     func withRequest<R>(library: String, _ body: (UnsafePointer<ht_collect_request>) -> R) -> R {
         let strings: [String] = [
             output ?? outputBase ?? "", executable, library, allocatorPath, allocator, Heaptrail.version,

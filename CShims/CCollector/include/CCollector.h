@@ -72,6 +72,9 @@ typedef struct ht_collect_result {
 enum ht_collect_outcome ht_record(const ht_collect_request *request, ht_collect_result *result);
 // Collects for a process that preloaded the library on its own.
 enum ht_collect_outcome ht_collect(const ht_collect_request *request, ht_collect_result *result);
+// To be called once the reason has been told why ht_collect gave no output: the program has waited for it before main,
+// and may end at once.
+void ht_collect_refused(void);
 // Attaches to a running process and collects until `duration_ns` has passed, an interrupt or termination request comes,
 // or the process ends or executes another program; then detaches. Blocks.
 enum ht_collect_outcome ht_record_process(const ht_collect_request *request, ht_collect_result *result);
