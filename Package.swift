@@ -118,7 +118,7 @@ let package = Package(
         tests(
             "CInterposerTests",
             ["CInterposerTestSupport", "CInterposer", "CCollector", "CTraceFormat", "TraceReader", "TestSupport"]),
-        tests("IntegrationTests", ["TestSupport"]),
+        tests("IntegrationTests", ["TestSupport", "TraceReader"]),
     ],
     swiftLanguageModes: [.v6],
     cLanguageStandard: .c11

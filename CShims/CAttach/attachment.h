@@ -17,7 +17,7 @@ struct ht_attachment {
     uint64_t function;  // heaptrail_attach in the process
     uint64_t block_at;
     int region_fd;  // the process's descriptor
-    bool clear;     // of the region, after the end
+    bool done;      // nothing is left to be done in the process: pages for calls go
 };
 
 enum { HT_ATTACH_CALL_MS = 5000 };

@@ -21,12 +21,15 @@ enum {
     KERNEL_FRAME_BYTES = 304,  // of a ucontext, as the kernel has it
     FRAME_VECTORS = 320,
     VECTORS_MARKS = 464,
-    POLL_NS = 200000
+    POLL_NS = 200000,
+    RAW_CALL_MS = 10000
 };
 
-// Where calls return to: mov %rax, %rdi ; mov $15, %eax ; syscall. The last is rt_sigreturn: the thread takes back its
-// own state, even if nobody is there any more to see it come. We stop it right there and do it ourselves.
-static const uint8_t way_back[] = {0x48, 0x89, 0xc7, 0xb8, 0x0f, 0x00, 0x00, 0x00, 0x0f, 0x05};
+// Code of ours: syscall ; mov %rax, %rdi ; mov $15, %eax ; syscall. Calls return to the second instruction. The last is
+// rt_sigreturn: the thread takes back its own state, even if nobody is there any more to see it come. We stop it right
+// there and do it ourselves.
+static const uint8_t code[] = {0x0f, 0x05, 0x48, 0x89, 0xc7, 0xb8, 0x0f, 0x00, 0x00, 0x00, 0x0f, 0x05};
+enum { WAY_BACK = 2 };
 
 bool ht_tracee_borrow(ht_tracee *tracee, pid_t thread, ht_tracee_state *saved) {
     struct iovec vectors = {saved->vectors, sizeof saved->vectors};
@@ -81,7 +84,7 @@ static ran run_until_trap(const ht_tracee *tracee, pid_t thread, int request, in
         if (number == (SIGTRAP | 0x80)) {  // at a system call's entry or end
             struct user_regs_struct at;
             if (!ht_tracee_registers(thread, &at)) return RAN_GONE;
-            if (at.orig_rax == SYS_rt_sigreturn && at.rip == tracee->scratch + sizeof way_back) outcome = RAN_BACK;
+            if (at.orig_rax == SYS_rt_sigreturn && at.rip == tracee->scratch + sizeof code) outcome = RAN_BACK;
             else if (ht_ptrace(request, thread, 0, 0) != 0) return RAN_GONE;
         } else if (status >> 16 == PTRACE_EVENT_STOP || number == SIGSTOP) {
             stop_again |= number == SIGSTOP && status >> 16 != PTRACE_EVENT_STOP;
@@ -92,48 +95,6 @@ static ran run_until_trap(const ht_tracee *tracee, pid_t thread, int request, in
     }
     if (stop_again) syscall(SYS_tgkill, tracee->pid, thread, SIGSTOP);
     return outcome;
-}
-
-long ht_tracee_syscall(ht_tracee *tracee, pid_t thread, long number, const uint64_t arguments[6]) {
-    struct user_regs_struct registers;
-    if (!ht_tracee_registers(thread, &registers)) return -ESRCH;
-    registers.rip = tracee->syscall_at;
-    registers.rax = (uint64_t)number;
-    registers.orig_rax = ~0ull;  // not in a system call: nothing to restart
-    registers.rdi = arguments[0];
-    registers.rsi = arguments[1];
-    registers.rdx = arguments[2];
-    registers.r10 = arguments[3];
-    registers.r8 = arguments[4];
-    registers.r9 = arguments[5];
-    if (!ht_tracee_set_registers(thread, &registers)) return -ESRCH;
-    if (run_until_trap(tracee, thread, PTRACE_SINGLESTEP, 10000) != RAN_TRAPPED) return -ESRCH;
-    if (!ht_tracee_registers(thread, &registers)) return -ESRCH;
-    return (long)registers.rax;
-}
-
-bool ht_tracee_map_scratch(ht_tracee *tracee, pid_t thread) {
-    if (tracee->scratch != 0) return true;
-    long mapped = ht_tracee_syscall(
-        tracee, thread, SYS_mmap,
-        (uint64_t[6]){0, HT_SCRATCH_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, ~0ull, 0});
-    if (mapped < 0 && mapped > -4096) {
-        snprintf(tracee->reason, sizeof tracee->reason, "it may not map memory: %s", strerror((int)-mapped));
-        return false;
-    }
-    long status = ht_tracee_syscall(tracee, thread, SYS_mprotect,
-                                    (uint64_t[6]){(uint64_t)mapped, 4096, PROT_READ | PROT_EXEC, 0, 0, 0});
-    tracee->scratch = (uint64_t)mapped;
-    if (status == 0 && ht_tracee_write(tracee, (uint64_t)mapped, way_back, sizeof way_back)) return true;
-    snprintf(tracee->reason, sizeof tracee->reason, "it may not map executable memory: %s", strerror((int)-status));
-    ht_tracee_unmap_scratch(tracee, thread);
-    return false;
-}
-
-void ht_tracee_unmap_scratch(ht_tracee *tracee, pid_t thread) {
-    if (tracee->scratch == 0) return;
-    ht_tracee_syscall(tracee, thread, SYS_munmap, (uint64_t[6]){tracee->scratch, HT_SCRATCH_BYTES, 0, 0, 0, 0});
-    tracee->scratch = 0;
 }
 
 // The frame that rt_sigreturn takes the thread's own state from. A system call that was interrupted is made again.
@@ -199,33 +160,88 @@ static bool halt(pid_t thread, struct user_regs_struct *registers) {
     return done == thread && WIFSTOPPED(status);
 }
 
-bool ht_tracee_call(ht_tracee *tracee, pid_t thread, uint64_t function, const uint64_t arguments[4], int milliseconds,
-                    uint64_t *result) {
-    struct user_regs_struct registers;
+// Runs the borrowed thread from `registers` until it comes back. Its result is in rdi then.
+static ran run_and_return(ht_tracee *tracee, pid_t thread, struct user_regs_struct *registers, int milliseconds) {
     uint64_t frame = tracee->scratch + HT_SCRATCH_BYTES - HT_SCRATCH_FRAME_BYTES;
-    uint64_t back = tracee->scratch;
+    uint64_t back = tracee->scratch + WAY_BACK;
     uint64_t options = PTRACE_O_TRACESYSGOOD | (tracee->filtered ? PTRACE_O_SUSPEND_SECCOMP : 0u);
-    if (!ht_tracee_registers(thread, &registers) || !write_frame(tracee, frame) ||
-        !ht_tracee_write(tracee, frame - 8, &back, sizeof back) ||
-        ht_ptrace(PTRACE_SETOPTIONS, thread, 0, options) != 0)
-        goto gone;
-    registers.rip = function;
-    registers.rsp = frame - 8;
-    registers.rbp = 0;
+    bool calls = registers->rip != tracee->scratch;
+    registers->rsp = calls ? frame - 8 : frame;
+    registers->orig_rax = ~0ull;     // not in a system call: nothing to restart
+    registers->eflags &= ~0x500ull;  // direction and trap flags as the calling convention has them
+    if (!write_frame(tracee, frame) || (calls && !ht_tracee_write(tracee, frame - 8, &back, sizeof back)) ||
+        ht_ptrace(PTRACE_SETOPTIONS, thread, 0, options) != 0 || !ht_tracee_set_registers(thread, registers))
+        return RAN_GONE;
+    ran outcome = run_until_trap(tracee, thread, PTRACE_SYSCALL, milliseconds);
+    if (outcome == RAN_GONE || outcome == RAN_ON) return outcome;
+    if (!ht_tracee_registers(thread, registers)) return RAN_GONE;
+    return outcome == RAN_BACK && !halt(thread, registers) ? RAN_GONE : outcome;
+}
+
+long ht_tracee_syscall(ht_tracee *tracee, pid_t thread, long number, const uint64_t arguments[6]) {
+    struct user_regs_struct registers;
+    if (!ht_tracee_registers(thread, &registers)) return -ESRCH;
+    registers.rax = (uint64_t)number;
     registers.orig_rax = ~0ull;
     registers.rdi = arguments[0];
     registers.rsi = arguments[1];
     registers.rdx = arguments[2];
+    registers.r10 = arguments[3];
+    registers.r8 = arguments[4];
+    registers.r9 = arguments[5];
+    if (tracee->scratch != 0 && number != SYS_munmap) {
+        registers.rip = tracee->scratch;
+        if (run_and_return(tracee, thread, &registers, RAW_CALL_MS) != RAN_BACK) return -ESRCH;
+        return (long)registers.rdi;
+    }
+    // Without pages of ours: by one instruction of libc's, for as short a time as can be.
+    registers.rip = tracee->syscall_at;
+    if (!ht_tracee_set_registers(thread, &registers)) return -ESRCH;
+    if (run_until_trap(tracee, thread, PTRACE_SINGLESTEP, RAW_CALL_MS) != RAN_TRAPPED) return -ESRCH;
+    if (!ht_tracee_registers(thread, &registers)) return -ESRCH;
+    return (long)registers.rax;
+}
+
+bool ht_tracee_map_scratch(ht_tracee *tracee, pid_t thread) {
+    if (tracee->scratch != 0) return true;
+    long mapped = ht_tracee_syscall(
+        tracee, thread, SYS_mmap,
+        (uint64_t[6]){0, HT_SCRATCH_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, ~0ull, 0});
+    if (mapped < 0 && mapped > -4096) {
+        snprintf(tracee->reason, sizeof tracee->reason, "it may not map memory: %s", strerror((int)-mapped));
+        return false;
+    }
+    long status = ht_tracee_syscall(tracee, thread, SYS_mprotect,
+                                    (uint64_t[6]){(uint64_t)mapped, 4096, PROT_READ | PROT_EXEC, 0, 0, 0});
+    tracee->scratch = (uint64_t)mapped;
+    if (status == 0 && ht_tracee_write(tracee, (uint64_t)mapped, code, sizeof code)) return true;
+    snprintf(tracee->reason, sizeof tracee->reason, "it may not map executable memory: %s", strerror((int)-status));
+    ht_tracee_unmap_scratch(tracee, thread);
+    return false;
+}
+
+void ht_tracee_unmap_scratch(ht_tracee *tracee, pid_t thread) {
+    if (tracee->scratch == 0) return;
+    ht_tracee_syscall(tracee, thread, SYS_munmap, (uint64_t[6]){tracee->scratch, HT_SCRATCH_BYTES, 0, 0, 0, 0});
+    tracee->scratch = 0;
+}
+
+bool ht_tracee_call(ht_tracee *tracee, pid_t thread, uint64_t function, const uint64_t arguments[4], int milliseconds,
+                    uint64_t *result) {
+    struct user_regs_struct registers;
+    if (!ht_tracee_registers(thread, &registers)) goto gone;
+    registers.rip = function;
+    registers.rbp = 0;
+    registers.rdi = arguments[0];
+    registers.rsi = arguments[1];
+    registers.rdx = arguments[2];
     registers.rcx = arguments[3];
-    registers.rax = 0;              // no vector arguments
-    registers.eflags &= ~0x500ull;  // direction and trap flags as the calling convention has them
-    if (!ht_tracee_set_registers(thread, &registers)) goto gone;
-    ran outcome = run_until_trap(tracee, thread, PTRACE_SYSCALL, milliseconds);
-    if (outcome == RAN_GONE || (outcome != RAN_ON && !ht_tracee_registers(thread, &registers))) goto gone;
+    registers.rax = 0;  // no vector arguments
+    ran outcome = run_and_return(tracee, thread, &registers, milliseconds);
+    if (outcome == RAN_GONE) goto gone;
     if (outcome == RAN_BACK) {
         *result = registers.rdi;
-        if (halt(thread, &registers)) return true;
-        goto gone;
+        return true;
     }
     if (outcome == RAN_ON) {
         snprintf(tracee->reason, sizeof tracee->reason, "a call in it did not return within %d s", milliseconds / 1000);

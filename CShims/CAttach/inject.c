@@ -131,7 +131,7 @@ static bool while_stopped(ht_attachment *made, bool (*body)(ht_attachment *, pid
             continue;
         }
         done = ht_tracee_map_scratch(tracee, thread) && body(made, thread);
-        ht_tracee_unmap_scratch(tracee, thread);
+        if (made->done) ht_tracee_unmap_scratch(tracee, thread);
         ht_tracee_give_back(tracee, thread, &saved);
         break;
     }
@@ -219,23 +219,31 @@ static bool stop(ht_attachment *made, pid_t thread) {
         if (!ht_redirects_undo(&made->redirects[i], &made->tracee)) return false;
     }
     ht_attachment_call(made, thread, HT_ATTACH_STOP, 0, 0, 0, &returned);
-    made->clear = clear_region(made, thread);
+    made->done = clear_region(made, thread);
     return returned;
 }
 
 bool ht_attach_end(ht_attachment *made) { return ht_attach_is_there(made) && while_stopped(made, stop); }
 
-bool ht_attach_clear(ht_attachment *made) {
-    return made->clear || !ht_attach_is_there(made) || while_stopped(made, clear_region);
+static bool clear_at_last(ht_attachment *made, pid_t thread) {
+    made->done = clear_region(made, thread);
+    return made->done;
 }
 
-static bool close_region(ht_attachment *made, pid_t thread) {
-    return ht_tracee_syscall(&made->tracee, thread, SYS_close, (uint64_t[6]){(uint64_t)made->region_fd}) == 0;
+bool ht_attach_clear(ht_attachment *made) {
+    return made->done || !ht_attach_is_there(made) || while_stopped(made, clear_at_last);
+}
+
+static bool leave(ht_attachment *made, pid_t thread) {
+    made->done = true;
+    if (made->region_fd >= 0)
+        ht_tracee_syscall(&made->tracee, thread, SYS_close, (uint64_t[6]){(uint64_t)made->region_fd});
+    return true;
 }
 
 void ht_attach_close(ht_attachment *made) {
-    // Where recording never began, the process still has the descriptor.
-    if (made->region_fd >= 0 && ht_attach_is_there(made)) while_stopped(made, close_region);
+    // Where recording never began, or a thread would not leave the recorder.
+    if (made->tracee.scratch != 0 && ht_attach_is_there(made)) while_stopped(made, leave);
     for (size_t i = 0; i < HT_ATTACH_GROUPS; i++) ht_redirects_free(&made->redirects[i]);
     ht_images_free(&made->images);
     ht_tracee_close(&made->tracee);

@@ -96,7 +96,7 @@ static bool load_on(ht_attachment *made, pid_t thread) {
                 (made->function != 0 || (call_dlopen(made, thread, functions) && ht_attachment_find_library(made)));
     if (done) made->block_at = ht_attachment_call(made, thread, HT_ATTACH_PREPARE, 0, 0, 0, &returned);
     done = done && returned && made->block_at != 0 && ht_attachment_judge(made) && make_region(made, thread);
-    ht_tracee_unmap_scratch(tracee, thread);
+    if (!done) ht_tracee_unmap_scratch(tracee, thread);
     ht_tracee_give_back(tracee, thread, &saved);
     return done;
 }

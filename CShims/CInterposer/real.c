@@ -79,7 +79,6 @@ bool ht_module_may_define(const struct link_map *module, const char *name) {
 static void *next(const char *name) {
     struct dl_find_object ours;
     if (_dl_find_object(ht_boot_arena, &ours) != 0) return dlsym(RTLD_NEXT, name);
-    uint32_t hash = gnu_hash(name);
     for (const struct link_map *module = ours.dlfo_link_map->l_next; module != NULL; module = module->l_next) {
         // The kernel's own library has none of these, and its addresses are not relocated.
         if (strncmp(module->l_name, "linux-vdso", 10) == 0 || strncmp(module->l_name, "linux-gate", 10) == 0) continue;

@@ -6,7 +6,8 @@ internal import Glibc
 enum FileProbe {
     /// The first `count` bytes of a file, fewer where it is shorter, nil where it cannot be read.
     static func head(of path: String, count: Int = 4096) -> [UInt8]? {
-        let file = open(path, O_RDONLY | O_CLOEXEC)
+        // Without waiting for the other end of a named pipe.
+        let file = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
         guard file >= 0 else { return nil }
         defer { close(file) }
         var bytes = [UInt8](repeating: 0, count: count)
@@ -41,8 +42,11 @@ enum FileProbe {
         status(of: path).map { $0.st_mode & S_IFMT != S_IFDIR } ?? false
     }
 
-    /// Whether the path leads to something that may be executed.
-    static func isExecutable(_ path: String) -> Bool { isFile(path) && access(path, X_OK) == 0 }
+    /// Whether there is a regular file at the path.
+    static func isRegular(_ path: String) -> Bool { status(of: path).map { $0.st_mode & S_IFMT == S_IFREG } ?? false }
+
+    /// Whether the path leads to a regular file that may be executed.
+    static func isExecutable(_ path: String) -> Bool { isRegular(path) && access(path, X_OK) == 0 }
 
     /// The names in a folder, sorted; none where it cannot be read.
     static func names(in folder: String) -> [String] {

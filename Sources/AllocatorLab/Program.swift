@@ -70,7 +70,10 @@ public struct Program: Equatable, Sendable {
             candidates = folders.map { "\($0)/\(name)" }
         }
         let present = candidates.filter(FileProbe.isFile)
-        if let path = present.first(where: { access($0, X_OK) == 0 }) { return path }
+        if let path = present.first(where: FileProbe.isExecutable) { return path }
+        if let path = present.first, !FileProbe.isRegular(path) {
+            throw .unsuitable(name, reason: "is a pipe, socket or device, not a program")
+        }
         if !present.isEmpty { throw .unsuitable(name, reason: "not executable") }
         if name.contains("/"), FileProbe.status(of: name) != nil {
             throw .unsuitable(name, reason: "is a folder, not a program")
@@ -99,6 +102,9 @@ public struct Program: Equatable, Sendable {
             guard depth < 4 else { return }
             guard FileProbe.status(of: script.interpreter) != nil else {
                 throw .missingInterpreter(name, interpreter: script.interpreter)
+            }
+            guard FileProbe.isExecutable(script.interpreter) else {
+                throw .unsuitable(name, reason: "a script for \(script.interpreter), which is not executable")
             }
             return try check(script.interpreter, name: name, purpose: purpose, depth: depth + 1)
         }

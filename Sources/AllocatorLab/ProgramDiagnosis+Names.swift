@@ -90,7 +90,9 @@ extension ProgramFindings {
         let bare = libraries.filter { $0.inventory?.isStripped == true }
         if libraries.isEmpty { return }
         if bare.isEmpty {
-            add(.ok, "libraries' names", "all \(libraries.count) have symbols")
+            add(
+                .ok, "libraries' names",
+                libraries.count == 1 ? "the one library has symbols" : "all \(libraries.count) have symbols")
             return
         }
         var names = bare.prefix(Self.listedLibraries).map(\.name).joined(separator: ", ")

@@ -43,7 +43,7 @@ final class ReplacementFile {
             return
         }
         if exists, status.st_mode & S_IFMT != S_IFREG {
-            descriptor = try Self.open(self.path, options: [])
+            descriptor = try Self.open(self.path, options: [], asked: path)
             place = .direct
             return
         }
@@ -51,7 +51,7 @@ final class ReplacementFile {
             descriptor = unnamed
             place = .unnamed
         } else {
-            descriptor = try Self.open(temporaryPath, options: [.create, .truncate])
+            descriptor = try Self.open(temporaryPath, options: [.create, .truncate], asked: path)
             place = .temporary
         }
         if stat(model, &status) == 0, status.st_mode & S_IFMT == S_IFREG {
@@ -71,13 +71,16 @@ final class ReplacementFile {
         return String(cString: real)
     }
 
-    private static func open(_ path: String, options: FileDescriptor.OpenOptions) throws(Failure) -> FileDescriptor {
+    /// - Parameter asked: the path as the user gave it, for a failure's line.
+    private static func open(
+        _ path: String, options: FileDescriptor.OpenOptions, asked: String
+    ) throws(Failure) -> FileDescriptor {
         do {
             return try FileDescriptor.open(
                 FilePath(path), .writeOnly, options: options.union(.closeOnExec),
                 permissions: [.ownerReadWrite, .groupRead, .otherRead])
         } catch {
-            throw Failure(status: .cannotCreate, "cannot create \(path): \(error); choose another with -o FILE")
+            throw Failure(status: .cannotCreate, "cannot create \(asked): \(error); choose another with -o FILE")
         }
     }
 

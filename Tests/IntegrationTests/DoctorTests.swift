@@ -146,6 +146,10 @@ struct DoctorTests {
         let folder = try TemporaryDirectory()
         try expectRefusal(folder.path, 69, saying: "folder")
         try expectRefusal(folder.write("text\n", to: "plain"), 69, saying: "not executable")
+        let script = "#!\(folder.file("plain"))\n"
+        try expectRefusal(folder.write(script, to: "bad-script", executable: true), 69, saying: "not executable")
+        #expect(mkfifo(folder.file("pipe"), 0o755) == 0)
+        try expectRefusal(folder.file("pipe"), 69, saying: "pipe")
         try expectRefusal(folder.write("#!/nowhere/sh\n", to: "script", executable: true), 66, saying: "/nowhere/sh")
     }
 

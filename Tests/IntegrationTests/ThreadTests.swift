@@ -51,6 +51,21 @@ struct ThreadTests {
         #expect(makers.allSatisfy { $0.allocations == 500 && $0.liveBlocks == 0 })
     }
 
+    @Test func `blocks passed through a queue are each freed once, and none is left`() throws {
+        let program = try ProgramBuilder.build(
+            testProgram: "bench-exchange.c", language: .c, arguments: ["-O2", "-fno-builtin", "-pthread"])
+        let recording = try Recording(program, ["3", "2", "5000"])
+        #expect(recording.result.stdout == "120000 freed\n")
+        let report = try recording.report(by: "thread")
+        #expect(report.trace.lost == 0)
+        #expect(report.trace.complete)
+        #expect(report.trace.unmatchedFrees == 0)
+        #expect(report.trace.missingFrees == 0)
+        let makers = report.rows.filter { $0.allocations == 40_000 }
+        #expect(makers.count == 3)
+        #expect(makers.allSatisfy { $0.frees == 40_000 && $0.liveBlocks == 0 })
+    }
+
     @Test func `frees and allocations in a thread's destructors are kept`() throws {
         let report = try report("destructors")
         #expect(report.events(ofSize: 14029) == Events(50, 50))

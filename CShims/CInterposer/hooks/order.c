@@ -19,24 +19,33 @@ extern void *__libc_stack_end;
 
 static const char again[] = "HEAPTRAIL_AGAIN=1";
 
-static struct link_map *module_of(const void *address) {
-    struct dl_find_object found;
-    return _dl_find_object((void *)(uintptr_t)address, &found) == 0 ? found.dlfo_link_map : NULL;
+// The module whose malloc the program gets, and ours.
+typedef struct places {
+    const struct link_map *first, *ours;
+} places;
+
+static places find_places(void) {
+    places found = {0};
+    struct dl_find_object own;
+    if (_dl_find_object((void *)(uintptr_t)again, &own) != 0) return found;
+    found.ours = own.dlfo_link_map;
+    const struct link_map *module = found.ours;
+    while (module->l_prev != NULL) module = module->l_prev;
+    // The kernel's own library has no such name, and its addresses are not relocated.
+    while (module != found.ours &&
+           (strncmp(module->l_name, "linux-vdso", 10) == 0 || !ht_module_may_define(module, "malloc")))
+        module = module->l_next;
+    found.first = module;
+    return found;
 }
 
-// Whether calls come to us. Nobody has called a hook so far, so whoever is in front gets one call to hand on; it fails,
-// silently, and so is no event.
-static bool is_reached(void **first) {
-    *first = dlsym(RTLD_DEFAULT, "malloc");
-    if (*first == NULL || module_of(*first) == module_of(again)) return true;
-    // The executable's own malloc comes before every preload: its functions are redirected instead (patch.h).
-    struct link_map *front = module_of(*first);
-    if (front == NULL || front->l_name[0] == 0) return true;
-    void *(*make)(size_t, size_t) = NULL;
-    *(void **)(void *)&make = dlsym(RTLD_DEFAULT, "calloc");
-    if (module_of((const void *)(uintptr_t)make) == module_of(again)) return false;  // in front, but not of all
-    if (make != NULL) (void)!make(SIZE_MAX, SIZE_MAX);
-    return ht_boot_state != HT_BOOT_UNBORN;
+static bool is_allocator(const struct link_map *module) {
+    static const char *const names[] = {"mallctl",  "mi_malloc",         "tc_malloc", "rpmalloc",
+                                        "snmalloc", "hoard_malloc_init", "je_malloc", "scalable_malloc"};
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        if (ht_module_may_define(module, names[i])) return true;
+    }
+    return false;
 }
 
 static void say(const char *text) { ht_syscall(SYS_write, 2, (long)text, (long)strlen(text), 0, 0, 0); }
@@ -78,20 +87,19 @@ static void execute_again(const char *ours, char **arguments, char **environment
 }
 
 void ht_alone_go_first(void) {
-    if (ht_boot_state != HT_BOOT_UNBORN) return;
     uintptr_t *top = __libc_stack_end;
     char **arguments = (char **)(top + 1);
     char **environment = arguments + (int)top[0] + 1;
     const char *output = ht_environment_get(environment, "HEAPTRAIL_OUTPUT");
     const char *format = ht_environment_get(environment, "HEAPTRAIL_FORMAT");
     if ((output == NULL || *output == 0) && (format == NULL || strcmp(format, "text") != 0)) return;
-    void *first;
-    if (is_reached(&first)) return;
-    struct link_map *front = module_of(first), *ours = module_of(again);
-    // Whoever came first a second time is where it is for a reason of its own.
-    bool movable = ours != NULL && ht_environment_get(environment, "HEAPTRAIL_AGAIN") == NULL;
-    if (movable) execute_again(ours->l_name, arguments, environment);
-    say("heaptrail: nothing is recorded: malloc is ");
-    say(front->l_name);
-    say("'s, which was preloaded first; put libheaptrail.so before it\n");
+    places place = find_places();
+    // The executable comes before every preload: its own malloc is redirected, not overtaken.
+    if (place.ours == NULL || place.first == place.ours || place.first->l_prev == NULL || !is_allocator(place.first))
+        return;
+    if (ht_environment_get(environment, "HEAPTRAIL_AGAIN") == NULL)
+        execute_again(place.ours->l_name, arguments, environment);
+    say("heaptrail: nothing is recorded: ");
+    say(place.first->l_name);
+    say(" was preloaded first and serves malloc; put libheaptrail.so before it\n");
 }

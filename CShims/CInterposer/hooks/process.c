@@ -317,9 +317,19 @@ EXPORT void _Exit(int status) { _exit(status); }
 
 // A program that never allocates before main is recorded from here on. In a process that ran already nothing happens
 // until the launcher calls (attached.c).
+extern void *__libc_stack_end;
+
+// Constructors run after libc's own, but ours comes before every other's: what is called from it, an allocator that
+// reads its settings (MALLOC_CONF), another preload, must find the environment that libc is about to set.
+static void set_environment(void) {
+    uintptr_t *top = __libc_stack_end;
+    if (environ == NULL) environ = (char **)(top + 1) + (int)top[0] + 1;
+}
+
 __attribute__((constructor)) static void construct(void) {
     if (ht_life_is_late()) return;
     int saved = errno;
+    set_environment();
     ht_alone_go_first();
     ht_ready();
     ht_patch_start(ht_patched_hook);
