@@ -173,8 +173,8 @@ static void put_home_totals(ht_drain *drain, ht_home *home, bool is_last) {
 static void put_all_totals(ht_drain *drain, bool are_last) {
     ht_region *region = drain->region;
     if (region->sample_bytes == 0) return;
-    uint32_t homes = atomic_load_explicit(&region->fresh_homes, memory_order_acquire);
-    for (uint32_t i = 0; i < homes && i < HT_HOME_COUNT; i++) {
+    uint32_t homes = ht_region_homes(region);
+    for (uint32_t i = 0; i < homes; i++) {
         ht_home *home = ht_region_home(region, i);
         if (atomic_load_explicit(&home->state, memory_order_acquire) == HT_HOME_LIVE)
             put_home_totals(drain, home, are_last);

@@ -132,6 +132,41 @@ struct SamplingTests {
         #expect(threads.reduce(0) { $0 + $1.allocations } == all.allocations)
     }
 
+    @Test func `more threads than the first homes serve are counted, when all are killed at once, too`() throws {
+        let program = try ProgramBuilder.build(
+            """
+            #include <pthread.h>
+            #include <signal.h>
+            #include <stdlib.h>
+            #include <unistd.h>
+            static pthread_barrier_t all;
+            static void *make(void *unused) {
+                for (int i = 0; i < 10; i++) { char *volatile block = malloc(15013); *block = 1; }
+                pthread_barrier_wait(&all);
+                pause();
+                return unused;
+            }
+            int main(void) {
+                pthread_t thread;
+                pthread_attr_t attributes;
+                pthread_attr_init(&attributes);
+                pthread_attr_setstacksize(&attributes, 65536);
+                pthread_barrier_init(&all, NULL, 4301);
+                for (int i = 0; i < 4300; i++) if (pthread_create(&thread, &attributes, make, NULL) != 0) return 77;
+                pthread_barrier_wait(&all);
+                kill(getpid(), SIGKILL);
+            }
+            """, language: .c, arguments: ["-O1", "-fno-builtin"])
+        let recording = try record(program, sample: "512KiB")
+        if recording.result.status == .exited(77) { try Test.cancel("the machine does not allow 4,300 threads") }
+        let report = try recording.report()
+        expectSound(report)
+        #expect(report.trace.threads == 4301)
+        // What the threads themselves cost comes on top.
+        #expect((4300 * 10...4300 * 12).contains(report.trace.allocations))
+        #expect(report.trace.bytesAllocated >= 4300 * 10 * 15013)
+    }
+
     @Test func `a followed child has samples and totals of its own`() throws {
         let recording = try record(program("processes.c"), ["fork"], sample: "1KiB", options: ["--follow"])
         let child = try #require(try recording.followed().values.first)
