@@ -72,6 +72,15 @@ ht_test_rule ht_test_module_rule(const ht_test_module *module, uint64_t address)
                              (uintptr_t)address));
 }
 
+ht_test_rule ht_test_image_rule(const uint8_t *image, size_t count, uint64_t pc) {
+    uint8_t *pages = mmap(NULL, count, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (pages == MAP_FAILED) abort();
+    memcpy(pages, image, count);
+    ht_test_rule rule = plain(ht_cfi_rule(pages, pages, pages + count, (uintptr_t)pages + pc));
+    munmap(pages, count);
+    return rule;
+}
+
 // MARK: readelf's rows
 
 enum { COLUMNS_MAX = 64, CELL_MAX = 24, CIES_MAX = 4096 };

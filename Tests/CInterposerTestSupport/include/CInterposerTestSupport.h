@@ -136,6 +136,9 @@ typedef struct ht_test_module {
 // The module of this process whose path ends in `name` ("" for the executable).
 bool ht_test_find_module(const char *name, ht_test_module *module);
 ht_test_rule ht_test_module_rule(const ht_test_module *module, uint64_t address);
+// The rule for the address `pc` bytes after the start of an image that begins with its .eh_frame_hdr, mapped at a
+// page's start.
+ht_test_rule ht_test_image_rule(const uint8_t *image, size_t count, uint64_t pc);
 
 typedef struct ht_test_comparison {
     uint64_t frames, rows;
