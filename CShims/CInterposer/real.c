@@ -82,8 +82,7 @@ static void *next(const char *name) {
     for (const struct link_map *module = ours.dlfo_link_map->l_next; module != NULL; module = module->l_next) {
         // The kernel's own library has none of these, and its addresses are not relocated.
         if (strncmp(module->l_name, "linux-vdso", 10) == 0 || strncmp(module->l_name, "linux-gate", 10) == 0) continue;
-        uintptr_t address;
-        if (defines(module, name, hash, &address)) return dlsym(RTLD_NEXT, name);
+        if (ht_module_may_define(module, name)) return dlsym(RTLD_NEXT, name);
     }
     return NULL;
 }
