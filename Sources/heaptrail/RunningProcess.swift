@@ -1,6 +1,7 @@
 // Recording a process that runs already: what /proc says of it, and the call into the collector that attaches.
 internal import CCollector
-import Foundation
+import FoundationEssentials
+import Glibc
 
 /// A process to attach to.
 struct RunningProcess {
