@@ -322,23 +322,30 @@ void ht_life_detach(void) {
     atomic_store_explicit(&ht_follow_forks, 0, memory_order_relaxed);
 }
 
+static void leave_pages(void *at, size_t bytes) {
+    ht_syscall(SYS_mmap, (long)at, (long)bytes, PROT_READ | PROT_WRITE,
+               MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1, 0);
+}
+
 void ht_life_unmap(void) {
     ht_region *region = ht_region_shared;
     if (region == NULL) return;
     // Homes keep their walk caches in this process's own memory.
-    uint32_t homes = atomic_load_explicit(&region->fresh_homes, memory_order_relaxed);
-    for (uint32_t i = 0; i < homes && i < HT_HOME_COUNT; i++) {
+    uint32_t homes = ht_region_homes(region);
+    for (uint32_t i = 0; i < homes; i++) {
         ht_home *home = ht_region_home(region, i);
         if (home->walk_cache != 0) ht_unmap_pages((void *)(uintptr_t)home->walk_cache, sizeof(ht_walk_cache));
     }
     ht_region_shared = NULL;
-    bool was_sampled = region->sample_bytes != 0;
-    unmap(region, shared_bytes);
     // A thread of a sampled recording counts without the guard, and may stand before its last addition: it finds a page
     // that belongs to nobody.
-    if (was_sampled)
-        ht_syscall(SYS_mmap, (long)region, HT_CONTROL_BYTES + (long)HT_HOME_COUNT * HT_HOME_BYTES,
-                   PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1, 0);
+    bool was_sampled = region->sample_bytes != 0;
+    char *more_homes = ht_region_extension(region);
+    ht_region_withdraw(region);
+    unmap(region, shared_bytes);
+    if (!was_sampled) return;
+    leave_pages(region, HT_CONTROL_BYTES + (size_t)HT_HOME_COUNT * HT_HOME_BYTES);
+    if (more_homes != NULL) leave_pages(more_homes, (size_t)HT_MORE_HOMES * HT_HOME_BYTES);
 }
 
 // A thread's block, which its thread pointer names, lies at the top of the stack that glibc or the program gave it; the
