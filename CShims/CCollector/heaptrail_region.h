@@ -5,9 +5,8 @@
 //   0        control block (ht_region), 64 KiB
 //   64 KiB   homes, 4096 of 16 KiB: a stream's identity, the reader's position, the producer's scratch for call stacks
 //   then     segments of 32 KiB: records, chained per stream
-//   256 MiB  the extension, mapped on both sides once more streams are alive than there are homes for: 28,672 more
-//   homes,
-//            then more segments. Each side has it at an address of its own (`extension`)
+//   256 MiB  the extension, mapped on both sides, each at an address of its own, once more streams are alive than there
+//            are homes for: 28,672 more homes, then more segments
 //
 // How a record gets across:
 // - the producer writes whole records into its segment, then stores `used` (release); the collector loads `used`
