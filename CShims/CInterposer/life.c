@@ -68,22 +68,11 @@ static ht_region *map_path(const char *path, size_t *bytes) {
 // Exactly what was mapped: behind a smaller mapping lies something else.
 static void unmap(ht_region *region, size_t bytes) { ht_syscall(SYS_munmap, (long)region, (long)bytes, 0, 0, 0, 0); }
 
-static char *append_number(char *out, uint32_t value) {
-    char digits[12];
-    char *at = digits + sizeof digits;
-    do *--at = (char)('0' + value % 10);
-    while ((value /= 10) != 0);
-    size_t length = (size_t)(digits + sizeof digits - at);
-    memcpy(out, at, length);
-    out[length] = 0;
-    return out + length;
-}
-
 static ht_region *map_collectors(uint32_t pid, uint32_t fd, size_t *bytes) {
     char path[48] = "/proc/";
-    char *at = append_number(path + 6, pid);
+    char *at = ht_append_number(path + 6, pid);
     memcpy(at, "/fd/", 4);
-    append_number(at + 4, fd);
+    ht_append_number(at + 4, fd);
     return map_path(path, bytes);
 }
 
