@@ -149,6 +149,7 @@ static void attach(ht_region *region, size_t bytes) {
     }
     bool follows = (ht_options & HT_OPTION_FOLLOW) != 0 && region->collector_pid != 0;
     atomic_store_explicit(&ht_follow_forks, follows ? HT_FORKS_FOLLOWED : HT_FORKS_COUNTED, memory_order_relaxed);
+    if (region->sample_bytes != 0) ht_sampled_prepare();
     atomic_store_explicit(&ht_power.sample_bytes, region->sample_bytes, memory_order_relaxed);
     atomic_store_explicit(&ht_power.on, 1, memory_order_release);
 }
