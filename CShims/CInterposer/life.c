@@ -219,6 +219,14 @@ void ht_life_start(void) {
     if (region != NULL) attach(region, bytes);
 }
 
+// What another trace was told has to be told anew.
+static void forget_definitions(void) {
+    ht_stacks_reset();
+    ht_modules_reset();
+    ht_sizes_reset();
+    ht_rules_flush();
+}
+
 bool ht_life_follow(void) {
     // One thread exists in a child after fork. Whoever comes second here while the first asks passes through
     // unrecorded.
@@ -239,10 +247,9 @@ bool ht_life_follow(void) {
         atomic_fetch_add_explicit(&parent->unfollowed, 1, memory_order_relaxed);
         return false;
     }
+    ht_region_withdraw(parent);
     unmap(parent, shared_bytes);
-    ht_stacks_reset();
-    ht_modules_reset();
-    ht_rules_flush();
+    forget_definitions();
     ht_sample_reset();
     // This thread's cursors point into the region just unmapped; empty, they make its next event open a stream of its
     // own. A child made by a bare clone has its parent's id in its thread block.
@@ -290,10 +297,7 @@ bool ht_life_attach(int region_fd) {
     ht_syscall(SYS_close, region_fd, 0, 0, 0, 0, 0);
     if (region == NULL) return false;
     ht_attached = true;
-    ht_stacks_reset();
-    ht_modules_reset();
-    ht_sizes_reset();
-    ht_rules_flush();
+    forget_definitions();
     ht_sampled_forget();
     attach(region, bytes);
     if (!ht_recording()) return false;
