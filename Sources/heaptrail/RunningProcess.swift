@@ -76,6 +76,7 @@ extension Recorder {
         default:
             try Self.check(outcome, result, output: written, program: process.name)
         }
-        return RecordingSummary(result: result, output: written, isText: text, isSampled: sampleBytes != 0)
+        return RecordingSummary(
+            result: result, output: written, isText: text, isSampled: sampleBytes != 0, follows: follow)
     }
 }
