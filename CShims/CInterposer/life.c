@@ -5,6 +5,7 @@
 #include "alone.h"
 #include "definitions.h"
 #include "environment.h"
+#include "readable.h"
 #include "record.h"
 #include "sample.h"
 #include "stack.h"
@@ -348,4 +349,16 @@ uintptr_t ht_life_stack_top(void) {
     uintptr_t block = (uintptr_t)__builtin_thread_pointer();
     bool is_first = ht_thread_id(&ht_self) == (uint32_t)ht_syscall(SYS_getpid, 0, 0, 0, 0, 0, 0);
     return is_first ? first : block;
+}
+
+uintptr_t ht_life_stack_low(uintptr_t top) {
+    enum { PAGES_ASKED = 256 };
+    if (top == (uintptr_t)__libc_stack_end) return top - main_stack_bytes();
+    uintptr_t low = top & ~(uintptr_t)(HT_PAGE - 1);
+    for (int page = 0; page < PAGES_ASKED; page++) {
+        ht_span span = {0, 0};
+        if (!ht_span_extend(&span, low - 8)) break;
+        low -= HT_PAGE;
+    }
+    return low;
 }

@@ -70,3 +70,6 @@ void ht_life_detach(void);
 void ht_life_unmap(void);
 // Where the calling thread's stack ends, where nobody was there to see it begin.
 uintptr_t ht_life_stack_top(void);
+// How far down from its top that stack surely reaches: the kernel's limit for the first thread; for another the pages
+// that can be read, of which 256 are asked for.
+uintptr_t ht_life_stack_low(uintptr_t top);
