@@ -270,7 +270,8 @@ static inline uint32_t ht_region_homes(ht_region *region) {
 // Maps the extension on this side, from the mapping of all of the region that is there: no descriptor is needed. False
 // when there is no address space for it, or the file is not that large.
 bool ht_region_extend(ht_region *region);
-// Unmaps it on this side, where it is mapped.
+// Unmaps it in this process, which is about to unmap the region. The address stays noted: a forked child shares it with
+// its parent.
 void ht_region_withdraw(ht_region *region);
 // In the drain: answers a thread that wants the extension.
 void ht_region_serve_extension(ht_region *region);

@@ -125,8 +125,8 @@ bool ht_region_extend(ht_region *region) {
 }
 
 void ht_region_withdraw(ht_region *region) {
-    uint64_t mapped = atomic_exchange_explicit(&region->extension[ht_region_side], 0, memory_order_acq_rel);
-    if (mapped != 0) ht_syscall(SYS_munmap, (long)(mapped - PAGE), (long)(PAGE + HT_EXTENSION_BYTES), 0, 0, 0, 0);
+    char *mapped = ht_region_extension(region);
+    if (mapped != NULL) ht_syscall(SYS_munmap, (long)(mapped - PAGE), (long)(PAGE + HT_EXTENSION_BYTES), 0, 0, 0, 0);
 }
 
 void ht_region_serve_extension(ht_region *region) {
