@@ -46,6 +46,7 @@ enum {
     HT_SEGMENTS_BEFORE_BELL = 32,  // backlog that wakes a collector which naps
     HT_STACK_DEPTH_MAX = 952,      // what the scratch of a home holds, twice
     HT_GRANT_COUNT = 64,
+    HT_IMAGES_TOLD = 4,  // as many images may be executed between two rounds of the collector
     HT_PATH_MAX = 4096,
 };
 
@@ -234,6 +235,11 @@ typedef struct ht_region {
     ht_grant grants[HT_GRANT_COUNT];
     char allocator_path[HT_PATH_MAX];  // library preloaded after ours, "" for none
     char exec_path[HT_PATH_MAX];       // what was executed last
+
+    // The library that each image's calls of malloc go to, at its number modulo HT_IMAGES_TOLD: written before
+    // malloc_image (release) becomes that number.
+    _Atomic uint32_t malloc_image;
+    char malloc_paths[HT_IMAGES_TOLD][HT_PATH_MAX];
 } ht_region;
 
 _Static_assert(sizeof(ht_region) <= HT_CONTROL_BYTES, "control block");
