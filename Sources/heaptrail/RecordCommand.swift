@@ -111,6 +111,7 @@ struct RecordCommand: ParsableCommand {
         let summary = try recorder.run()
         summary.print(program: name)
         if compact { Compaction.replaceRecordings(of: summary, since: began) }
+        summary.printNext()
         summary.exitAsProgram()
     }
 
@@ -131,6 +132,7 @@ struct RecordCommand: ParsableCommand {
         let summary = try recorder.attach(to: process, seconds: duration)
         summary.print(program: "process \(pid) (\(process.name))")
         if compact { Compaction.replaceRecordings(of: summary, since: began) }
+        summary.printNext()
     }
 
     /// Where the trace goes when no output is named: `heaptrail.PROGRAM.PID.trace` here; nil for text, which goes to standard error.

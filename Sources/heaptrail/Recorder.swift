@@ -198,9 +198,13 @@ struct RecordingSummary {
             )
         }
         if output == "-", !isText, !result.detached { lines.append("the program's own output went to standard error") }
-        let isReadable = result.attached && !isText && result.bytes_written > 0
-        if isReadable, let output, output != "-" { lines.append("next: heaptrail report \(output)") }
         for line in lines { Terminal.tell(line) }
+    }
+
+    /// The line to type next, where there is one. Nothing is said after it.
+    func printNext() {
+        let isReadable = result.attached && !isText && result.bytes_written > 0
+        if isReadable, let output, output != "-" { Terminal.tell("next: heaptrail report \(output)") }
     }
 
     /// Ends this process the way the program ended: its exit status, or its signal.
