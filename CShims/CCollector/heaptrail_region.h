@@ -31,7 +31,7 @@
 #define HT_REGION_MAGIC 0x6e6f696765525448ull  // "HTRegion"
 
 enum {
-    HT_REGION_VERSION = 1,
+    HT_REGION_VERSION = 2,  // grows with each release that changes what follows
     HT_CONTROL_BYTES = 64 << 10,
     HT_HOME_BYTES = 16 << 10,
     HT_HOME_COUNT = 4096,
