@@ -59,6 +59,8 @@ static void detach(collector *c) {
     for (int attempt = 0; attempt < DETACH_TRIES && !c->result->detached; attempt++)
         c->result->detached = ht_attach_end(c->attachment);
     c->result->undetached = !c->result->detached && ht_attach_is_there(c->attachment);
+    // Its threads still record: they are told to stop, or there would be no end of what is to be drained.
+    if (c->result->undetached) atomic_store_explicit(&process->region->state, HT_STATE_OFF, memory_order_release);
     bool clear = false;
     for (int attempt = 0; attempt < CLEAR_TRIES && !clear; attempt++) {
         while (ht_collector_drain(c) > 0) {

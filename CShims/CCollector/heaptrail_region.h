@@ -5,9 +5,8 @@
 //   0        control block (ht_region), 64 KiB
 //   64 KiB   homes, 4096 of 16 KiB: a stream's identity, the reader's position, the producer's scratch for call stacks
 //   then     segments of 32 KiB: records, chained per stream
-//   256 MiB  the extension, mapped on both sides once more streams are alive than there are homes for: 28,672 more
-//   homes,
-//            then more segments. Each side has it at an address of its own (`extension`)
+//   256 MiB  the extension, mapped on both sides, each at an address of its own, once more streams are alive than there
+//            are homes for: 28,672 more homes, then more segments
 //
 // How a record gets across:
 // - the producer writes whole records into its segment, then stores `used` (release); the collector loads `used`
@@ -277,6 +276,8 @@ static inline uint32_t ht_region_homes(ht_region *region) {
 // Maps the extension on this side, from the mapping of all of the region that is there: no descriptor is needed. False
 // when there is no address space for it, or the file is not that large.
 bool ht_region_extend(ht_region *region);
+// Unmaps it on this side, where it is mapped.
+void ht_region_withdraw(ht_region *region);
 // In the drain: answers a thread that wants the extension.
 void ht_region_serve_extension(ht_region *region);
 

@@ -208,8 +208,7 @@ void ht_process_close(ht_process *process, uint32_t how, uint32_t status) {
         // linked to this one's.
         atomic_store_explicit(&process->region->state, HT_STATE_OFF, memory_order_release);
         pthread_mutex_unlock(&process->region->alive);
-        char *extension = ht_region_extension(process->region);
-        if (extension != NULL) munmap(extension - 4096, 4096 + HT_EXTENSION_BYTES);
+        ht_region_withdraw(process->region);
         if (process->attached) ht_process_drop_region(process);
         munmap(process->region, HT_REGION_BYTES);
     }

@@ -105,12 +105,13 @@ bool ht_region_collector_died(ht_region *region) {
     return (atomic_load_explicit(word, memory_order_acquire) & FUTEX_OWNER_DIED) != 0;
 }
 
+enum { PAGE = 4096 };
+
 bool ht_region_extend(ht_region *region) {
     _Atomic uint64_t *place = &region->extension[ht_region_side];
     if (atomic_load_explicit(place, memory_order_acquire) != 0) return true;
     // An old size of zero makes a second mapping of the same file, from the page's offset on: the region's last page,
     // and what follows it in the file.
-    enum { PAGE = 4096 };
     char *last = (char *)region + HT_REGION_BYTES - PAGE;
     long mapped =
         ht_syscall(SYS_mremap, (long)last, 0, (long)(PAGE + HT_EXTENSION_BYTES), 1 /* MREMAP_MAYMOVE */, 0, 0);
@@ -121,6 +122,11 @@ bool ht_region_extend(ht_region *region) {
                                                  memory_order_acquire))
         ht_syscall(SYS_munmap, mapped, (long)(PAGE + HT_EXTENSION_BYTES), 0, 0, 0, 0);
     return true;
+}
+
+void ht_region_withdraw(ht_region *region) {
+    uint64_t mapped = atomic_exchange_explicit(&region->extension[ht_region_side], 0, memory_order_acq_rel);
+    if (mapped != 0) ht_syscall(SYS_munmap, (long)(mapped - PAGE), (long)(PAGE + HT_EXTENSION_BYTES), 0, 0, 0, 0);
 }
 
 void ht_region_serve_extension(ht_region *region) {

@@ -116,16 +116,6 @@ static bool find_collector(char *out, size_t size) {
     return false;
 }
 
-static void number(char *out, unsigned value) {
-    char digits[12];
-    char *at = digits + sizeof digits;
-    do *--at = (char)('0' + value % 10);
-    while ((value /= 10) != 0);
-    size_t length = (size_t)(digits + sizeof digits - at);
-    memcpy(out, at, length);
-    out[length] = 0;
-}
-
 static bool truthy(const char *value) { return value != NULL && *value != 0 && strcmp(value, "0") != 0; }
 
 // strtoul is not usable here before libc is up; digits alone.
@@ -249,8 +239,8 @@ ht_region *ht_alone_start(char **environment, size_t *mapped_bytes) {
     alone.region = region;
 
     char collector[HT_PATH_MAX], fd_text[12], pid_text[12];
-    number(fd_text, (unsigned)fd);
-    number(pid_text, (unsigned)ht_syscall(SYS_getpid, 0, 0, 0, 0, 0, 0));
+    ht_append_number(fd_text, (unsigned)fd);
+    ht_append_number(pid_text, (unsigned)ht_syscall(SYS_getpid, 0, 0, 0, 0, 0, 0));
     ht_environment_clean(environment, "");
     // The program's other preloads are for the program: another recorder among them would record the collector.
     size_t variables = 0, kept = 0;
@@ -275,7 +265,7 @@ ht_region *ht_alone_start(char **environment, size_t *mapped_bytes) {
 static bool thread_lives(uint32_t thread, void *context) {
     (void)context;
     char path[40] = "/proc/self/task/";
-    number(path + 16, thread);
+    ht_append_number(path + 16, thread);
     return ht_syscall(SYS_faccessat, AT_FDCWD, (long)path, F_OK, 0, 0, 0) == 0;
 }
 

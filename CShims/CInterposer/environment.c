@@ -81,7 +81,7 @@ static char *append(char *out, const char *text) {
     return out + length;
 }
 
-static char *append_number(char *out, uint32_t value) {
+char *ht_append_number(char *out, uint32_t value) {
     char digits[NUMBER_BYTES];
     char *at = digits + sizeof digits - 1;
     *at = 0;
@@ -102,9 +102,9 @@ void ht_environment_fill(char *const *environment, enum ht_environment_role role
     if (ht_region_shared->allocator_path[0] != 0) text = append(append(text, ":"), ht_region_shared->allocator_path);
     if (preloads != NULL && *preloads != 0) text = append(append(text, ":"), preloads);
     *out++ = ++text;
-    text = append_number(append(text, "HEAPTRAIL_REGION=/proc/"), ht_region_shared->collector_pid);
+    text = ht_append_number(append(text, "HEAPTRAIL_REGION=/proc/"), ht_region_shared->collector_pid);
     uint32_t fd = role == HT_ROLE_IMAGE ? ht_region_shared->collector_fd : ht_region_shared->root_fd;
-    text = append_number(append(text, "/fd/"), fd);
+    text = ht_append_number(append(text, "/fd/"), fd);
     *out++ = ++text;
     append(text, role == HT_ROLE_IMAGE ? "HEAPTRAIL_ROLE=image" : "HEAPTRAIL_ROLE=child");
     *out = NULL;

@@ -4,6 +4,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 // Reads a variable of an environment array, NULL when it is not there.
 const char *ht_environment_get(char *const *environment, const char *name);
@@ -27,3 +28,6 @@ void ht_environment_fill(char *const *environment, enum ht_environment_role role
 // Set once at the start: our library's path.
 void ht_environment_set_library(const char *path);
 const char *ht_environment_library(void);
+
+// Writes a number in decimal digits and a NUL, 11 bytes at most. Returns where the NUL is.
+char *ht_append_number(char *out, uint32_t value);

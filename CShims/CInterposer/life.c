@@ -5,6 +5,7 @@
 #include "alone.h"
 #include "definitions.h"
 #include "environment.h"
+#include "readable.h"
 #include "real.h"
 #include "record.h"
 #include "sample.h"
@@ -69,22 +70,11 @@ static ht_region *map_path(const char *path, size_t *bytes) {
 // Exactly what was mapped: behind a smaller mapping lies something else.
 static void unmap(ht_region *region, size_t bytes) { ht_syscall(SYS_munmap, (long)region, (long)bytes, 0, 0, 0, 0); }
 
-static char *append_number(char *out, uint32_t value) {
-    char digits[12];
-    char *at = digits + sizeof digits;
-    do *--at = (char)('0' + value % 10);
-    while ((value /= 10) != 0);
-    size_t length = (size_t)(digits + sizeof digits - at);
-    memcpy(out, at, length);
-    out[length] = 0;
-    return out + length;
-}
-
 static ht_region *map_collectors(uint32_t pid, uint32_t fd, size_t *bytes) {
     char path[48] = "/proc/";
-    char *at = append_number(path + 6, pid);
+    char *at = ht_append_number(path + 6, pid);
     memcpy(at, "/fd/", 4);
-    append_number(at + 4, fd);
+    ht_append_number(at + 4, fd);
     return map_path(path, bytes);
 }
 
@@ -175,6 +165,7 @@ static void attach(ht_region *region, size_t bytes) {
     }
     bool follows = (ht_options & HT_OPTION_FOLLOW) != 0 && region->collector_pid != 0;
     atomic_store_explicit(&ht_follow_forks, follows ? HT_FORKS_FOLLOWED : HT_FORKS_COUNTED, memory_order_relaxed);
+    if (region->sample_bytes != 0) ht_sampled_prepare();
     atomic_store_explicit(&ht_power.sample_bytes, region->sample_bytes, memory_order_relaxed);
     atomic_store_explicit(&ht_power.on, 1, memory_order_release);
 }
@@ -244,6 +235,14 @@ void ht_life_start(void) {
     if (region != NULL) attach(region, bytes);
 }
 
+// What another trace was told has to be told anew.
+static void forget_definitions(void) {
+    ht_stacks_reset();
+    ht_modules_reset();
+    ht_sizes_reset();
+    ht_rules_flush();
+}
+
 bool ht_life_follow(void) {
     // One thread exists in a child after fork. Whoever comes second here while the first asks passes through
     // unrecorded.
@@ -264,10 +263,9 @@ bool ht_life_follow(void) {
         atomic_fetch_add_explicit(&parent->unfollowed, 1, memory_order_relaxed);
         return false;
     }
+    ht_region_withdraw(parent);
     unmap(parent, shared_bytes);
-    ht_stacks_reset();
-    ht_modules_reset();
-    ht_rules_flush();
+    forget_definitions();
     ht_sample_reset();
     // This thread's cursors point into the region just unmapped; empty, they make its next event open a stream of its
     // own. A child made by a bare clone has its parent's id in its thread block.
@@ -315,10 +313,7 @@ bool ht_life_attach(int region_fd) {
     ht_syscall(SYS_close, region_fd, 0, 0, 0, 0, 0);
     if (region == NULL) return false;
     ht_attached = true;
-    ht_stacks_reset();
-    ht_modules_reset();
-    ht_sizes_reset();
-    ht_rules_flush();
+    forget_definitions();
     ht_sampled_forget();
     attach(region, bytes);
     if (!ht_recording()) return false;
@@ -337,23 +332,30 @@ void ht_life_detach(void) {
     atomic_store_explicit(&ht_follow_forks, 0, memory_order_relaxed);
 }
 
+static void leave_pages(void *at, size_t bytes) {
+    ht_syscall(SYS_mmap, (long)at, (long)bytes, PROT_READ | PROT_WRITE,
+               MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1, 0);
+}
+
 void ht_life_unmap(void) {
     ht_region *region = ht_region_shared;
     if (region == NULL) return;
     // Homes keep their walk caches in this process's own memory.
-    uint32_t homes = atomic_load_explicit(&region->fresh_homes, memory_order_relaxed);
-    for (uint32_t i = 0; i < homes && i < HT_HOME_COUNT; i++) {
+    uint32_t homes = ht_region_homes(region);
+    for (uint32_t i = 0; i < homes; i++) {
         ht_home *home = ht_region_home(region, i);
         if (home->walk_cache != 0) ht_unmap_pages((void *)(uintptr_t)home->walk_cache, sizeof(ht_walk_cache));
     }
     ht_region_shared = NULL;
-    bool was_sampled = region->sample_bytes != 0;
-    unmap(region, shared_bytes);
     // A thread of a sampled recording counts without the guard, and may stand before its last addition: it finds a page
     // that belongs to nobody.
-    if (was_sampled)
-        ht_syscall(SYS_mmap, (long)region, HT_CONTROL_BYTES + (long)HT_HOME_COUNT * HT_HOME_BYTES,
-                   PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1, 0);
+    bool was_sampled = region->sample_bytes != 0;
+    char *more_homes = ht_region_extension(region);
+    ht_region_withdraw(region);
+    unmap(region, shared_bytes);
+    if (!was_sampled) return;
+    leave_pages(region, HT_CONTROL_BYTES + (size_t)HT_HOME_COUNT * HT_HOME_BYTES);
+    if (more_homes != NULL) leave_pages(more_homes, (size_t)HT_MORE_HOMES * HT_HOME_BYTES);
 }
 
 // A thread's block, which its thread pointer names, lies at the top of the stack that glibc or the program gave it; the
@@ -363,4 +365,16 @@ uintptr_t ht_life_stack_top(void) {
     uintptr_t block = (uintptr_t)__builtin_thread_pointer();
     bool is_first = ht_thread_id(&ht_self) == (uint32_t)ht_syscall(SYS_getpid, 0, 0, 0, 0, 0, 0);
     return is_first ? first : block;
+}
+
+uintptr_t ht_life_stack_low(uintptr_t top) {
+    enum { PAGES_ASKED = 256 };
+    if (top == (uintptr_t)__libc_stack_end) return top - main_stack_bytes();
+    uintptr_t low = top & ~(uintptr_t)(HT_PAGE - 1);
+    for (int page = 0; page < PAGES_ASKED; page++) {
+        ht_span span = {0, 0};
+        if (!ht_span_extend(&span, low - 8)) break;
+        low -= HT_PAGE;
+    }
+    return low;
 }

@@ -1,14 +1,14 @@
 // The life cycle of recording in this process, and what every part of the recorder reads of it.
 //
-//            first hooked call                    trouble, or the collector's death
-//   UNBORN ───────────────────► BOOTING ──► ON ────────────────────────────────────► OFF (final: hooks pass straight
-//   through)
-//                                  │          └── fork: the child's copy of the switch is wiped by the kernel ──► OFF,
-//                                  or FOLLOW └── nothing to record
-//                                  ─────────────────────────────────────────────────────► OFF
-//   A process that runs already loads the library asleep: UNBORN ── the launcher's call ──► ON ── another ──► OFF, and
-//   ON again in a region of its own FOLLOW (a forked child of a followed program) ── its first event ──► ON, in a trace
-//   of its own
+// clang-format off
+//   UNBORN -- first hooked call --> BOOTING --> ON      a region was given: events are recorded
+//                                           \-> OFF     nothing to record: hooks pass straight through
+//   ON -- trouble, or the collector's death --> OFF     final
+//   ON -- fork: the kernel wipes the child's switch --> OFF; or FOLLOW, where children are followed
+//   FOLLOW -- the child's first event --> ON            in a trace of its own
+// A process that runs already loads the library asleep:
+//   UNBORN -- the launcher's call --> ON -- another --> OFF, and ON again in a region of its own
+// clang-format on
 #pragma once
 
 #include "thread.h"
@@ -70,3 +70,6 @@ void ht_life_detach(void);
 void ht_life_unmap(void);
 // Where the calling thread's stack ends, where nobody was there to see it begin.
 uintptr_t ht_life_stack_top(void);
+// How far down from its top that stack surely reaches: the kernel's limit for the first thread; for another the pages
+// that can be read, of which 256 are asked for.
+uintptr_t ht_life_stack_low(uintptr_t top);

@@ -2,6 +2,7 @@
 #include "patch.h"
 
 #include "definitions.h"
+#include "environment.h"
 #include "life.h"
 #include "real.h"
 #include "record.h"
@@ -51,22 +52,11 @@ static bool ask(ht_region *region) {
     return atomic_load_explicit(&region->plan_answered, memory_order_acquire) == number;
 }
 
-static char *append_number(char *out, uint32_t value) {
-    char digits[12];
-    char *at = digits + sizeof digits;
-    do *--at = (char)('0' + value % 10);
-    while ((value /= 10) != 0);
-    size_t length = (size_t)(digits + sizeof digits - at);
-    memcpy(out, at, length);
-    out[length] = 0;
-    return out + length;
-}
-
 static const ht_patch_plan *map_plan(const ht_region *region) {
     char path[48] = "/proc/";
-    char *at = append_number(path + 6, region->collector_pid);
+    char *at = ht_append_number(path + 6, region->collector_pid);
     memcpy(at, "/fd/", 4);
-    append_number(at + 4, region->plan_fd);
+    ht_append_number(at + 4, region->plan_fd);
     long fd = ht_syscall(SYS_openat, AT_FDCWD, (long)path, O_RDONLY | O_CLOEXEC, 0, 0, 0);
     if (fd < 0) return NULL;
     long mapped = ht_syscall(SYS_mmap, 0, (long)region->plan_bytes, PROT_READ, MAP_PRIVATE, fd, 0);

@@ -169,7 +169,10 @@ static bool resume_stream(ht_thread *self, ht_writer *writer, ht_region *region)
             home->lane != 0 || home->image != image)
             continue;
         self->serial = home->serial;
-        if (self->stack_top == 0) self->stack_top = (uintptr_t)__libc_stack_end;
+        if (self->stack_top == 0) {
+            self->stack_top = (uintptr_t)__libc_stack_end;
+            self->stack_low = ht_life_stack_low(self->stack_top);
+        }
         writer->home = home;
         writer->cache = walk_cache_of(home);
         writer->segment = ht_region_segment(region, home->last_segment - 1);
@@ -188,7 +191,11 @@ static bool open_stream(ht_thread *self, ht_writer *writer, ht_region *region) {
         uintptr_t top = self->stack_top;
         uint32_t depth = self->depth, tag = self->tag, tag_depth = self->tag_depth;
         memset(self->lane, 0, sizeof self->lane);
-        self->stack_top = top != 0 || !ht_attached ? top : ht_life_stack_top();
+        self->stack_top = top;
+        if (top == 0 && ht_attached) {
+            self->stack_top = ht_life_stack_top();
+            self->stack_low = ht_life_stack_low(self->stack_top);
+        }
         self->depth = depth;
         self->tag = tag;
         self->tag_depth = tag_depth;

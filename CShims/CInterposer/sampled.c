@@ -113,6 +113,10 @@ static level *grow(level *seen) {
     return current;
 }
 
+void ht_sampled_prepare(void) {
+    if (atomic_load_explicit(&newest, memory_order_acquire) == NULL) grow(NULL);
+}
+
 static bool is_full(level *in) {
     return atomic_load_explicit(&in->held, memory_order_relaxed) > (in->line_mask + 1) * LINE / 8 * 5;
 }

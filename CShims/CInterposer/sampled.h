@@ -42,6 +42,9 @@ static inline bool ht_sampled_maybe(const void *block) {
     return __builtin_expect(atomic_load_explicit(&filter->counters[number], memory_order_relaxed) != 0, 0);
 }
 
+// Makes the set's first level, where there is none: threads whose first samples come at the same time would lose all
+// but one of them while it is made.
+void ht_sampled_prepare(void);
 // Adds a block. True also when it was there (its free was never seen). False when there is no memory for it.
 bool ht_sampled_insert(const void *block);
 // Takes a block out. False when it was not in the set.

@@ -130,6 +130,12 @@ struct ProfileBuilder<Source: ProfileSource> {
             (errors.allocations, errors.frees, errors.bytes) = (0, 0, 0)
             if let reallocations = exact.reallocations { summary.reallocations = reallocations }
             summary.hasExactTotals = exact.reallocations != nil
+            // Where every free was of a block made here, what they left is known.
+            summary.hasExactLiveBlocks = !summary.facts.isAttached && !summary.facts.isForkedChild
+            if summary.hasExactLiveBlocks {
+                summary.liveBlocks = max(0, exact.allocations &- exact.frees)
+                errors.liveBlocks = 0
+            }
             let quiet = source.threadNames.filter { thread in
                 guard let totals = thread.exactTotals, totals.allocations &+ totals.frees > 0 else { return false }
                 return true
@@ -140,6 +146,7 @@ struct ProfileBuilder<Source: ProfileSource> {
         } else {
             summary.events = summary.allocations &+ summary.frees
             summary.hasExactTotals = false
+            summary.hasExactLiveBlocks = false
         }
         summary.standardError = errors
     }

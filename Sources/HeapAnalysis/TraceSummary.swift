@@ -80,6 +80,8 @@ public struct TraceSummary: Sendable, Equatable {
     public var standardError: StandardError?
     /// Whether events, allocations, frees, reallocations and bytes are exact: always, unless a sampled trace lacks its totals.
     public var hasExactTotals = true
+    /// Whether `liveBlocks` is exact; an estimate in sampled traces that also count frees of blocks from before.
+    public var hasExactLiveBlocks = true
 
     /// Totals of a trace without events.
     public init(facts: TraceFacts) { self.facts = facts }

@@ -66,7 +66,7 @@ public struct ReportText: Sendable {
         if !facts.isComplete { faults += "; the trace was cut" }
         let live =
             estimate.bytes(trace.liveBytes) + EstimateText.plusMinusBytes(errors?.liveBytes) + " in "
-            + estimate.marked(plural(trace.liveBlocks, "block"))
+            + (trace.hasExactLiveBlocks ? "" : "≈") + plural(trace.liveBlocks, "block")
         return [labelled("program", first), labelled("ran on", how.joined(separator: ", "))] + sampleLines + [
             labelled("events", events),
             labelled("bytes", bytes),
@@ -122,7 +122,10 @@ public struct ReportText: Sendable {
         case .peak: rows.removeAll { $0.figures.peakBlocks == 0 }
         default: break
         }
-        if rows.isEmpty { return [style.dim("no allocations to show")] }
+        if rows.isEmpty {
+            let nothing = profile.trace.samples == 0 ? "no allocation was sampled" : "no allocations to show"
+            return [style.dim(nothing)]
+        }
         let shown = Array(rows.prefix(request.top ?? Self.defaultRows))
         let columns = RowColumns(request: request, profile: profile, rows: shown)
         var table = TextTable(columns.columns)

@@ -34,6 +34,6 @@ struct StreamBuffer {
         endTime = chunk.endTime
     }
 
-    /// Forgets what was written, and keeps the room unless it is large.
-    mutating func clear() { words.removeAll(keepingCapacity: words.capacity <= 1 << 16) }
+    /// Forgets what was written, and gives the room back: there may be any number of streams.
+    mutating func clear() { words = [] }
 }

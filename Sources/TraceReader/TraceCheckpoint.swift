@@ -89,10 +89,11 @@ extension TraceScanner {
             allocations: payload.load(24, as: UInt64.self), frees: payload.load(32, as: UInt64.self))
         var checkpoint = CheckpointParts(info: info, partCount: Int(parts))
         if part > 0 {
-            guard let last = contents.checkpoints.last, last.info == info, last.partCount == parts,
-                last.parts.count == part
+            guard let last = contents.checkpoints.indices.last, contents.checkpoints[last].info == info,
+                contents.checkpoints[last].partCount == parts, contents.checkpoints[last].parts.count == part
             else { throw fault("a part of a checkpoint that is not the next") }
-            checkpoint = last
+            // Taken out, not copied: there may be any number of parts.
+            checkpoint = contents.checkpoints.removeLast()
         }
         for row in 0..<Int(blocks) {
             let step = try payload.load(40 + row * 8, as: UInt64.self)
@@ -111,7 +112,6 @@ extension TraceScanner {
         guard !checkpoint.isWhole || checkpoint.blocksSoFar == blockCount else {
             throw fault("a checkpoint of another number of blocks than it says")
         }
-        if part > 0 { contents.checkpoints.removeLast() }
         contents.checkpoints.append(checkpoint)
     }
 }

@@ -1,6 +1,7 @@
 // What `heaptrail compact` and `record --compact` share: a trace into its compacted copy, whole or not at all.
 internal import CCollector
-internal import Foundation
+internal import FoundationEssentials
+import Glibc
 internal import ProfileExport
 internal import TraceCompaction
 internal import TraceReader

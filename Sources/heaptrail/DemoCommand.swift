@@ -1,7 +1,8 @@
 // `heaptrail demo`: records the demo workloads on each allocator, says who owned the heap and why, sets the allocators side by side, and times them untraced.
 internal import AllocatorLab
 import ArgumentParser
-import Foundation
+import FoundationEssentials
+import Glibc
 internal import HeapAnalysis
 internal import ProfileExport
 
@@ -91,7 +92,7 @@ private struct TraceFolder: ~Copyable {
     let path: String
 
     init() throws {
-        path = NSTemporaryDirectory() + "/heaptrail-demo.\(getpid())"
+        path = FileManager.default.temporaryDirectory.path + "/heaptrail-demo.\(getpid())"
         try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
     }
 

@@ -1,7 +1,8 @@
 // `heaptrail doctor`: says beforehand what a recording will and will not show, of a program or on this machine.
 internal import AllocatorLab
 import ArgumentParser
-import Foundation
+import FoundationEssentials
+import Glibc
 internal import ProfileExport
 
 struct DoctorCommand: ParsableCommand {
@@ -52,7 +53,7 @@ struct DoctorCommand: ParsableCommand {
 
     /// Records this tool printing its version, into a file that goes away.
     private static func trial() -> MachineInspection.Trial {
-        let folder = NSTemporaryDirectory() + "/heaptrail-doctor.\(getpid())"
+        let folder = FileManager.default.temporaryDirectory.path + "/heaptrail-doctor.\(getpid())"
         let files = FileManager.default
         do {
             try files.createDirectory(atPath: folder, withIntermediateDirectories: true)

@@ -1,6 +1,7 @@
 // The command line: one file a subcommand. Bad usage is one line on standard error, as every other failure is.
 internal import ArgumentParser
-import Foundation
+import FoundationEssentials
+import Glibc
 
 @main
 struct Heaptrail: ParsableCommand {

@@ -1,5 +1,6 @@
 // Where the tool's companions lie: beside the executable after a build, in ../lib/heaptrail after an installation.
-import Foundation
+import FoundationEssentials
+import Glibc
 
 enum InstalledFiles {
     /// The folder of the running executable.

@@ -2,7 +2,8 @@
 // standard error.
 internal import AllocatorLab
 import ArgumentParser
-import Foundation
+import FoundationEssentials
+import Glibc
 
 enum TraceFormat: String, ExpressibleByArgument, CaseIterable {
     case binary, text

@@ -1,6 +1,7 @@
 // The one file of the tool that talks to the collector in C: a request in, a summary out.
 internal import CCollector
-import Foundation
+import FoundationEssentials
+import Glibc
 internal import ProfileExport
 
 /// One recording of a program.
@@ -201,7 +202,7 @@ struct RecordingSummary {
         for line in lines { Terminal.tell(line) }
     }
 
-    /// The line to type next, where there is one. Nothing is said after it.
+    /// The line to type next, last of all.
     func printNext() {
         let isReadable = result.attached && !isText && result.bytes_written > 0
         if isReadable, let output, output != "-" { Terminal.tell("next: heaptrail report \(output)") }
@@ -210,11 +211,11 @@ struct RecordingSummary {
     /// Ends this process the way the program ended: its exit status, or its signal.
     func exitAsProgram() -> Never {
         let signalNumber = result.status & 0x7f
-        if signalNumber == 0 { Foundation.exit((result.status >> 8) & 0xff) }
+        if signalNumber == 0 { Glibc.exit((result.status >> 8) & 0xff) }
         var none = rlimit(rlim_cur: 0, rlim_max: 0)
         setrlimit(__rlimit_resource_t(4), &none)  // RLIMIT_CORE: the core worth having is the program's own
         signal(signalNumber, SIG_DFL)
         kill(getpid(), signalNumber)
-        Foundation.exit(128 + signalNumber)
+        Glibc.exit(128 + signalNumber)
     }
 }

@@ -51,7 +51,9 @@ final class ReplacementFile {
             descriptor = unnamed
             place = .unnamed
         } else {
-            descriptor = try Self.open(temporaryPath, options: [.create, .truncate], asked: path)
+            // Made anew: what lies there may be a link to anywhere.
+            unlink(temporaryPath)
+            descriptor = try Self.open(temporaryPath, options: [.create, .exclusiveCreate], asked: path)
             place = .temporary
         }
         if stat(model, &status) == 0, status.st_mode & S_IFMT == S_IFREG {

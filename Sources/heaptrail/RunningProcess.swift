@@ -1,6 +1,7 @@
 // Recording a process that runs already: what /proc says of it, and the call into the collector that attaches.
 internal import CCollector
-import Foundation
+import FoundationEssentials
+import Glibc
 
 /// A process to attach to.
 struct RunningProcess {
@@ -75,6 +76,7 @@ extension Recorder {
         default:
             try Self.check(outcome, result, output: written, program: process.name)
         }
-        return RecordingSummary(result: result, output: written, isText: text, isSampled: sampleBytes != 0)
+        return RecordingSummary(
+            result: result, output: written, isText: text, isSampled: sampleBytes != 0, follows: follow)
     }
 }

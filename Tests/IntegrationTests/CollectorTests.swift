@@ -49,9 +49,9 @@ struct CollectorTests {
         #expect(report.trace.unmatchedFrees == 0)
     }
 
-    @Test func `a collector that is stopped for seconds loses nothing`() throws {
+    @Test func `a collector that is stopped for ten seconds loses nothing`() throws {
         let folder = try TemporaryDirectory()
-        let result = try run(in: folder, then: "kill -STOP $p; sleep 4; kill -CONT $p; wait $p; echo $?")
+        let result = try run(in: folder, then: "kill -STOP $p; sleep 10; kill -CONT $p; wait $p; echo $?")
         #expect(result.stdout == "7\n", "\(result.stderr)")
         let report = try Recording.report(on: folder.file("run.trace"), by: "size")
         #expect(report.events(ofSize: 19013) == Events(Self.blocks, Self.blocks))

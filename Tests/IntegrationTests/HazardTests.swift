@@ -66,6 +66,13 @@ struct HazardTests {
         #expect(report.trace.threads == 101)
     }
 
+    @Test(arguments: [[], ["--no-stacks"]])
+    func `no allocation function is a cancellation point`(options: [String]) throws {
+        let report = try report("cancel-pending", options: options)
+        #expect(report.events(ofSize: 18119) == Events(1_000_000, 1_000_000))
+        #expect(report.trace.threads == 21)
+    }
+
     @Test func `a coroutine's stack shows the coroutine`() throws {
         let recording = try record("coroutines")
         let report = try recording.report(by: "size,site", options: ["--explain"])

@@ -34,6 +34,31 @@ struct ProcessTests {
         #expect(recording.remarks.contains { $0.contains("not recorded") && $0.contains("--follow") })
     }
 
+    @Test func `a followed child's blocks have the slack that its parent's blocks of the same size have`() throws {
+        let program = try ProgramBuilder.build(
+            """
+            #include <stdlib.h>
+            #include <sys/wait.h>
+            #include <unistd.h>
+            int main(void) {
+                free(malloc(23017));
+                if (fork() == 0) {
+                    for (int i = 0; i < 10; i++) free(malloc(23017));
+                    _exit(0);
+                }
+                wait(NULL);
+                return 0;
+            }
+            """, language: .c, name: "same-sizes", arguments: ["-O0", "-fno-builtin"])
+        let recording = try Recording(program, options: ["--follow"])
+        let child = try #require(try recording.followed().values.first)
+        let mine = try recording.report(by: "size").rows.first { $0.size == 23017 }
+        let theirs = try Recording.report(on: child, by: "size").rows.first { $0.size == 23017 }
+        let slack = try #require(mine?.slackBytes)
+        #expect(theirs?.allocations == 10)
+        #expect(theirs?.slackBytes == 10 * slack)
+    }
+
     @Test(arguments: ways)
     func `a followed child has a trace of its own with exact counts`(way: String) throws {
         let recording = try Recording(program(), [way], options: ["--follow"])

@@ -66,6 +66,15 @@ struct SampledReportTests {
     @Test func `a sample of nothing is a report of nothing, with its totals`() throws {
         let text = try ReportText(profile: profile(hasTotals: true, samples: 0), request: ReportRequest()).text()
         #expect(text.contains("1,000 allocations, 900 frees"))
-        #expect(text.contains("no allocations to show"))
+        #expect(text.contains("no allocation was sampled"))
+    }
+
+    @Test func `how many blocks are left is exact where the totals are`() throws {
+        let text = try ReportText(profile: profile(hasTotals: true, samples: 0), request: ReportRequest()).text()
+        #expect(text.contains("live at end  ≈0 B in 100 blocks"))
+        let document = try ReportDocument(profile: profile(hasTotals: true), request: ReportRequest()).json()
+        #expect(document.contains(#""live_blocks": 100,"#))
+        let estimated = try ReportText(profile: profile(hasTotals: false), request: ReportRequest()).text()
+        #expect(estimated.contains(" in ≈128 blocks"))
     }
 }

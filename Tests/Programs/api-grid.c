@@ -1,10 +1,12 @@
-// Calls every allocation function of the C library and checks what it promises: alignment, contents, errno, usable size.
-// Each has a size of its own, which a trace can be held to. Prints one line a usable size, the same on every run of one
-// allocator, and "ok"; the first broken promise ends it with status 1. Events it makes, by size:
+// Calls every allocation function of the C library and checks what it promises: alignment, contents, errno, usable
+// size. Each has a size of its own, which a trace can be held to. Prints one line a usable size, the same on every run
+// of one allocator, and "ok"; the first broken promise ends it with status 1. Events it makes, by size:
 //   malloc 10007: 1, 1    calloc 10009: 1, 1    realloc(NULL) 10037 -> 10039: pair, 10039 freed by realloc(p, 0)
 //   reallocarray(NULL) 3*3347=10041 -> 3*3349=10047: pair    posix_memalign 10061    aligned_alloc 10112
 //   memalign 10067    valloc 10069    pvalloc 10079    free_sized 10091    free_aligned_sized 10176    cfree 10093
 //   10099: a block whose reallocs fail and are no events
+// The calls that succeed leave errno alone; of those that fail, one line each tells the errno, which is the C library's
+// own.
 #include <dlfcn.h>
 #include <errno.h>
 #include <malloc.h>
@@ -13,15 +15,15 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define CHECK(condition)                                             \
-    do {                                                             \
-        if (!(condition)) {                                          \
-            fprintf(stderr, "line %d: %s\n", __LINE__, #condition);  \
-            exit(1);                                                 \
-        }                                                            \
+#define CHECK(condition)                                            \
+    do {                                                            \
+        if (!(condition)) {                                         \
+            fprintf(stderr, "line %d: %s\n", __LINE__, #condition); \
+            exit(1);                                                \
+        }                                                           \
     } while (0)
 
-static volatile size_t huge = SIZE_MAX / 2 + 1;  // more than an allocator can give
+static volatile size_t huge = SIZE_MAX / 2 + 1, most = SIZE_MAX;  // more than an allocator can give
 
 static int is_aligned(const void *block, size_t alignment) { return ((uintptr_t)block & (alignment - 1)) == 0; }
 
@@ -141,10 +143,81 @@ static void looked_up(void) {
     CHECK(errno == 85);
 }
 
+// A call that must succeed must also leave errno as it was.
+#define QUIET(call)           \
+    do {                      \
+        errno = 91;           \
+        void *block = (call); \
+        CHECK(block != NULL); \
+        CHECK(errno == 91);   \
+        free(block);          \
+        CHECK(errno == 91);   \
+    } while (0)
+
+static void leave_errno(void) {
+    QUIET(malloc(1));
+    QUIET(malloc(1 << 20));  // a mapping of its own
+    QUIET(calloc(3, 5));
+    QUIET(realloc(malloc(8), 3000));
+    QUIET(realloc(malloc(1 << 20), 2 << 20));
+    QUIET(reallocarray(NULL, 7, 9));
+    QUIET(reallocarray(malloc(8), 70, 90));
+    QUIET(aligned_alloc(64, 128));
+    QUIET(memalign(1024, 10));
+    QUIET(valloc(1));
+    QUIET(pvalloc(1));
+    void *block = malloc(100);
+    errno = 92;
+    CHECK(realloc(block, 0) == NULL && errno == 92);
+    CHECK(malloc_usable_size(NULL) == 0 && errno == 92);
+    CHECK(posix_memalign(&block, 32, 64) == 0 && errno == 92 && malloc_usable_size(block) >= 64 && errno == 92);
+    free(block);
+    CHECK(errno == 92);
+}
+
+// What a call that fails returns and leaves in errno.
+#define FAILING(call)                                                         \
+    do {                                                                      \
+        errno = 93;                                                           \
+        const void *block = (call);                                           \
+        printf("%s: %s, errno %d\n", #call, block ? "block" : "null", errno); \
+    } while (0)
+
+static void fail(void) {
+    FAILING(malloc(huge));
+    FAILING(malloc(most));
+    FAILING(calloc(huge, 4));
+    FAILING(calloc(most, most));
+    FAILING(calloc(1, huge));
+    FAILING(realloc(NULL, huge));
+    FAILING(reallocarray(NULL, huge, 4));
+    FAILING(reallocarray(NULL, most, 1));
+    FAILING(aligned_alloc(64, huge));
+    FAILING(aligned_alloc(huge, 64));
+    FAILING(memalign(64, huge));
+    FAILING(memalign(most, 64));
+    FAILING(valloc(huge));
+    FAILING(valloc(most));
+    FAILING(pvalloc(huge));
+    FAILING(pvalloc(most));
+    const size_t alignments[] = {0, 1, 4, 7, 24, huge}, sizes[] = {64, huge, most};
+    for (int i = 0; i < 6; i++) {
+        for (int j = 0; j < 3; j++) {
+            void *block = &block;
+            errno = 94;
+            int status = posix_memalign(&block, alignments[i], sizes[j]);
+            printf("posix_memalign %zu %zu: %d, errno %d\n", alignments[i], sizes[j], status, errno);
+            CHECK(status != 0 && block == &block);
+        }
+    }
+}
+
 int main(void) {
     plain();
     reallocations();
     aligned();
     looked_up();
+    leave_errno();
+    fail();
     puts("ok");
 }

@@ -108,6 +108,27 @@ static void cancel(void) {
     }
 }
 
+// cancel-pending: 20 threads that are to be cancelled at their next cancellation point make 50,000 blocks of 18119 each,
+// freed, before they come to one: no allocation function is one, not even where it waits.
+static void *with_cancel_pending(void *passed) {
+    pthread_cancel(pthread_self());
+    for (int i = 0; i < 50000; i++) free(take(18119));
+    *(int *)passed = 1;
+    pthread_testcancel();
+    *(int *)passed = 2;
+    return NULL;
+}
+
+static void cancel_pending(void) {
+    for (int i = 0; i < 20; i++) {
+        pthread_t thread;
+        void *result;
+        int passed = 0;
+        CHECK(pthread_create(&thread, NULL, with_cancel_pending, &passed) == 0);
+        CHECK(pthread_join(thread, &result) == 0 && result == PTHREAD_CANCELED && passed == 1);
+    }
+}
+
 // coroutines: 1,000 switches between main and a stack of its own; 1,000 blocks of 18061 made there, freed in main.
 static ucontext_t in_main, in_coroutine;
 static void *handed_over;
@@ -164,7 +185,7 @@ int main(int count, char **arguments) {
         const char *name;
         void (*run)(void);
     } ways[] = {
-        {"fork-storm", fork_storm}, {"close-all", close_all}, {"limits", limits}, {"cancel", cancel},
+        {"fork-storm", fork_storm}, {"close-all", close_all}, {"limits", limits}, {"cancel", cancel}, {"cancel-pending", cancel_pending},
         {"coroutines", coroutines}, {"elsewhere", elsewhere}, {"daemon", become_daemon}, {"broken-pipe", broken_pipe},
     };
     for (size_t i = 0; i < sizeof ways / sizeof ways[0]; i++) {
