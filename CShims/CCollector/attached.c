@@ -1,5 +1,6 @@
 // Recording a process that runs already: attach, collect as ever, detach. One thread does it all, for ptrace belongs to
 // the thread that seized; the process is held only while something is changed.
+#include "allocator_name.h"
 #include "launch.h"
 #include "loop.h"
 #include "system.h"
@@ -89,14 +90,10 @@ static bool attached_ended(collector *c, uint32_t *how, uint32_t *status) {
     return true;
 }
 
-// The allocator's name in the trace: libc's is glibc, another's is its file's.
 static void name_allocator(ht_collect_request *request, const ht_attachment *attachment) {
     const char *path = ht_attach_allocator(attachment);
-    const char *name = strrchr(path, '/');
-    name = name == NULL ? path : name + 1;
-    bool is_libc = strncmp(name, "libc.so", 7) == 0 || strncmp(name, "libc-", 5) == 0;
-    request->allocator_name = is_libc ? "glibc" : name;
-    if (!is_libc) request->allocator_path = path;
+    request->allocator_name = ht_allocator_name(path);
+    if (strcmp(request->allocator_name, "glibc") != 0) request->allocator_path = path;
 }
 
 static enum ht_collect_outcome refuse(collector *c, enum ht_attach_outcome outcome) {

@@ -371,7 +371,7 @@ enum ht_collect_outcome ht_collect(const ht_collect_request *request, ht_collect
     bool watched = ht_process_watch(program, request->pid);
     char executable[32];
     snprintf(executable, sizeof executable, "/proc/%d/exe", (int)request->pid);
-    program->allocator_name = request->allocator_name;
+    program->request = request;
     ht_patch_answer(program, executable);
     bool opened = ht_process_create_output(program, request, false) && ht_process_open_output(program, request);
     int error = errno;

@@ -30,7 +30,7 @@
 #define HT_REGION_MAGIC 0x6e6f696765525448ull  // "HTRegion"
 
 enum {
-    HT_REGION_VERSION = 1,
+    HT_REGION_VERSION = 2,  // grows with each release that changes what follows
     HT_CONTROL_BYTES = 64 << 10,
     HT_HOME_BYTES = 16 << 10,
     HT_HOME_COUNT = 4096,
@@ -45,6 +45,7 @@ enum {
     HT_SEGMENTS_BEFORE_BELL = 32,  // backlog that wakes a collector which naps
     HT_STACK_DEPTH_MAX = 952,      // what the scratch of a home holds, twice
     HT_GRANT_COUNT = 64,
+    HT_IMAGES_TOLD = 4,  // as many images may be executed between two rounds of the collector
     HT_PATH_MAX = 4096,
 };
 
@@ -233,6 +234,11 @@ typedef struct ht_region {
     ht_grant grants[HT_GRANT_COUNT];
     char allocator_path[HT_PATH_MAX];  // library preloaded after ours, "" for none
     char exec_path[HT_PATH_MAX];       // what was executed last
+
+    // The library that each image's calls of malloc go to, at its number modulo HT_IMAGES_TOLD: written before
+    // malloc_image (release) becomes that number.
+    _Atomic uint32_t malloc_image;
+    char malloc_paths[HT_IMAGES_TOLD][HT_PATH_MAX];
 } ht_region;
 
 _Static_assert(sizeof(ht_region) <= HT_CONTROL_BYTES, "control block");

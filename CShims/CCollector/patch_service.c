@@ -2,6 +2,7 @@
 // in a memfd of its own that the process opens through /proc, as it does its region.
 #include "patch_service.h"
 
+#include "allocator_note.h"
 #include "system.h"
 
 #include <CPatch.h>
@@ -151,6 +152,8 @@ void ht_patch_serve(ht_process *process) {
         atomic_store_explicit(&region->plan_answered, asked, memory_order_release);
         ht_futex_wake(&region->plan_answered, 1);
     }
+    // First, for what is said of the executable's own allocator names the one beside it.
+    if (process->opened) ht_allocator_note(process);
     uint32_t image = atomic_load_explicit(&region->image, memory_order_acquire);
     uint32_t planned = atomic_load_explicit(&region->plan_image, memory_order_acquire);
     if (process->opened && planned != process->noted_image && planned == image) {

@@ -58,7 +58,7 @@ bool ht_process_fill_region(ht_process *process, const ht_collect_request *reque
     uint32_t options = (request->no_stacks ? HT_OPTION_NO_STACKS : 0u) | (request->drop ? HT_OPTION_DROP : 0u) |
                        (request->follow ? HT_OPTION_FOLLOW : 0u);
     ht_region_init(process->region, options, request->max_depth);
-    process->allocator_name = request->allocator_name;
+    process->request = request;
     process->region->sample_bytes = request->sample_bytes;
     process->region->sample_seed = request->sample_seed;
     process->region->collector_pid = (uint32_t)getpid();

@@ -17,10 +17,12 @@ typedef struct ht_process {
     int output_fd;
     char output_path[4096 + 32];
     uint64_t granted_at_ns;
-    const char *allocator_name;  // of what the program finds outside its own executable
-    char own_allocator[48];      // of its own, "" for none
-    char own_note[256];          // what of that is missing in the trace, "" for nothing
-    uint32_t noted_image;        // image of which the trace says so
+    const ht_collect_request *request;
+    char allocator_name[256];  // of what the image finds outside its own executable
+    uint32_t named_image;      // last image whose allocator was noted
+    char own_allocator[48];    // of its own, "" for none
+    char own_note[256];        // what of that is missing in the trace, "" for nothing
+    uint32_t noted_image;      // image of which the trace says so
     ht_drain drain;
     ht_trace_writer writer;
     ht_text_writer *text;

@@ -35,5 +35,6 @@ typedef struct ht_text_writer {
 } ht_text_writer;
 
 // Writes the lines of all events that are ready. Events younger than 20 ms wait for the next round unless `everything`,
-// so that a stream published a little late still sorts in. Returns the words read.
+// so that a stream published a little late still sorts in; an ALLOC at the address of a live block waits for its FREE.
+// Returns the words read.
 uint64_t ht_text_round(ht_text_writer *text, ht_region *region, bool everything);

@@ -9,6 +9,7 @@
 #include "thread.h"
 
 #include <alloca.h>
+#include <allocator_name.h>
 #include <drain.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -315,6 +316,13 @@ void ht_alone_constructed(void) {
                             (ht_options & HT_OPTION_NO_STACKS ? HT_FILE_NO_STACKS : 0u) |
                                 (alone.region->sample_bytes != 0 ? HT_FILE_SAMPLED : 0u),
                             (uint32_t)getpid(), alone.region->sample_bytes);
+        uint32_t image = atomic_load_explicit(&alone.region->malloc_image, memory_order_relaxed);
+        const char *library = alone.region->malloc_paths[image % HT_IMAGES_TOLD];
+        const char *allocator = ht_allocator_name(library);
+        if (strcmp(allocator, "glibc") == 0) library = "";
+        ht_info_entry names[] = {{HT_INFO_ALLOCATOR, allocator, strlen(allocator)},
+                                 {HT_INFO_ALLOCATOR_PATH, library, strlen(library)}};
+        if (*allocator != 0) ht_trace_put_info(&alone.writer, 0, names, 2);
         ht_trace_put_clock(&alone.writer);
         // Where the functions of the executable's own allocator are, only the collector could have said.
         static const char unseen[] = "the program's own malloc was not recorded: there is no collector to find it";

@@ -6,6 +6,7 @@
 #include "definitions.h"
 #include "environment.h"
 #include "readable.h"
+#include "real.h"
 #include "record.h"
 #include "sample.h"
 #include "stack.h"
@@ -111,12 +112,26 @@ static uint32_t outer_pid(uint32_t inner) {
     return pid == 0 ? inner : pid;
 }
 
+// Tells the collector which library serves this image's malloc.
+static void tell_allocator(ht_region *region, uint32_t image) {
+    char *path = region->malloc_paths[image % HT_IMAGES_TOLD];
+    struct dl_find_object found;
+    path[0] = 0;
+    if (_dl_find_object(*(void **)(void *)&ht_real.malloc, &found) == 0 && found.dlfo_link_map->l_name != NULL) {
+        size_t length = strnlen(found.dlfo_link_map->l_name, HT_PATH_MAX - 1);
+        memcpy(path, found.dlfo_link_map->l_name, length);
+        path[length] = 0;
+    }
+    atomic_store_explicit(&region->malloc_image, image, memory_order_release);
+}
+
 static void attach(ht_region *region, size_t bytes) {
     ht_region_shared = region;
     shared_bytes = bytes;
     ht_options = region->options;
     ht_max_depth = region->max_depth;
-    atomic_fetch_add_explicit(&region->image, 1, memory_order_acq_rel);
+    uint32_t image = atomic_fetch_add_explicit(&region->image, 1, memory_order_acq_rel) + 1;
+    if (!ht_attached) tell_allocator(region, image);
     atomic_store_explicit(&region->exec_pending, 0, memory_order_relaxed);
     ht_own_pid = (uint32_t)ht_syscall(SYS_getpid, 0, 0, 0, 0, 0, 0);
     uint32_t pid = region->collector_pid == 0 ? ht_own_pid : outer_pid(ht_own_pid);

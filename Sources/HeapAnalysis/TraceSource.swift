@@ -21,7 +21,8 @@ struct TraceSource: ProfileSource {
         let executable = isLast ? trace.executablePath : tables.info.executable
         facts.executablePath = executable.isEmpty ? nil : executable
         facts.pid = trace.processID == 0 ? nil : trace.processID
-        facts.allocator = trace.allocator.isEmpty ? nil : trace.allocator
+        let allocator = trace.allocator(ofImage: tables.info.number)
+        facts.allocator = allocator.isEmpty ? nil : allocator
         facts.mode =
             switch trace.mode {
             case .collector: "collector"

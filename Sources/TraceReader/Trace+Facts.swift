@@ -33,6 +33,11 @@ extension Trace {
     public var workingDirectory: String { executed(.directory) { $0.workingDirectory } }
     /// Name of the allocator that the program ran on.
     public var allocator: String { fact(.allocator) }
+    /// Name of the allocator that one image ran on.
+    public func allocator(ofImage number: Int) -> String {
+        let own = contents.images.first { $0.info.number == number }?.facts.texts[.allocator]
+        return own ?? contents.facts.texts[.allocator] ?? ""
+    }
     /// Path of that allocator's library.
     public var allocatorPath: String { fact(.allocatorPath) }
     /// Name of the machine.

@@ -112,6 +112,26 @@ ht_test_state ht_test_session_state(ht_test_session *session) {
     };
 }
 
+uint64_t ht_test_session_round(ht_test_session *session) { return ht_drain_round(&session->drain, false); }
+
+uint64_t ht_test_now(void) { return ht_now(); }
+
+bool ht_test_maps_region(uint32_t version) {
+    uint64_t magic = HT_REGION_MAGIC;
+    size_t bytes = 0;
+    int fd = memfd_create("heaptrail-test", MFD_CLOEXEC);
+    if (fd < 0 || ftruncate(fd, HT_REGION_FILE_BYTES) != 0 ||
+        pwrite(fd, &magic, sizeof magic, offsetof(ht_region, magic)) != sizeof magic ||
+        pwrite(fd, &version, sizeof version, offsetof(ht_region, version)) != sizeof version)
+        abort();
+    ht_region *region = ht_life_map(fd, &bytes);
+    close(fd);
+    if (region != NULL) munmap(region, bytes);
+    return region != NULL;
+}
+
+uint32_t ht_test_region_version(void) { return HT_REGION_VERSION; }
+
 void ht_test_session_reap(ht_test_session *session, bool alive) { ht_drain_reap(&session->drain, answer, &alive); }
 
 void ht_test_session_await_waiter(ht_test_session *session) {

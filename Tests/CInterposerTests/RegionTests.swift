@@ -15,6 +15,14 @@ extension RecorderCore {
             #expect(lists.doubly_owned == 0)
         }
 
+        @Test("are those of one version: a region of another is not taken")
+        func versions() {
+            let version = ht_test_region_version()
+            #expect(ht_test_maps_region(version))
+            #expect(!ht_test_maps_region(version - 1))
+            #expect(!ht_test_maps_region(version + 1))
+        }
+
         @Test("hold no more segments than fit the region")
         func wholeRegion() {
             let lists = ht_test_exhaust(0)

@@ -107,6 +107,51 @@ extension RecorderCore {
             #expect(lines == expected)
         }
 
+        private func stream(_ serial: UInt32, at start: UInt64, _ words: [UInt64]) -> CraftedStream {
+            CraftedStream(serial: serial, start: start, words: words)
+        }
+
+        /// What a reallocation looks like that was held up after it gave its old block back: another thread's ALLOC there is to be read
+        /// long before the FREE. A tenth of a second ago, past the hold.
+        @Test("writes an allocation after the free of the block that was there, however late that is published")
+        func lateFree() throws {
+            let session = try RecordingSession(options: RecorderOption.noStacks, text: true)
+            let start = ht_test_now() - 300_000_000
+            stream(1, at: start, CraftedStream.allocation(0x1000, size: 10)).put(session)
+            stream(
+                2, at: start,
+                CraftedStream.allocation(0x1000, size: 20, delta: 2000) + CraftedStream.allocation(0x3000, size: 30)
+            ).put(session)
+            stream(3, at: start, CraftedStream.allocation(0x4000, size: 40, delta: 3000)).put(session)
+            var taken: UInt64 = 0
+            session.with { taken = ht_test_session_round($0) }
+            #expect(taken == 2)
+            session.with { taken = ht_test_session_round($0) }
+            #expect(taken == 0)
+            stream(4, at: start, [CraftedStream.free(0x1000, delta: 1000)]).put(session)
+            session.with { taken = ht_test_session_round($0) }
+            #expect(taken == 7)
+            #expect(
+                try session.lines() == [
+                    "ALLOC: 0x1000, size 10", "FREE: 0x1000, size 10", "ALLOC: 0x1000, size 20",
+                    "ALLOC: 0x3000, size 30", "ALLOC: 0x4000, size 40",
+                ])
+        }
+
+        @Test(
+            "does not wait for a free that was lost", arguments: [RecorderOption.noStacks, 3],
+            [300_000_000, 180_000_000_000])
+        func lostFree(options: UInt32, age: UInt64) throws {
+            let session = try RecordingSession(options: options, text: true)
+            let start = ht_test_now() - age
+            let words = CraftedStream.allocation(0x1000, size: 10) + CraftedStream.allocation(0x1000, size: 20)
+            stream(1, at: start, words).put(session)
+            var taken: UInt64 = 0
+            session.with { taken = ht_test_session_round($0) }
+            #expect(taken == (options == RecorderOption.noStacks && age == 300_000_000 ? 2 : 4))
+            #expect(try session.lines() == ["ALLOC: 0x1000, size 10", "ALLOC: 0x1000, size 20"])
+        }
+
         @Test("remembers blocks however many there are, and forgets those that were freed")
         func manyBlocks() throws {
             let count = 30_000

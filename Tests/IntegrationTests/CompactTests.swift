@@ -139,6 +139,7 @@ struct CompactTests {
             "/bin/sh", ["-c", "ls / > /dev/null; exit 7"], options: ["--compact", "--follow"])
         #expect(recording.result.status == .exited(7))
         #expect(recording.remarks.contains { $0.hasPrefix("compacted ") })
+        #expect(recording.remarks.last == "next: heaptrail report \(recording.trace)")
         let bytes = try Array(Data(contentsOf: URL(fileURLWithPath: recording.trace)))
         #expect(try recording.report().trace.complete)
         let children = try recording.followed()

@@ -34,6 +34,7 @@ struct DrainThreadTests {
         #expect(result.stdout == "done\n")
         #expect(result.stderr == "")
         #expect(report.trace.mode == "thread")
+        #expect(report.trace.allocator == "glibc")
         #expect(report.events(ofSize: 1009) == Events(300, 299))
         #expect(report.events(ofSize: 3001) == Events(50, 50))
         #expect(report.trace.complete)

@@ -3,6 +3,9 @@
 #include <errno.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -28,6 +31,17 @@ static int count_variables(void) {
         count += strncmp(*variable, "HEAPTRAIL_", 10) == 0 || strncmp(*variable, "LD_PRELOAD=", 11) == 0;
     }
     return count;
+}
+
+static char **usual_environment;
+static atomic_bool watching = true;
+
+// Whether the process ever has another environment, as a thread of its own sees it.
+static void *watch_environment(void *unused) {
+    (void)unused;
+    bool changed = false;
+    while (atomic_load(&watching)) changed |= *(char **volatile *)&environ != usual_environment;
+    return (void *)(intptr_t)changed;
 }
 
 int main(void) {
@@ -63,5 +77,20 @@ int main(void) {
     char line[64] = "";
     if (pipe == NULL || fgets(line, sizeof line, pipe) == NULL) return 1;
     printf("%sclosed %d\n", line, pclose(pipe));
+
+    usual_environment = environ;
+    pthread_create(&thread, NULL, watch_environment, NULL);
+    for (int i = 0; i < 10; i++) {
+        pipe = popen("echo \"$0 $OWN $#\" 'quotes '\\''\"$OWN\"'; env | grep -c -e HEAPTRAIL_ -e LD_PRELOAD", "r");
+        while (pipe != NULL && fgets(line, sizeof line, pipe) != NULL) fputs(line, stdout);
+        printf("closed %d\n", pipe == NULL ? -1 : pclose(pipe));
+    }
+    atomic_store(&watching, false);
+    pthread_join(thread, &result);
+    printf("environment changed %d\n", result != NULL);
+    pipe = popen("no-such-command-at-all; cat", "w");
+    fputs("written\n", pipe);
+    printf("missing %d\n", pclose(pipe));
+    printf("refused %d %d\n", popen("true", "x") == NULL, errno);
     printf("no child left %d\n", waitpid(-1, NULL, WNOHANG) == -1 && errno == ECHILD);
 }

@@ -279,22 +279,22 @@ EXPORT int system(const char *command) {
     return ht_shell_run(command);
 }
 
-// popen spawns its shell from inside libc with the global environment: for as long as that takes, and only where
-// children are followed, that is our copy.
 EXPORT FILE *popen(const char *command, const char *mode) {
     if (!ht_ready()) return NULL;
     enum ht_environment_role role;
-    char **inherited = environ;
-    if (inherited == NULL || !continues(&role, true)) return ht_real.popen(command, mode);
-    ht_environment_size size = ht_environment_measure(inherited);
-    char **copy = alloca(size.pointers * sizeof(char *));
-    char *text = alloca(size.bytes);
-    ht_environment_fill(inherited, role, copy, text);
+    if (command == NULL || environ == NULL || !continues(&role, true)) return ht_real.popen(command, mode);
+    size_t bytes;
+    char *wrapped = ht_shell_wrap(command, &bytes);
+    if (wrapped == NULL) {
+        count_child();
+        return ht_real.popen(command, mode);
+    }
     note_exec(role, "");
-    environ = copy;
-    FILE *result = ht_real.popen(command, mode);
-    environ = inherited;
+    FILE *result = ht_real.popen(wrapped, mode);
+    int saved = errno;
+    ht_unmap_pages(wrapped, bytes);
     if (result == NULL) exec_failed(role);
+    errno = saved;
     return result;
 }
 

@@ -1,17 +1,20 @@
-// system() for a program whose children are followed. libc's own would have to be given our variables through the
-// global `environ`, where the program's other threads see them, and where they would stay if this thread were
-// cancelled.
+// system() and popen() for a program whose children are followed. libc's own would have to be given our variables
+// through the global `environ`, where the program's other threads see them, and where they would stay if this thread
+// were cancelled.
 //
 // Cleanup by way of libc's own jump buffer: the other way needs the exception runtime, and we need libc alone.
 #undef __EXCEPTIONS
 #include "shell.h"
 
+#include "environment.h"
 #include "hooked.h"
 
+#include <alloca.h>
 #include <errno.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdatomic.h>
+#include <string.h>
 #include <sys/wait.h>
 #include <system.h>
 #include <unistd.h>
@@ -90,4 +93,52 @@ int ht_shell_run(const char *command) {
     end_shell(&s);
     errno = saved;
     return status;
+}
+
+// In single quotes, where a shell leaves everything but the quote as it is.
+static char *append_quoted(char *out, const char *text, const char *end) {
+    *out++ = '\'';
+    for (; text != end; text++) {
+        if (*text == '\'') out = stpcpy(out, "'\\'");
+        *out++ = *text;
+    }
+    *out++ = '\'';
+    *out = 0;
+    return out;
+}
+
+static size_t quoted_bytes(const char *text) {
+    size_t bytes = 2;
+    for (; *text != 0; text++) bytes += *text == '\'' ? 4 : 1;
+    return bytes;
+}
+
+// libc's popen starts its shell from within, with the global environment, and keeps the list of its streams to itself:
+// it is left to do that. What the shell is told first is to become another one, with our variables.
+char *ht_shell_wrap(const char *command, size_t *bytes) {
+    enum { ARGUMENT_MAX = 128 << 10 };  // of the kernel's
+    ht_environment_size size = ht_environment_measure(environ);
+    char **copy = alloca(size.pointers * sizeof(char *));
+    char *text = alloca(size.bytes);
+    ht_environment_fill(environ, HT_ROLE_CHILD, copy, text);
+    static const char start[] = "exec /bin/sh -c ";
+    size_t wanted = sizeof start + quoted_bytes(command) + sizeof " sh";
+    for (char **entry = copy; *entry != NULL; entry++) {
+        if (*entry >= text && *entry < text + size.bytes) wanted += sizeof "export ; " + quoted_bytes(*entry);
+    }
+    if (wanted > ARGUMENT_MAX) return NULL;
+    *bytes = wanted;
+    char *made = ht_map_pages(wanted);
+    if (made == NULL) return NULL;
+    char *out = made;
+    for (char **entry = copy; *entry != NULL; entry++) {
+        if (*entry < text || *entry >= text + size.bytes) continue;
+        const char *value = strchr(*entry, '=') + 1;
+        out = mempcpy(stpcpy(out, "export "), *entry, (size_t)(value - *entry));
+        out = stpcpy(append_quoted(out, value, value + strlen(value)), "; ");
+    }
+    out = append_quoted(stpcpy(out, start), command, command + strlen(command));
+    // The name by which the shell calls itself in its messages.
+    stpcpy(out, " sh");
+    return made;
 }

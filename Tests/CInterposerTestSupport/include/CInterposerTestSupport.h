@@ -37,6 +37,13 @@ ht_test_session *ht_test_session_start(ht_test_options options);
 // Starts the thread that drains.
 void ht_test_session_drain(ht_test_session *session);
 ht_test_state ht_test_session_state(ht_test_session *session);
+// One round of the drain, while nothing else drains. Returns the words taken.
+uint64_t ht_test_session_round(ht_test_session *session);
+// The clock that events are stamped with.
+uint64_t ht_test_now(void);
+// Whether the preload takes a region of this version, and the version it is built with.
+bool ht_test_maps_region(uint32_t version);
+uint32_t ht_test_region_version(void);
 // Reclaims the homes of threads that have ended: all have, or none (`alive`).
 void ht_test_session_reap(ht_test_session *session, bool alive);
 // Waits until a producer sleeps for room.
