@@ -6,6 +6,7 @@
 #include <system.h>
 
 enum { LINE = 8, FIRST_LINES = 256, GROWTH = 4, FILTERS = 3, STUCK = 255 };
+enum { GROWTH_WAITS = 20, GROWTH_WAIT_NS = 1000000 };
 
 typedef struct level {
     struct level *older;
@@ -124,12 +125,15 @@ static bool is_full(level *in) {
 static bool put(uint64_t hash, uint64_t address) {
     level *front = atomic_load_explicit(&newest, memory_order_acquire);
     if (front == NULL || is_full(front)) front = grow(front);
-    for (int attempt = 0; attempt < 2; attempt++) {
+    for (int attempt = 0; attempt < GROWTH_WAITS; attempt++) {
         // While another thread grows the set, an older level may have room.
         for (level *in = front; in != NULL; in = in->older) {
             if (put_in(in, hash, address)) return true;
         }
-        front = grow(front);
+        level *made = grow(front);
+        // Another thread is at it, as a rule for some microseconds; in a handler that interrupted it, for good.
+        if (made == front && attempt > 0) ht_futex_wait(&growing, 1, GROWTH_WAIT_NS);
+        front = made == front ? atomic_load_explicit(&newest, memory_order_acquire) : made;
     }
     return false;
 }
