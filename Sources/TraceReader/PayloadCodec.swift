@@ -14,15 +14,19 @@ package final class PayloadCodec {
         case columns = 2
     }
 
-    private let codec: OpaquePointer
-
-    /// A codec whose buffers are still empty.
-    package init() {
-        guard let made = ht_codec_create() else { fatalError("out of memory") }
-        codec = made
+    /// Made by the first payload: a trace as it was recorded holds none.
+    private var made: OpaquePointer?
+    private var codec: OpaquePointer {
+        if let made { return made }
+        guard let new = ht_codec_create() else { fatalError("out of memory") }
+        made = new
+        return new
     }
 
-    deinit { ht_codec_destroy(codec) }
+    /// A codec whose buffers are still empty.
+    package init() {}
+
+    deinit { if let made { ht_codec_destroy(made) } }
 
     /// The most bytes that packing so many can need.
     package static func bound(_ rawBytes: Int) -> Int { ht_codec_bound(rawBytes) }
