@@ -14,8 +14,10 @@ let cSettings: [CSetting] = [
     .unsafeFlags(["-std=c11", "-Wall", "-Wextra", "-Wconversion", "-Wshadow", "-Werror"]),
 ]
 
-func library(_ name: String, _ dependencies: [Target.Dependency] = []) -> Target {
-    .target(name: name, dependencies: dependencies, path: "Sources/\(name)", swiftSettings: swiftSettings)
+func library(_ name: String, _ dependencies: [Target.Dependency] = [], embedding resources: [String] = []) -> Target {
+    .target(
+        name: name, dependencies: dependencies, path: "Sources/\(name)",
+        resources: resources.map { .embedInCode($0) }, swiftSettings: swiftSettings)
 }
 
 func cLibrary(
@@ -71,7 +73,8 @@ let package = Package(
         library("Symbolication", ["CDebugInfo"]),
         library(
             "HeapAnalysis",
-            ["TraceReader", "Symbolication", .product(name: "DequeModule", package: "swift-collections")]),
+            ["TraceReader", "Symbolication", .product(name: "DequeModule", package: "swift-collections")],
+            embedding: ["Rules/rust.rules", "Rules/cxx.rules", "Rules/swift.rules", "Rules/c.rules"]),
         library("TraceCompaction", ["TraceReader", "HeapAnalysis", "CTraceFormat"]),
         library("ProfileExport", ["HeapAnalysis", "Symbolication"]),
         library("AllocatorLab", ["Symbolication", "CLaunch", "CPatch"]),

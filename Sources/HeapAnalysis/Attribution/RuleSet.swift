@@ -76,7 +76,7 @@ public struct RuleSet: Sendable {
     /// The rules for the standard libraries of Rust, C++, Swift and C.
     public static let builtIn: RuleSet = {
         var set = RuleSet()
-        for table in [BuiltInRules.rust, BuiltInRules.cxx, BuiltInRules.swift, BuiltInRules.c] {
+        for table in BuiltInRules.tables {
             do { try set.append(parsing: table) } catch { preconditionFailure("\(error)") }
         }
         return set
@@ -87,7 +87,7 @@ public struct RuleSet: Sendable {
     public static func builtIn(precededBy text: String) throws(ParseError) -> RuleSet {
         var set = try RuleSet(parsing: text)
         for index in set.rules.indices { set.rules[index].isDeclared = true }
-        for table in [BuiltInRules.rust, BuiltInRules.cxx, BuiltInRules.swift, BuiltInRules.c] {
+        for table in BuiltInRules.tables {
             try set.append(parsing: table)
         }
         return set
