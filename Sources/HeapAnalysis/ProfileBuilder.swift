@@ -9,6 +9,8 @@ public struct AnalysisOptions: Sendable {
     public var sizedFamily: String?
     /// Keeps allocating threads apart, for rows grouped by thread.
     public var keepsThreads = false
+    /// Counts the blocks that one thread allocates and another frees; needs `keepsThreads`.
+    public var tracksFlows = false
 
     /// Options for the rows of these fields.
     public init(fields: RowFields = []) {
@@ -25,7 +27,7 @@ struct ProfileBuilder<Source: ProfileSource> {
     /// Runs the pass and resolves what it saw.
     /// - Complexity: O(events) time, O(live blocks + distinct cells) memory, and one symbolication per distinct address.
     func build(attributor: Attributor) -> HeapProfile {
-        if let trackers = PassTrackers(options: options) {
+        if let trackers = PassTrackers(options: options, units: source.facts.isSampled ? .sampled : .whole) {
             return build(attributor: attributor, observer: trackers) { $0.finish(stackNumbers: $1) }
         }
         return build(attributor: attributor, observer: NoObserver()) { _, _ in TrackedViews() }
@@ -72,11 +74,13 @@ struct ProfileBuilder<Source: ProfileSource> {
         }
         var trace = Self.summary(of: ledger, facts: facts)
         if facts.isSampled { complete(&trace, of: ledger, cells) }
+        let views = finish(ledger.observer, resolver.numbers)
+        views.flows?.add(to: &cells)
         return HeapProfile(
             trace: trace, frames: resolver.frames, stacks: resolver.stacks, cells: cells,
             threads: threads(of: ledger),
             counters: counters, units: ledger.units, lifetimes: lifetimes,
-            views: finish(ledger.observer, stackNumbers))
+            views: views)
     }
 
     /// The counters by name; libraries that count under the same name count together.

@@ -103,7 +103,8 @@ final class ResolvedStacks<Source: ProfileSource> {
     private var resolver: StackResolver<Source>
     /// The stacks, by number.
     private(set) var stacks: [ProfileStack] = []
-    private var numbers: [UInt32: Int] = [:]
+    /// Their numbers by id.
+    private(set) var numbers: [UInt32: Int] = [:]
 
     init(_ resolver: StackResolver<Source>) { self.resolver = resolver }
 

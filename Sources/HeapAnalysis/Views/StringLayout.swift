@@ -4,6 +4,8 @@
 // breadcrumbs, rounded up to 16; measured on 6.3: lengths 16 to 31 ask for 64 bytes, 63 for 96, 64 for 112); Rust's String, a Vec<u8> of
 // exactly its capacity; libstdc++ (capacity and a zero byte, 15 bytes inline); libc++ (the same rounded up to 16, 22 bytes inline).
 
+internal import Symbolication
+
 /// What a string type keeps on the heap.
 public enum StringLayout: String, Sendable, CaseIterable {
     /// Swift's `String`.
