@@ -12,6 +12,8 @@ public struct ProfileStack: Sendable {
     public var module: String
     /// Whether frames further out were dropped at the recorder's depth limit.
     public var isTruncated: Bool
+    /// Index into ``HeapProfile/disagreements`` where two rules would name different owners.
+    public var disagreement: Int32?
 }
 
 /// Sums of the allocations of one stack, or of one size or thread of it.
@@ -44,6 +46,10 @@ public struct HeapProfile: Sendable {
     public var threads: [ThreadSummary]
     /// What the program counted itself, by name.
     public var counters: [CounterTotal]
+    /// Every distinct pair of rules that name different owners for the same stack.
+    public var disagreements: [Disagreement]
+    /// What decided, and can be asked again for its reasons.
+    let attributor: Attributor
 
     /// What the sums in `cells` are counted in.
     let units: SumUnits

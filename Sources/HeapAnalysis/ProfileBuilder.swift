@@ -62,7 +62,8 @@ struct ProfileBuilder<Source: ProfileSource> {
         return HeapProfile(
             trace: trace, frames: resolver.frames, stacks: stacks, cells: cells,
             threads: threads(of: ledger),
-            counters: counters, units: ledger.units, lifetimes: lifetimes)
+            counters: counters, disagreements: resolver.disagreements, attributor: attributor, units: ledger.units,
+            lifetimes: lifetimes)
     }
 
     /// The counters by name; libraries that count under the same name count together.
