@@ -74,7 +74,8 @@ struct ProfileBuilder<Source: ProfileSource> {
             trace: trace, frames: resolver.frames, stacks: stacks, cells: cells,
             threads: threads(of: ledger),
             counters: counters, units: ledger.units, lifetimes: lifetimes,
-            views: finish(ledger.observer, stackNumbers))
+            views: finish(ledger.observer, stackNumbers),
+            disagreements: resolver.disagreements, attributor: attributor)
     }
 
     /// The counters by name; libraries that count under the same name count together.

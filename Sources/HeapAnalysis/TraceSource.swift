@@ -137,15 +137,16 @@ extension HeapProfile {
     /// - Parameters:
     ///   - image: the image's number; the last one when nil.
     ///   - options: what the pass keeps apart.
+    ///   - rules: what decides who owns an allocation.
     ///   - symbolicator: answers for addresses; asked once for each distinct one.
     /// - Returns: nil when the trace has no such image.
     /// - Complexity: O(events) time, O(live blocks + distinct stacks) memory.
     public init?(
         analysing trace: Trace, image: Int? = nil, options: AnalysisOptions = AnalysisOptions(),
-        symbolicator: any FrameSymbolicator
+        rules: RuleSet = .builtIn, symbolicator: any FrameSymbolicator
     ) {
         guard let source = TraceSource(trace: trace, image: image) else { return nil }
         let builder = ProfileBuilder(source: source, options: options, symbolicator: symbolicator)
-        self = builder.build(attributor: Attributor(executablePath: source.facts.executablePath))
+        self = builder.build(attributor: Attributor(executablePath: source.facts.executablePath, rules: rules))
     }
 }
