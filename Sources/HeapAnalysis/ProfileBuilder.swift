@@ -37,17 +37,18 @@ struct ProfileBuilder<Source: ProfileSource> {
         var resolver = StackResolver(source: source, symbolicator: symbolicator, attributor: attributor)
         var stacks: [ProfileStack] = []
         var cells: [ProfileCell] = []
-        var stackNumbers: [UInt32: Int] = [:]
+        var stackNumbers: [TypedStack: Int] = [:]
         let (lifetimes, ranges) = Self.lifetimes(of: ledger)
         for number in 0..<ledger.cells.count {
             let cell = ledger.cells.cells[number]
             let stack: Int
-            if let known = stackNumbers[cell.key.stack] {
+            let typed = TypedStack(stack: cell.key.stack, type: cell.key.type)
+            if let known = stackNumbers[typed] {
                 stack = known
             } else {
                 stack = stacks.count
-                stackNumbers[cell.key.stack] = stack
-                stacks.append(resolver.resolve(cell.key.stack))
+                stackNumbers[typed] = stack
+                stacks.append(resolver.resolve(typed.stack, type: typed.type))
             }
             cells.append(
                 ProfileCell(
@@ -63,6 +64,12 @@ struct ProfileBuilder<Source: ProfileSource> {
             trace: trace, frames: resolver.frames, stacks: stacks, cells: cells,
             threads: threads(of: ledger),
             counters: counters, units: ledger.units, lifetimes: lifetimes)
+    }
+
+    /// What an attribution depends on.
+    private struct TypedStack: Hashable {
+        var stack: UInt32
+        var type: UInt64
     }
 
     /// The counters by name; libraries that count under the same name count together.

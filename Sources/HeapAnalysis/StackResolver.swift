@@ -17,6 +17,7 @@ struct StackResolver<Source: ProfileSource> {
     private let source: Source
     private let symbolicator: any FrameSymbolicator
     private let attributor: Attributor
+    private let types: RuntimeTypeNames<Source>
     /// Every distinct frame, in the order of first use.
     private(set) var frames: [SymbolicatedFrame] = []
     private var classified: [AttributableFrame] = []
@@ -33,13 +34,16 @@ struct StackResolver<Source: ProfileSource> {
         self.source = source
         self.symbolicator = symbolicator
         self.attributor = attributor
+        types = RuntimeTypeNames(source: source)
     }
 
-    /// Resolves the stack of an id. O(depth), plus symbolication of places not seen before.
-    mutating func resolve(_ id: UInt32) -> ProfileStack {
+    /// Resolves the stack of an id, of blocks of a runtime type (0: none is known). O(depth), plus symbolication of places not seen before.
+    mutating func resolve(_ id: UInt32, type: UInt64 = 0) -> ProfileStack {
+        let evidence = types.evidence(type)
         guard let stack = source.stack(id) else {
             return ProfileStack(
-                frames: [], attribution: attributor.attribute(stack: [], tag: nil), module: "", isTruncated: false)
+                frames: [], attribution: attributor.attribute(walking: EmptyCollection(), tag: nil, type: evidence),
+                module: "", isTruncated: false)
         }
         var numbers: [Int32] = []
         numbers.reserveCapacity(stack.addresses.count + stack.addresses.count / 2)
@@ -56,7 +60,7 @@ struct StackResolver<Source: ProfileSource> {
         }
         let walked = numbers.lazy.map { [classified] in classified[Int($0)] }
         return ProfileStack(
-            frames: numbers, attribution: attributor.attribute(walking: walked, tag: stack.tag),
+            frames: numbers, attribution: attributor.attribute(walking: walked, tag: stack.tag, type: evidence),
             module: (allocating ?? innermost).flatMap { modules[$0]?.description.path } ?? "",
             isTruncated: stack.isTruncated)
     }

@@ -34,9 +34,15 @@ public struct Attributor: Sendable {
     func classify(_ frame: SymbolicatedFrame) -> ClassifiedFrame { classifier.classify(frame) }
 
     /// Decides as ``attribute(stack:tag:)`` does, of frames whose classification the caller keeps.
-    func attribute(walking frames: some Sequence<AttributableFrame>, tag: TagEvidence?) -> Attribution {
+    ///
+    /// - Parameter type: What the runtime's metadata says of the block; it decides the owner unless there is a tag.
+    func attribute(
+        walking frames: some Sequence<AttributableFrame>, tag: TagEvidence?, type: RuntimeTypeEvidence? = nil
+    ) -> Attribution {
         var walk = StackWalk()
+        var creator: AttributableFrame?
         for frame in frames {
+            if type != nil, creator == nil, RuntimeTypeEvidence.isCreator(frame) { creator = frame }
             walk.visit(frame.frame, frame.kind)
             if walk.isFinished { break }
         }
@@ -45,6 +51,9 @@ public struct Attributor: Sendable {
             return Attribution(
                 owner: Owner(family: tag.family, type: tag.type, language: tag.language),
                 cause: Cause(rawValue: tag.cause) ?? .unknown, site: site, rule: "tag")
+        }
+        if let type {
+            return type.owner(creator: creator).attribution(beside: walk.claim(), site: site)
         }
         guard let claim = walk.claim() else {
             return Attribution(
