@@ -7,10 +7,23 @@ struct CellKey: Hashable {
     var stack: UInt32
     /// Serial of the thread that allocated.
     var thread: UInt32
-    /// Bytes asked for.
+    /// Bytes asked for and, above them, the alignment code: see `sizePart`.
     var size: UInt64
     /// Id of the runtime type the recorder saw, 0 for none.
     var type: UInt64
+
+    private static let alignmentShift: UInt64 = 48
+
+    /// A size below 2^48 and an alignment code as one part of a key.
+    @inline(__always)
+    static func sizePart(_ size: UInt64, alignmentCode: UInt8) -> UInt64 {
+        size | UInt64(alignmentCode) &<< alignmentShift
+    }
+
+    /// Bytes asked for, of a key that keeps them apart.
+    var bytesAsked: Int { Int(size & (1 << Self.alignmentShift - 1)) }
+    /// The alignment code, of a key that keeps sizes apart.
+    var alignmentCode: UInt8 { UInt8(truncatingIfNeeded: size >> Self.alignmentShift) }
 }
 
 /// Sums over the allocations of one cell, in `HeapLedger.units`.

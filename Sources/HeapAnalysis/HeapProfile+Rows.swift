@@ -20,7 +20,7 @@ public struct RowKey: Hashable, Sendable {
     /// Path of the allocating module; empty when not known.
     public var module: String?
 
-    fileprivate init(_ fields: RowFields, cell: ProfileCell, stack: ProfileStack) {
+    init(_ fields: RowFields, cell: ProfileCell, stack: ProfileStack) {
         let owner = stack.attribution.owner
         if fields.contains(.family) { family = owner.family }
         if fields.contains(.type) { type = owner.type }
@@ -33,7 +33,7 @@ public struct RowKey: Hashable, Sendable {
     }
 
     /// Whether this key comes before `other` when all figures are equal.
-    fileprivate func precedes(_ other: RowKey) -> Bool {
+    func precedes(_ other: RowKey) -> Bool {
         if size != other.size { return (size ?? 0) < (other.size ?? 0) }
         if thread != other.thread { return (thread ?? 0) < (other.thread ?? 0) }
         return texts.lexicographicallyPrecedes(other.texts)
@@ -60,6 +60,8 @@ public struct ProfileRow: Sendable {
     /// Lifetimes of its freed blocks in nanoseconds, at most 1/16 off: the median and the 99th percentile. Nil when none was freed or the
     /// trace's times are no times.
     public var lifetime: (median: Int, p99: Int)?
+    /// Lifetimes of its freed blocks by decade; nil when the trace's times are no times.
+    public var lifetimes: LifetimeDistribution?
     /// The stack that allocated most of its bytes: an index into ``HeapProfile/stacks``.
     public var sampleStack: Int
     /// Rules that attributed its allocations, by bytes descending.
@@ -118,6 +120,9 @@ extension HeapProfile {
         ProfileRow(
             key: key, figures: group.figures.divided(by: units),
             standardError: group.variance?.standardError, lifetime: lifetime(group.lifetimes),
+            lifetimes: trace.facts.nanosecondsPerTick.map {
+                LifetimeDistribution(group.lifetimes, tick: $0, units: units)
+            },
             sampleStack: group.sampleStack,
             rules: group.rules.sorted { ($1.value, $0.key) < ($0.value, $1.key) }.map(\.key),
             causes: group.causes.sorted { ($1.value, $0.key.rawValue) < ($0.value, $1.key.rawValue) }.map(\.key))

@@ -35,6 +35,11 @@ struct LifetimeHistogram: Equatable {
         total &+= count
     }
 
+    /// Calls `body` with every occupied bucket, in no particular order.
+    func forEach(_ body: (_ bucket: Int, _ count: Int) -> Void) {
+        for (bucket, count) in buckets { body(bucket, count) }
+    }
+
     /// The lifetime that a share `quantile` of the counted ones do not exceed, in ticks, at most 1/16 off; nil when none was counted.
     /// - Complexity: O(b log b) in the occupied buckets.
     func quantile(_ quantile: Double) -> Double? {

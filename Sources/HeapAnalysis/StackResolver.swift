@@ -102,6 +102,36 @@ struct StackResolver<Source: ProfileSource> {
     }
 }
 
+/// What an attribution depends on: a stack's id, and the id of the runtime type, 0 where none is known.
+struct TypedStack: Hashable {
+    var stack: UInt32
+    var type: UInt64
+}
+
+/// The stacks that were resolved, each once for each type of its blocks, numbered by first use: during the pass, where a view asks who owns a stack, or after it.
+final class ResolvedStacks<Source: ProfileSource> {
+    private var resolver: StackResolver<Source>
+    /// The stacks, by number.
+    private(set) var stacks: [ProfileStack] = []
+    /// Their numbers by id.
+    private(set) var numbers: [TypedStack: Int] = [:]
+
+    init(_ resolver: StackResolver<Source>) { self.resolver = resolver }
+
+    /// Every distinct frame, in the order of first use.
+    var frames: [SymbolicatedFrame] { resolver.frames }
+
+    /// The number of a stack's id. O(1) once it is known, see `StackResolver.resolve` before.
+    func number(of id: UInt32, type: UInt64) -> Int {
+        let key = TypedStack(stack: id, type: type)
+        if let known = numbers[key] { return known }
+        let number = stacks.count
+        stacks.append(resolver.resolve(id, type: type))
+        numbers[key] = number
+        return number
+    }
+}
+
 /// Libraries that allocate on behalf of whoever called them.
 enum RuntimeModule {
     private static let prefixes = [

@@ -72,7 +72,7 @@ struct TraceSource: ProfileSource {
         }
     }
 
-    func replay(into ledger: inout HeapLedger) {
+    func replay<Observer>(into ledger: inout HeapLedger<Observer>) {
         withUnsafeMutablePointer(to: &ledger) { ledger in
             var feed = LedgerFeed(ledger: ledger)
             trace.forEachEvent(image: tables.info.number, &feed)
@@ -105,14 +105,14 @@ struct TraceSource: ProfileSource {
 }
 
 extension TraceSource {
-    func runtimeType(_ id: UInt64) -> RuntimeTypeRecord? { nil }
+    func runtimeType(_ id: UInt64) -> MetadataRecord? { tables.metadata[id] }
 
     func typeName(_ id: UInt64) -> String? { tables.typeNames[id] }
 }
 
 /// The visitor that hands a trace's events to a ledger, which outlives it.
-private struct LedgerFeed: EventVisitor {
-    let ledger: UnsafeMutablePointer<HeapLedger>
+private struct LedgerFeed<Observer: LedgerObserver>: EventVisitor {
+    let ledger: UnsafeMutablePointer<HeapLedger<Observer>>
 
     mutating func visit(_ event: HeapEvent) {
         switch event.kind {
@@ -123,7 +123,8 @@ private struct LedgerFeed: EventVisitor {
                 isReallocation: event.isReallocationHalf)
         case .free:
             ledger.pointee.free(
-                address: event.address, thread: event.thread.rawValue, time: event.time, isFreedNext: event.isFreedNext)
+                address: event.address, thread: event.thread.rawValue, time: event.time, isFreedNext: event.isFreedNext,
+                isReallocation: event.isReallocationHalf)
         }
     }
 }

@@ -107,6 +107,8 @@ enum ExtendedSub {
     @inlinable static var totals: UInt64 { 15 }
     @inlinable static var task: UInt64 { 16 }
     @inlinable static var image: UInt64 { 17 }
+    @inlinable static var metadata: UInt64 { 18 }
+    @inlinable static var freedType: UInt64 { 19 }
 
     /// The bit of WIDE_FREE's argument that says the block was freed as the next event of the thread that allocated it.
     @inlinable static var freedNext: UInt64 { 1 }

@@ -155,6 +155,8 @@ struct StreamCursor {
             setFree(record[1], isReallocationHalf: false)
             event.isFreedNext = RecordWord.argument(word) & ExtendedSub.freedNext != 0
             return true
+        case ExtendedSub.freedType where followers >= 2:
+            return takeFree(of: record[1], type: record[2])
         case ExtendedSub.wideAllocation where followers >= 5:
             setWideAllocation(record + 1, RecordWord.argument(word), isReallocationHalf: false)
             event.typeID = record[4]
@@ -167,6 +169,30 @@ struct StreamCursor {
             pendingWords = 1 + followers
             return true
         default: break
+        }
+        return false
+    }
+
+    /// Delivers the free that follows a FREED_TYPE with its type; `false` where another record follows, which is then left to the loop.
+    @inlinable @inline(never)
+    mutating func takeFree(of address: UInt64, type: UInt64) -> Bool {
+        while at < end {
+            let word = at[0]
+            switch word & RecordWord.kindMask {
+            case RecordWord.free where RecordWord.address(word) == address:
+                time &+= RecordWord.delta(word)
+                setFree(address, isReallocationHalf: false)
+                at += 1
+            case RecordWord.extended where RecordWord.sub(word) == ExtendedSub.time:
+                if takeExtended(word) { return true }
+                continue
+            case RecordWord.extended where RecordWord.sub(word) == ExtendedSub.wideFree:
+                guard takeExtended(word) else { return false }
+                guard event.address == address else { return true }
+            default: return false
+            }
+            event.typeID = type
+            return true
         }
         return false
     }

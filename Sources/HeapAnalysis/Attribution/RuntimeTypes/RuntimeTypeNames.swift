@@ -1,6 +1,7 @@
 // From type ids to types: the words of metadata say how types are put together, the descriptors in the modules' files how they are called.
 
 internal import Symbolication
+internal import TraceReader
 
 /// Names the types of one image of a trace.
 final class RuntimeTypeNames<Source: ProfileSource> {
@@ -32,7 +33,7 @@ final class RuntimeTypeNames<Source: ProfileSource> {
         guard let record = source.runtimeType(id) else { return .unknown }
         let arguments = record.arguments.prefix(Self.longestArguments)
         switch record.kind {
-        case .class, .structure, .enumeration:
+        case .nominalClass, .nominalStruct, .nominalEnum:
             return nominal(record)?.type(arguments: arguments.map { type($0, depth: depth) }) ?? .unknown
         case .tuple: return .tuple(arguments.map { .init(type($0, depth: depth)) })
         case .function:
@@ -56,9 +57,9 @@ final class RuntimeTypeNames<Source: ProfileSource> {
     }
 
     /// What the trace says of an id.
-    func record(_ id: UInt64) -> RuntimeTypeRecord? { source.runtimeType(id) }
+    func record(_ id: UInt64) -> MetadataRecord? { source.runtimeType(id) }
 
-    private func nominal(_ record: RuntimeTypeRecord) -> SwiftNominalType? {
+    private func nominal(_ record: MetadataRecord) -> SwiftNominalType? {
         guard let place = place(of: record.descriptor) else { return nil }
         return descriptors.nominalType(in: place.module, at: place.address)
     }
@@ -69,7 +70,7 @@ final class RuntimeTypeNames<Source: ProfileSource> {
     }
 
     /// What the capture descriptor of a context's record says, and the module that it is in.
-    func captures(_ record: RuntimeTypeRecord) -> (SwiftCaptures, module: ModuleDescription)? {
+    func captures(_ record: MetadataRecord) -> (SwiftCaptures, module: ModuleDescription)? {
         guard let place = place(of: record.descriptor),
             let captures = descriptors.captures(in: place.module, at: place.address)
         else { return nil }

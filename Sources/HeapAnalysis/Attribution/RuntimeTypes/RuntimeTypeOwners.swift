@@ -2,6 +2,7 @@
 // classes to themselves, boxes to what they hold.
 
 internal import Symbolication
+internal import TraceReader
 
 /// An owner that the runtime's metadata names.
 struct RuntimeOwner: Hashable {
@@ -35,8 +36,8 @@ extension RuntimeTypeNames {
             return .owner(.boxed(boxed))
         case .errorBox?: return .owner(.error(nil))
         // Only a box for an error tells the type of a value.
-        case .structure?, .enumeration?: return .owner(.error(type(id)))
-        case .class?, nil:
+        case .nominalStruct?, .nominalEnum?: return .owner(.error(type(id)))
+        case .nominalClass?, nil:
             let type = type(id)
             return type == .unknown ? nil : .owner(RuntimeOwner(object: type))
         default: return nil
