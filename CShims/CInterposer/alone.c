@@ -274,7 +274,7 @@ static bool thread_lives(uint32_t thread, void *context) {
 static void *drain_thread(void *context) {
     (void)context;
     // Its own allocations, should libc make any on its behalf, are not the program's.
-    ht_self.depth = HT_LANES;
+    ht_self.guard = ~(uintptr_t)HT_DEPTH_MASK | HT_LANES;
     int idle = 0;
     while (!atomic_load_explicit(&alone.stop, memory_order_acquire)) {
         uint64_t taken = ht_drain_round(&alone.drain, false);

@@ -1,7 +1,8 @@
 // The one-pass engine: events in time order go in, sums per cell come out. Memory grows with live blocks and distinct cells, never with events.
 // Peak by cell needs one pass too: before a cell's live bytes change for the first time after the last peak, the value the peak saw is kept,
 // so at the end every cell knows what it had live at the trace's peak and the rows sum to the whole.
-// A plain value with one owner; it reads no file and never traps on what a file may contain.
+// A plain value with one owner; it reads no file and never traps on what a file may contain. Analyses that need the order of events watch
+// the pass as its observer (LedgerObserver.swift); without one the calls are compiled away.
 
 /// What the pass keeps apart and how it reads the trace.
 struct LedgerOptions {
@@ -17,7 +18,9 @@ struct LedgerOptions {
     var repairWindow: UInt64 = 65_536
 }
 
-struct HeapLedger: ~Copyable {
+struct HeapLedger<Observer: LedgerObserver>: ~Copyable {
+    /// Who watches the pass.
+    private(set) var observer: Observer
     /// What the sums are counted in.
     let units: SumUnits
     let options: LedgerOptions
@@ -47,15 +50,19 @@ struct HeapLedger: ~Copyable {
     private(set) var firstTime: UInt64?
     private(set) var lastTime: UInt64 = 0
 
-    init(options: LedgerOptions = LedgerOptions(), usable: @escaping UsableSizes.Lookup = { _, _ in nil }) {
+    init(
+        options: LedgerOptions = LedgerOptions(), observer: Observer,
+        usable: @escaping UsableSizes.Lookup = { _, _ in nil }
+    ) {
         self.options = options
+        self.observer = observer
         self.usable = UsableSizes(lookup: usable)
         units = options.isSampled ? .sampled : .whole
         repair = OrderRepair(window: options.repairWindow)
     }
 
     /// Sizes beyond this are no real requests; they are counted as this, so that sums cannot run over.
-    private static let largestSize: UInt64 = 1 << 47
+    private static var largestSize: UInt64 { 1 << 47 }
 
     /// What an allocation of this weight adds to sums of blocks.
     @inline(__always)
@@ -135,6 +142,12 @@ struct HeapLedger: ~Copyable {
         }
         if options.isSampled { addVariance(number, size, weight) }
 
+        if Observer.isActive {
+            observer.allocated(
+                ObservedAllocation(
+                    block: block, stack: stack, thread: thread, type: type, alignment: alignment,
+                    isReallocation: isReallocation, slack: slack))
+        }
         if let earlyFree {
             closeFreedEarly(block, by: earlyFree)
             return
@@ -151,7 +164,9 @@ struct HeapLedger: ~Copyable {
     /// - Parameter isFreedNext: whether the trace says that the block was freed next, read in sampled traces only; in others the order of events
     ///   tells.
     @inline(__always)
-    mutating func free(address: UInt64, thread: UInt32, time: UInt64, isFreedNext: Bool = false) {
+    mutating func free(
+        address: UInt64, thread: UInt32, time: UInt64, isFreedNext: Bool = false, isReallocation: Bool = false
+    ) {
         count(time)
         let index = threads.index(of: thread)  // first: it may move the states
         let state = threads.states + index
@@ -172,14 +187,27 @@ struct HeapLedger: ~Copyable {
         let amount = blockUnits(block.weight)
         state.pointee.frees &+= amount
         frees &+= amount
-        close(block, at: time, amount: amount)
-        if isTemporary, options.isSampled || block.time == state.pointee.lastAllocationTime {
-            countTemporary(cell: block.cell, amount: amount, weight: block.weight)
+        let isOwnLast = isTemporary && (options.isSampled || block.time == state.pointee.lastAllocationTime)
+        if Observer.isActive {
+            tellFreed(block, at: time, by: thread, isReallocation: isReallocation, isTemporary: isOwnLast)
         }
+        close(block, at: time, amount: amount)
+        if isOwnLast { countTemporary(cell: block.cell, amount: amount, weight: block.weight) }
     }
 
     /// Ends the pass: FREEs still owed are missing for good.
     mutating func finish() { repair.finish() }
+
+    @inline(__always)
+    private mutating func tellFreed(
+        _ block: LiveBlock, at time: UInt64, by thread: UInt32, isReallocation: Bool = false, isTemporary: Bool = false,
+        isRepaired: Bool = false
+    ) {
+        observer.freed(
+            ObservedFree(
+                block: block, origin: cells.cells[Int(block.cell)].key, time: time, thread: thread,
+                isReallocation: isReallocation, isTemporary: isTemporary, isRepaired: isRepaired))
+    }
 
     @inline(__always)
     private mutating func close(_ block: LiveBlock, at time: UInt64, amount: Int) {
@@ -214,6 +242,7 @@ struct HeapLedger: ~Copyable {
     private mutating func closeReused(slot: Int, by block: LiveBlock, thread: UInt32) {
         let old = blocks[slot]
         blocks.replace(slot: slot, with: block)
+        if Observer.isActive { tellFreed(old, at: block.time, by: thread, isRepaired: true) }
         close(old, at: block.time, amount: blockUnits(old.weight))
         repair.owe(
             OrderRepair.OwedFree(cell: old.cell, weight: old.weight, event: events), at: block.address,
@@ -235,6 +264,7 @@ struct HeapLedger: ~Copyable {
     private mutating func closeFreedEarly(_ block: LiveBlock, by free: OrderRepair.EarlyFree) {
         let amount = blockUnits(block.weight)
         liveBytes &+= sizeUnits(block.size, block.weight)
+        if Observer.isActive { tellFreed(block, at: block.time, by: free.thread, isRepaired: true) }
         close(block, at: block.time, amount: amount)
         // The FREE was counted as one block when it was read; a sample stands for `amount`.
         frees &+= amount &- units.blocks
@@ -247,6 +277,9 @@ struct HeapLedger: ~Copyable {
     ) {
         state.pointee.frees &+= units.blocks
         frees &+= units.blocks
+        if Observer.isActive {
+            observer.freedUnknown(address: address, time: time, thread: state.pointee.serial)
+        }
         repair.keep(OrderRepair.EarlyFree(thread: state.pointee.serial, time: time, event: events), at: address)
     }
 

@@ -44,11 +44,29 @@ public struct HeapProfile: Sendable {
     public var threads: [ThreadSummary]
     /// What the program counted itself, by name.
     public var counters: [CounterTotal]
+    /// What the trackers that the options asked for found.
+    public var views: TrackedViews
 
     /// What the sums in `cells` are counted in.
     let units: SumUnits
     /// (bucket, count) of every cell's lifetimes.
     let lifetimes: [(bucket: Int, count: Int)]
+
+    init(
+        trace: TraceSummary, frames: [SymbolicatedFrame], stacks: [ProfileStack], cells: [ProfileCell],
+        threads: [ThreadSummary], counters: [CounterTotal], units: SumUnits,
+        lifetimes: [(bucket: Int, count: Int)], views: TrackedViews = TrackedViews()
+    ) {
+        self.trace = trace
+        self.frames = frames
+        self.stacks = stacks
+        self.cells = cells
+        self.threads = threads
+        self.counters = counters
+        self.units = units
+        self.lifetimes = lifetimes
+        self.views = views
+    }
 
     /// The sums of a cell in whole blocks and bytes.
     public func figures(of cell: ProfileCell) -> HeapFigures { cell.figures.divided(by: units) }

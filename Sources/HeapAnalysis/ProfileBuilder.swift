@@ -23,6 +23,15 @@ struct ProfileBuilder<Source: ProfileSource> {
     /// Runs the pass and resolves what it saw.
     /// - Complexity: O(events) time, O(live blocks + distinct cells) memory, and one symbolication per distinct address.
     func build(attributor: Attributor) -> HeapProfile {
+        if let trackers = PassTrackers(options: options) {
+            return build(attributor: attributor, observer: trackers) { $0.finish(stackNumbers: $1) }
+        }
+        return build(attributor: attributor, observer: NoObserver()) { _, _ in TrackedViews() }
+    }
+
+    private func build<Observer: LedgerObserver>(
+        attributor: Attributor, observer: Observer, finish: (Observer, [UInt32: Int]) -> TrackedViews
+    ) -> HeapProfile {
         let facts = source.facts
         var ledgerOptions = LedgerOptions()
         ledgerOptions.bySize = options.keepsSizes
@@ -30,7 +39,9 @@ struct ProfileBuilder<Source: ProfileSource> {
         ledgerOptions.isSampled = facts.isSampled
         ledgerOptions.isForkedChild = facts.isForkedChild
         if facts.lost > 0 { ledgerOptions.repairWindow = 0 }
-        var ledger = HeapLedger(options: ledgerOptions) { source.usableSize(size: $0, alignmentCode: $1) }
+        var ledger = HeapLedger(options: ledgerOptions, observer: observer) {
+            source.usableSize(size: $0, alignmentCode: $1)
+        }
         source.replay(into: &ledger)
         ledger.finish()
 
@@ -62,7 +73,8 @@ struct ProfileBuilder<Source: ProfileSource> {
         return HeapProfile(
             trace: trace, frames: resolver.frames, stacks: stacks, cells: cells,
             threads: threads(of: ledger),
-            counters: counters, units: ledger.units, lifetimes: lifetimes)
+            counters: counters, units: ledger.units, lifetimes: lifetimes,
+            views: finish(ledger.observer, stackNumbers))
     }
 
     /// The counters by name; libraries that count under the same name count together.
@@ -73,7 +85,7 @@ struct ProfileBuilder<Source: ProfileSource> {
     }
 
     private static func lifetimes(
-        of ledger: borrowing HeapLedger
+        of ledger: borrowing HeapLedger<some LedgerObserver>
     ) -> (flat: [(bucket: Int, count: Int)], ranges: [Range<Int>]) {
         var counted: [(cell: Int, bucket: Int, count: Int)] = []
         ledger.lifetimes.forEach { counted.append(($0, $1, $2)) }
@@ -88,7 +100,8 @@ struct ProfileBuilder<Source: ProfileSource> {
         return (counted.map { ($0.bucket, $0.count) }, ranges)
     }
 
-    private static func summary(of ledger: borrowing HeapLedger, facts: TraceFacts) -> TraceSummary {
+    private static func summary(of ledger: borrowing HeapLedger<some LedgerObserver>, facts: TraceFacts) -> TraceSummary
+    {
         let blocks = ledger.units.blocks
         let bytes = ledger.units.bytes
         var summary = TraceSummary(facts: facts)
@@ -117,7 +130,9 @@ struct ProfileBuilder<Source: ProfileSource> {
     }
 
     /// Adds what only a sampled trace has: the size of the sample, standard errors, and exact totals in the place of estimates.
-    private func complete(_ summary: inout TraceSummary, of ledger: borrowing HeapLedger, _ cells: [ProfileCell]) {
+    private func complete(
+        _ summary: inout TraceSummary, of ledger: borrowing HeapLedger<some LedgerObserver>, _ cells: [ProfileCell]
+    ) {
         summary.samples = ledger.samples
         let variance = cells.compactMap(\.variance).reduce(into: SampleVariance()) { $0.add($1) }
         var errors = variance.standardError
@@ -155,7 +170,7 @@ struct ProfileBuilder<Source: ProfileSource> {
         Int(exactly: (Double(ticks) * tick).rounded())
     }
 
-    private func threads(of ledger: borrowing HeapLedger) -> [ThreadSummary] {
+    private func threads(of ledger: borrowing HeapLedger<some LedgerObserver>) -> [ThreadSummary] {
         var names: [Int: ThreadName] = [:]
         for thread in source.threadNames { names[thread.serial] = thread }
         var threads: [ThreadSummary] = []

@@ -17,7 +17,7 @@ protocol ProfileSource {
     var exactTotals: ExactTotals? { get }
 
     /// Feeds every event, in time order, to the ledger.
-    func replay(into ledger: inout HeapLedger)
+    func replay<Observer>(into ledger: inout HeapLedger<Observer>)
     /// The usable size of a block, nil when it is not known.
     func usableSize(size: UInt64, alignmentCode: UInt8) -> UInt64?
     /// The stack of an id; nil for 0 and ids that were never defined.

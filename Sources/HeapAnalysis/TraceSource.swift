@@ -72,7 +72,7 @@ struct TraceSource: ProfileSource {
         }
     }
 
-    func replay(into ledger: inout HeapLedger) {
+    func replay<Observer>(into ledger: inout HeapLedger<Observer>) {
         withUnsafeMutablePointer(to: &ledger) { ledger in
             var feed = LedgerFeed(ledger: ledger)
             trace.forEachEvent(image: tables.info.number, &feed)
@@ -105,8 +105,8 @@ struct TraceSource: ProfileSource {
 }
 
 /// The visitor that hands a trace's events to a ledger, which outlives it.
-private struct LedgerFeed: EventVisitor {
-    let ledger: UnsafeMutablePointer<HeapLedger>
+private struct LedgerFeed<Observer: LedgerObserver>: EventVisitor {
+    let ledger: UnsafeMutablePointer<HeapLedger<Observer>>
 
     mutating func visit(_ event: HeapEvent) {
         switch event.kind {
@@ -117,7 +117,8 @@ private struct LedgerFeed: EventVisitor {
                 isReallocation: event.isReallocationHalf)
         case .free:
             ledger.pointee.free(
-                address: event.address, thread: event.thread.rawValue, time: event.time, isFreedNext: event.isFreedNext)
+                address: event.address, thread: event.thread.rawValue, time: event.time, isFreedNext: event.isFreedNext,
+                isReallocation: event.isReallocationHalf)
         }
     }
 }

@@ -11,7 +11,7 @@ enum ScriptedEvent {
     /// A `realloc` pair.
     case move(UInt64, to: UInt64, size: UInt64, stack: UInt32 = 1, thread: UInt32 = 1, freed: UInt64, at: UInt64)
 
-    func feed(_ ledger: inout HeapLedger) {
+    func feed<Observer>(_ ledger: inout HeapLedger<Observer>) {
         switch self {
         case .allocate(let address, let size, let stack, let thread, let time, let weight):
             ledger.allocate(
@@ -21,7 +21,7 @@ enum ScriptedEvent {
         case .freeNext(let address, let time):
             ledger.free(address: address, thread: 1, time: time, isFreedNext: true)
         case .move(let old, let new, let size, let stack, let thread, let freed, let time):
-            ledger.free(address: old, thread: thread, time: freed)
+            ledger.free(address: old, thread: thread, time: freed, isReallocation: true)
             ledger.allocate(
                 address: new, size: size, stack: stack, thread: thread, time: time, isReallocation: true)
         }
@@ -39,7 +39,7 @@ struct ScriptedSource: ProfileSource {
     var modules: [(range: Range<UInt64>, module: LoadedModule)] = []
     var usable: [UInt64: UInt64] = [:]
 
-    func replay(into ledger: inout HeapLedger) {
+    func replay<Observer>(into ledger: inout HeapLedger<Observer>) {
         for event in events { event.feed(&ledger) }
     }
     func usableSize(size: UInt64, alignmentCode: UInt8) -> UInt64? { usable[size] }
@@ -81,9 +81,9 @@ final class ListedSymbols: FrameSymbolicator {
 /// Runs a script through a ledger and hands it over.
 func withLedger(
     _ events: [ScriptedEvent], options: LedgerOptions = LedgerOptions(),
-    usable: @escaping UsableSizes.Lookup = { _, _ in nil }, _ check: (borrowing HeapLedger) throws -> Void
+    usable: @escaping UsableSizes.Lookup = { _, _ in nil }, _ check: (borrowing HeapLedger<NoObserver>) throws -> Void
 ) rethrows {
-    var ledger = HeapLedger(options: options, usable: usable)
+    var ledger = HeapLedger(options: options, observer: NoObserver(), usable: usable)
     for event in events { event.feed(&ledger) }
     ledger.finish()
     try check(ledger)
