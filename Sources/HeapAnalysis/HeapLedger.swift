@@ -118,7 +118,8 @@ struct HeapLedger<Observer: LedgerObserver>: ~Copyable {
         let weighed = sizeUnits(size, weight)
         let number = cells.cell(
             for: CellKey(
-                stack: stack, thread: options.byThread ? thread : 0, size: options.bySize ? sizePart(size, alignment, stack, type) : 0, type: type))
+                stack: stack, thread: options.byThread ? thread : 0,
+                size: options.bySize ? sizePart(size, alignment, stack, type) : 0, type: type))
 
         let index = threads.index(of: thread)  // first: it may move the states
         let state = threads.states + index
