@@ -20,7 +20,7 @@ static void seed(ht_thread *self, const ht_region *region) {
 // Finds the thread's totals: in the home of its own stream, which is opened for it. They stay NULL inside a signal
 // handler that interrupted that very opening, and when there is no home.
 static void settle(ht_thread *self, const ht_region *region) {
-    if (self->depth == 0) {
+    if (self->guard == 0) {
         ht_writer *writer = ht_enter(self);
         if (writer != NULL) {
             if (ht_writer_reserve(self, writer, HT_RECORD_WORDS)) self->totals = &writer->home->totals;
@@ -31,7 +31,7 @@ static void settle(ht_thread *self, const ht_region *region) {
 }
 
 // The drain thread inside the program keeps itself out by a depth that no recording thread reaches.
-static bool is_ours(const ht_thread *self) { return self->depth >= HT_LANES; }
+static bool is_ours(const ht_thread *self) { return ht_depth(self) >= HT_LANES; }
 
 // Counts an allocation without the fast path's certainty that there is a home.
 static void count_allocation(ht_thread *self, ht_region *region, size_t size) {

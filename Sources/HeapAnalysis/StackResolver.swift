@@ -24,6 +24,9 @@ struct StackResolver<Source: ProfileSource> {
     /// Frames of each place, as a part of `expansions`: an address has one frame more for each call that was inlined there.
     private var places: [Place: Range<Int>] = [:]
     private var expansions: [Int32] = []
+    /// Every distinct pair of rules that disagree, in the order of their first stacks.
+    private(set) var disagreements: [Disagreement] = []
+    private var disagreementNumbers: [Disagreement: Int32] = [:]
     private var modules: [Int: LoadedModule] = [:]
     private var placements: [Int: Placement] = [:]
 
@@ -55,10 +58,19 @@ struct StackResolver<Source: ProfileSource> {
             }
         }
         let walked = numbers.lazy.map { [classified] in classified[Int($0)] }
+        let verdict = attributor.attribute(walking: walked, tag: stack.tag)
         return ProfileStack(
-            frames: numbers, attribution: attributor.attribute(walking: walked, tag: stack.tag),
+            frames: numbers, attribution: verdict.attribution,
             module: (allocating ?? innermost).flatMap { modules[$0]?.description.path } ?? "",
-            isTruncated: stack.isTruncated)
+            isTruncated: stack.isTruncated, disagreement: verdict.disagreement.map { number(of: $0) })
+    }
+
+    private mutating func number(of disagreement: Disagreement) -> Int32 {
+        if let known = disagreementNumbers[disagreement] { return known }
+        let number = Int32(truncatingIfNeeded: disagreements.count)
+        disagreements.append(disagreement)
+        disagreementNumbers[disagreement] = number
+        return number
     }
 
     private mutating func expansion(of address: UInt64, row: Int) -> Range<Int> {
@@ -110,6 +122,8 @@ final class ResolvedStacks<Source: ProfileSource> {
 
     /// Every distinct frame, in the order of first use.
     var frames: [SymbolicatedFrame] { resolver.frames }
+    /// What two rules of a stack said, in the order of first use.
+    var disagreements: [Disagreement] { resolver.disagreements }
 
     /// The number of a stack's id. O(1) once it is known, see `StackResolver.resolve` before.
     func number(of id: UInt32) -> Int {

@@ -72,7 +72,7 @@ static uint64_t stop(void) {
 static uint64_t clear(const uint64_t *thread_pointers, uint64_t count) {
     ptrdiff_t offset = (char *)&ht_self - (char *)__builtin_thread_pointer();
     for (uint64_t i = 0; i < count; i++) {
-        if (((const ht_thread *)(thread_pointers[i] + (uint64_t)offset))->depth != 0) return 0;
+        if (((const ht_thread *)(thread_pointers[i] + (uint64_t)offset))->guard != 0) return 0;
     }
     for (uint64_t i = 0; i < count; i++) {
         ht_thread *thread = (ht_thread *)(thread_pointers[i] + (uint64_t)offset);
