@@ -38,7 +38,7 @@ public struct ThreadFlows: Sendable {
     public let crossing: [Flow]
     /// Owners whose blocks crossed threads, by bytes descending.
     public let owners: [OwnerFlow]
-    /// Blocks freed by the thread that allocated them, and their bytes, by serial of the thread; without blocks live at the end.
+    /// Blocks freed by the thread that allocated them, and their bytes, by serial of the thread; the unplaced ones are among them.
     public let within: [Int: (blocks: Int, bytes: Int)]
     /// Blocks freed, by any thread.
     public let freed: Int
