@@ -37,7 +37,7 @@ struct ProfileBuilder<Source: ProfileSource> {
     }
 
     private func build<Observer: LedgerObserver>(
-        attributor: Attributor, observer: Observer, finish: (Observer, [UInt32: Int]) -> TrackedViews
+        attributor: Attributor, observer: Observer, finish: (Observer, [TypedStack: Int]) -> TrackedViews
     ) -> HeapProfile {
         let facts = source.facts
         var ledgerOptions = LedgerOptions()
@@ -45,8 +45,8 @@ struct ProfileBuilder<Source: ProfileSource> {
             StackResolver(source: source, symbolicator: symbolicator, attributor: attributor))
         ledgerOptions.bySize = options.keepsSizes || options.sizedFamily != nil
         if !options.keepsSizes, let family = options.sizedFamily {
-            ledgerOptions.sizedStacks = SizedStacks { stack, _ in
-                let number = resolver.number(of: stack)
+            ledgerOptions.sizedStacks = SizedStacks { stack, type in
+                let number = resolver.number(of: stack, type: type)
                 return resolver.stacks[number].attribution.owner.family == family
             }
         }
@@ -65,7 +65,8 @@ struct ProfileBuilder<Source: ProfileSource> {
         for number in 0..<ledger.cells.count {
             let cell = ledger.cells.cells[number]
             var made = ProfileCell(
-                stack: resolver.number(of: cell.key.stack), figures: cell.figures(peak: ledger.peakNumber),
+                stack: resolver.number(of: cell.key.stack, type: cell.key.type),
+                figures: cell.figures(peak: ledger.peakNumber),
                 lifetimes: ranges[number])
             if options.keepsThreads { made.thread = Int(cell.key.thread) }
             if facts.isSampled { made.variance = ledger.variances[number].finished(peak: ledger.peakNumber) }
