@@ -7,6 +7,8 @@ public struct AnalysisOptions: Sendable {
     public var keepsSizes = false
     /// Keeps allocating threads apart, for rows grouped by thread.
     public var keepsThreads = false
+    /// Keeps how long live blocks have lived, for the leaks.
+    public var keepsAges = false
 
     /// Options for the rows of these fields.
     public init(fields: RowFields = []) {
@@ -49,6 +51,7 @@ struct ProfileBuilder<Source: ProfileSource> {
         var stacks: [ProfileStack] = []
         var cells: [ProfileCell] = []
         var stackNumbers: [UInt32: Int] = [:]
+        let ages = options.keepsAges ? ledger.ages() : [:]
         let (lifetimes, ranges) = Self.lifetimes(of: ledger)
         for number in 0..<ledger.cells.count {
             let cell = ledger.cells.cells[number]
@@ -66,7 +69,7 @@ struct ProfileBuilder<Source: ProfileSource> {
                     thread: options.keepsThreads ? Int(cell.key.thread) : nil,
                     figures: cell.figures(peak: ledger.peakNumber),
                     variance: facts.isSampled ? ledger.variances[number].finished(peak: ledger.peakNumber) : nil,
-                    lifetimes: ranges[number]))
+                    lifetimes: ranges[number], ages: ages[number]))
         }
         var trace = Self.summary(of: ledger, facts: facts)
         if facts.isSampled { complete(&trace, of: ledger, cells) }

@@ -6,16 +6,18 @@ internal import Symbolication
 public struct ReportDocument: Sendable {
     private let profile: HeapProfile
     private let request: ReportRequest
+    private let leaks: LeakReport?
 
     /// The report on `profile` that `request` asks for.
     public init(profile: HeapProfile, request: ReportRequest) {
         self.profile = profile
         self.request = request
+        leaks = request.leaks(of: profile)
     }
 
     /// The document. O(cells + rows log rows).
     public func json() -> String {
-        var rows = request.rows(of: profile)
+        var rows = request.rows(of: profile, leaks: leaks)
         if let top = request.top { rows = Array(rows.prefix(top)) }
         let shares = profile.attributed
         var members: [(String, JSONValue)] = [
@@ -125,7 +127,7 @@ public struct ReportDocument: Sendable {
         case .totals: return nil
         case .peak:
             return .object([("bytes", .integer(trace.peakBytes)), ("after_ns", JSONValue(trace.peakAfterNanoseconds))])
-        case .leaks: return .object([("blocks", .integer(trace.liveBlocks)), ("bytes", .integer(trace.liveBytes))])
+        case .leaks: return leaks.map { LeaksSection($0, of: trace).json(profile) }
         case .temporary:
             let part = trace.allocations == 0 ? nil : Double(trace.temporary) / Double(trace.allocations)
             return .object([("allocations", .integer(trace.temporary)), ("share", share(part))])

@@ -48,6 +48,9 @@ public struct ReportRequest: Sendable {
     /// Whether every row names its rule and a stack.
     public var explains = false
 
+    /// What the view of leaks leaves out.
+    public var suppressions = LeakSuppressions.builtIn
+
     /// Families whose rows come before all others, in this order.
     public var leadingFamilies: [String] = []
 
@@ -57,8 +60,13 @@ public struct ReportRequest: Sendable {
     /// The fields of the rows.
     public var fields: RowFields { RowFields(keys ?? view.defaultKeys) }
 
-    func rows(of profile: HeapProfile) -> [ProfileRow] {
-        let rows = profile.rows(by: fields, order: view.order, filter: filter)
+    /// The leaks of a profile; nil in other views.
+    func leaks(of profile: HeapProfile) -> LeakReport? {
+        view == .leaks ? LeakReport(profile, suppressions: suppressions, filter: filter) : nil
+    }
+
+    func rows(of profile: HeapProfile, leaks: LeakReport? = nil) -> [ProfileRow] {
+        let rows = (leaks?.profile ?? profile).rows(by: fields, order: view.order, filter: filter)
         if leadingFamilies.isEmpty { return rows }
         let leading = leadingFamilies.flatMap { family in rows.filter { $0.key.family == family } }
         return leading + rows.filter { !leadingFamilies.contains($0.key.family ?? "") }

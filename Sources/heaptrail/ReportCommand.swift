@@ -35,6 +35,8 @@ struct ReportCommand: ParsableCommand {
 
     @OptionGroup var rules: RuleOptions
 
+    @OptionGroup var suppressions: SuppressionOptions
+
     @Flag(help: "Show for each row what decided: the rules, their patterns, a call stack and the frame that matched.")
     var explain = false
 
@@ -43,6 +45,9 @@ struct ReportCommand: ParsableCommand {
 
     func validate() throws {
         if let top, top < 1 { throw ValidationError("--top takes a number from 1") }
+        if suppressions.isUsed, view.view != .leaks {
+            throw ValidationError("suppressions are of the leaks; type: heaptrail report \(trace) --view leaks")
+        }
     }
 
     func run() throws {
@@ -54,11 +59,15 @@ struct ReportCommand: ParsableCommand {
             request.filter = RowFilter(family: family, text: filter)
             request.explains = explain
             let ruleSet = try rules.ruleSet()
+            if request.view == .leaks { request.suppressions = try suppressions.suppressions() }
             let input = try TraceInput(path: trace)
             var fields = request.fields
             if request.view == .size { fields.insert(.size) }
-            let profile = try input.analyse(image: image, options: AnalysisOptions(fields: fields), rules: ruleSet)
+            var options = AnalysisOptions(fields: fields)
+            options.keepsAges = request.view == .leaks
+            let profile = try input.analyse(image: image, options: options, rules: ruleSet)
             rules.tellUnused(in: profile)
+            if request.view == .leaks { suppressions.tellUnused(request, in: profile) }
             if json {
                 try Terminal.write(ReportDocument(profile: profile, request: request).json())
             } else {
