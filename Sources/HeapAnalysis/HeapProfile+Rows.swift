@@ -20,7 +20,7 @@ public struct RowKey: Hashable, Sendable {
     /// Path of the allocating module; empty when not known.
     public var module: String?
 
-    fileprivate init(_ fields: RowFields, cell: ProfileCell, stack: ProfileStack) {
+    init(_ fields: RowFields, cell: ProfileCell, stack: ProfileStack) {
         let owner = stack.attribution.owner
         if fields.contains(.family) { family = owner.family }
         if fields.contains(.type) { type = owner.type }
@@ -33,7 +33,7 @@ public struct RowKey: Hashable, Sendable {
     }
 
     /// Whether this key comes before `other` when all figures are equal.
-    fileprivate func precedes(_ other: RowKey) -> Bool {
+    func precedes(_ other: RowKey) -> Bool {
         if size != other.size { return (size ?? 0) < (other.size ?? 0) }
         if thread != other.thread { return (thread ?? 0) < (other.thread ?? 0) }
         return texts.lexicographicallyPrecedes(other.texts)
@@ -64,6 +64,8 @@ public struct ProfileRow: Sendable {
     public var age: LeakAge?
     /// The stack that allocated most of its live bytes: an index into ``HeapProfile/stacks``.
     public var liveStack: Int
+    /// Lifetimes of its freed blocks by decade; nil when the trace's times are no times.
+    public var lifetimes: LifetimeDistribution?
     /// The stack that allocated most of its bytes: an index into ``HeapProfile/stacks``.
     public var sampleStack: Int
     /// What each rule decided of it, by bytes descending.
@@ -141,6 +143,9 @@ extension HeapProfile {
         ProfileRow(
             key: key, figures: group.figures.divided(by: units),
             standardError: group.variance?.standardError, lifetime: lifetime(group.lifetimes),
+            lifetimes: trace.facts.nanosecondsPerTick.map {
+                LifetimeDistribution(group.lifetimes, tick: $0, units: units)
+            },
             age: trace.facts.nanosecondsPerTick.flatMap { group.ages?.age(nanosecondsPerTick: $0) },
             liveStack: group.liveStack, sampleStack: group.sampleStack,
             ruleShares: group.rules.values.sorted { ($1.bytes, $0.rule) < ($0.bytes, $1.rule) }

@@ -110,6 +110,31 @@ struct StackResolver<Source: ProfileSource> {
     }
 }
 
+/// The stacks that were resolved, each once, numbered by first use: during the pass, where a view asks who owns a stack, or after it.
+final class ResolvedStacks<Source: ProfileSource> {
+    private var resolver: StackResolver<Source>
+    /// The stacks, by number.
+    private(set) var stacks: [ProfileStack] = []
+    /// Their numbers by id.
+    private(set) var numbers: [UInt32: Int] = [:]
+
+    init(_ resolver: StackResolver<Source>) { self.resolver = resolver }
+
+    /// Every distinct frame, in the order of first use.
+    var frames: [SymbolicatedFrame] { resolver.frames }
+    /// Every distinct pair of rules that disagree, in the order of their first stacks.
+    var disagreements: [Disagreement] { resolver.disagreements }
+
+    /// The number of a stack's id. O(1) once it is known, see `StackResolver.resolve` before.
+    func number(of id: UInt32) -> Int {
+        if let known = numbers[id] { return known }
+        let number = stacks.count
+        stacks.append(resolver.resolve(id))
+        numbers[id] = number
+        return number
+    }
+}
+
 /// Libraries that allocate on behalf of whoever called them.
 enum RuntimeModule {
     private static let prefixes = [

@@ -119,6 +119,33 @@ struct TraceSource: ProfileSource {
 private struct LedgerFeed<Observer: LedgerObserver>: EventVisitor {
     let ledger: UnsafeMutablePointer<HeapLedger<Observer>>
 
+    /// How many events ahead the tags of a block are asked for, then its slot, then its cell: each as long as memory takes.
+    private static var tagLead: Int { 24 }
+    private static var slotLead: Int { 16 }
+    private static var cellLead: Int { 8 }
+
+    @inline(__always)
+    mutating func visit(batch events: UnsafeBufferPointer<HeapEvent>) {
+        for index in 0..<min(Self.tagLead, events.count) { ledger.pointee.prefetchTags(events[index].address) }
+        for index in 0..<events.count {
+            if index &+ Self.tagLead < events.count {
+                ledger.pointee.prefetchTags(events[index &+ Self.tagLead].address)
+            }
+            if index &+ Self.slotLead < events.count {
+                ledger.pointee.prefetchBlock(events[index &+ Self.slotLead].address)
+            }
+            if index &+ Self.cellLead < events.count {
+                let ahead = events[index &+ Self.cellLead]
+                switch ahead.kind {
+                case .allocation: ledger.pointee.prefetchCell(stack: ahead.stack.rawValue)
+                case .free: ledger.pointee.prefetchCell(ofBlockAt: ahead.address)
+                }
+            }
+            visit(events[index])
+        }
+    }
+
+    @inline(__always)
     mutating func visit(_ event: HeapEvent) {
         switch event.kind {
         case .allocation:

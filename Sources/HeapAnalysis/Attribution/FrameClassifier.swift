@@ -70,7 +70,8 @@ final class FrameClassifier: Sendable {
 
     private func decide(_ frame: SymbolicatedFrame) -> ClassifiedFrame {
         let spelling = Spelling(of: frame)
-        let name = spelling.canonical(frame.function, arguments: frame.templateArguments)
+        let name =
+            RustLineName.qualified(frame) ?? spelling.canonical(frame.function, arguments: frame.templateArguments)
         var origin = CodeOrigin(of: frame, spelling: spelling, name: name, executablePath: executablePath)
         var match = rules.firstMatch(
             name, spelling: spelling, isCopyConstructor: Self.isCopyConstructor(frame.linkageName),
@@ -117,7 +118,7 @@ final class FrameClassifier: Sendable {
 
     private func display(_ frame: SymbolicatedFrame, spelling: Spelling, name: String) -> String {
         switch spelling {
-        case .rust: return RustName.display(frame.function)
+        case .rust: return RustName.display(RustLineName.display(frame) ?? frame.function)
         case .swift: return SwiftFrameName.display(frame.function)
         case .cxx: return name
         case .c: return Library.isSystem(Library.name(ofModule: frame.modulePath)) ? CName.publicName(name) : name
