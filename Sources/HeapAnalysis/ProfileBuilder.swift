@@ -36,7 +36,7 @@ struct ProfileBuilder<Source: ProfileSource> {
     }
 
     private func build<Observer: LedgerObserver>(
-        attributor: Attributor, observer: Observer, finish: (Observer, [UInt32: Int]) -> TrackedViews
+        attributor: Attributor, observer: Observer, finish: (Observer, [TypedStack: Int]) -> TrackedViews
     ) -> HeapProfile {
         let facts = source.facts
         var ledgerOptions = LedgerOptions()
@@ -44,8 +44,8 @@ struct ProfileBuilder<Source: ProfileSource> {
             StackResolver(source: source, symbolicator: symbolicator, attributor: attributor))
         ledgerOptions.bySize = options.keepsSizes || options.sizedFamily != nil
         if !options.keepsSizes, let family = options.sizedFamily {
-            ledgerOptions.sizedStacks = SizedStacks { stack, _ in
-                resolver.stacks[resolver.number(of: stack)].attribution.owner.family == family
+            ledgerOptions.sizedStacks = SizedStacks { stack, type in
+                resolver.stacks[resolver.number(of: stack, type: type)].attribution.owner.family == family
             }
         }
         ledgerOptions.byThread = options.keepsThreads
@@ -64,7 +64,8 @@ struct ProfileBuilder<Source: ProfileSource> {
         for number in 0..<ledger.cells.count {
             let cell = ledger.cells.cells[number]
             var made = ProfileCell(
-                stack: resolver.number(of: cell.key.stack), figures: cell.figures(peak: ledger.peakNumber),
+                stack: resolver.number(of: cell.key.stack, type: cell.key.type),
+                figures: cell.figures(peak: ledger.peakNumber),
                 lifetimes: ranges[number])
             if options.keepsThreads { made.thread = Int(cell.key.thread) }
             if facts.isSampled { made.variance = ledger.variances[number].finished(peak: ledger.peakNumber) }

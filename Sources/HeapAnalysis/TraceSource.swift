@@ -115,6 +115,12 @@ struct TraceSource: ProfileSource {
     }
 }
 
+extension TraceSource {
+    func runtimeType(_ id: UInt64) -> MetadataRecord? { tables.metadata[id] }
+
+    func typeName(_ id: UInt64) -> String? { tables.typeNames[id] }
+}
+
 /// The visitor that hands a trace's events to a ledger, which outlives it.
 private struct LedgerFeed<Observer: LedgerObserver>: EventVisitor {
     let ledger: UnsafeMutablePointer<HeapLedger<Observer>>
