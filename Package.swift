@@ -79,7 +79,9 @@ let package = Package(
             "HeapAnalysis",
             ["TraceReader", "Symbolication", "CMachine", .product(name: "DequeModule", package: "swift-collections")],
             exclude: ["Rules/README.md"],
-            embedding: ["Rules/rust.rules", "Rules/cxx.rules", "Rules/swift.rules", "Rules/c.rules"]),
+            embedding: [
+                "Rules/rust.rules", "Rules/cxx.rules", "Rules/swift.rules", "Rules/c.rules", "Rules/leaks.suppressions",
+            ]),
         library("TraceCompaction", ["TraceReader", "HeapAnalysis", "CTraceFormat"]),
         library("ProfileExport", ["HeapAnalysis", "Symbolication"]),
         library("AllocatorLab", ["Symbolication", "CLaunch", "CPatch"]),

@@ -234,6 +234,9 @@ struct HeapLedger<Observer: LedgerObserver>: ~Copyable {
         lifetimes.flush()
     }
 
+    /// Delivers every block that is live now, in no order that means anything. O(live blocks).
+    func forEachLive(_ body: (LiveBlock) -> Void) { blocks.forEach(body) }
+
     @inline(__always)
     private mutating func tellFreed(
         _ block: LiveBlock, at time: UInt64, by thread: UInt32, isReallocation: Bool = false, isTemporary: Bool = false,

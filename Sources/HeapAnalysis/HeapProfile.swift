@@ -34,6 +34,8 @@ public struct ProfileCell: Sendable {
     var variance: SampleVariance?
     /// Its part of ``HeapProfile/lifetimes``.
     var lifetimes: Range<Int>
+    /// How long its live blocks have lived; nil without any, and where nobody asked.
+    var ages: AgeHistogram?
 
     init(stack: Int, figures: HeapFigures, lifetimes: Range<Int>) {
         self.stack = stack

@@ -9,6 +9,8 @@ public struct AnalysisOptions: Sendable {
     public var sizedFamily: String?
     /// Keeps allocating threads apart, for rows grouped by thread.
     public var keepsThreads = false
+    /// Keeps how long live blocks have lived, for the leaks.
+    public var keepsAges = false
     /// Counts the blocks that one thread allocates and another frees; needs `keepsThreads`.
     public var tracksFlows = false
 
@@ -61,6 +63,7 @@ struct ProfileBuilder<Source: ProfileSource> {
         ledger.finish()
 
         var cells: [ProfileCell] = []
+        let ages = options.keepsAges ? ledger.ages() : [:]
         let (lifetimes, ranges) = Self.lifetimes(of: ledger)
         for number in 0..<ledger.cells.count {
             let cell = ledger.cells.cells[number]
@@ -75,6 +78,7 @@ struct ProfileBuilder<Source: ProfileSource> {
                     source.usableSize(size: UInt64($0), alignmentCode: $1).flatMap { Int(exactly: $0) }
                 }
             }
+            made.ages = ages[number]
             cells.append(made)
         }
         var trace = Self.summary(of: ledger, facts: facts)

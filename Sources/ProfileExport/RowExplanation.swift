@@ -82,11 +82,13 @@ struct RowExplanation {
     private static func line(_ frame: SymbolicatedFrame, _ step: ClaimStep?, _ isDeciding: Bool, _ width: Int) -> String
     {
         let mark = isDeciding ? "    > " : "      "
-        let note = step.map { "  ← " + FrameText.printable($0.text) } ?? ""
         let text = (frame.isInlined ? "inlined " : "") + FrameText.printable(FrameText.short(frame))
-        let room = max(width / 2, width - 6 - note.count)
-        let line = mark + TextTable.shortened(text, to: min(room, width - 6)) + note
-        return TextTable.shortened(line, to: width)
+        guard let step else { return mark + TextTable.shortened(text, to: width - 6) }
+        // A long type is cut before the frame's name is.
+        let room = max(width / 2, width - 6 - 4 - step.text.count)
+        let shown = TextTable.shortened(text, to: min(room, width - 6))
+        let note = TextTable.shortened(FrameText.printable(step.text), to: max(24, width - 6 - 4 - shown.count))
+        return mark + shown + "  ← " + note
     }
 
     /// The text in lines of at most this width, broken between words.
