@@ -25,7 +25,7 @@ enum CodeOrigin: Sendable {
     /// Classifies one frame of a program whose executable is at `executablePath`.
     init(of frame: SymbolicatedFrame, spelling: Spelling, name: String, executablePath: String?) {
         let module = frame.modulePath
-        let isExecutable = executablePath.map { $0 == module } ?? !module.contains(".so")
+        let isExecutable = executablePath.map { Self.isModule(module, of: $0) } ?? !module.contains(".so")
         if !isExecutable, Self.isSystemModule(module) {
             self = Self.systemOrigin(frame, spelling: spelling, name: name)
             return
@@ -61,6 +61,12 @@ enum CodeOrigin: Sendable {
         } else {
             self = .dependency
         }
+    }
+
+    /// Whether a module is the program that was started by `path`, which may be relative, or a link to it: a program is
+    /// loaded once, and what else it loads is named as a shared object.
+    private static func isModule(_ module: String, of path: String) -> Bool {
+        module == path || !module.contains(".so") && !module.hasSuffix(".node") && !module.hasPrefix("[")
     }
 
     /// Whether this is the user's own function, described at a line of a header that was inlined into it: compilers

@@ -70,8 +70,10 @@ final class FrameClassifier: Sendable {
         var origin = CodeOrigin(of: frame, spelling: spelling, name: name, executablePath: executablePath)
         var match = rules.firstMatch(
             name, spelling: spelling, isCopyConstructor: Self.isCopyConstructor(frame.linkageName),
-            isUserCode: origin == .user)
-        if let match, origin == .executable || match.rule.isSkip { origin = .standardLibrary }
+            isUserCode: origin == .user, isSystem: origin == .system)
+        // A class's own operator new is no place where anybody asks for a block.
+        let isClassNew = spelling == .cxx && name.contains("::operator new")
+        if let match, origin == .executable || match.rule.isSkip || isClassNew { origin = .standardLibrary }
         let innermost =
             origin == .user
             ? nil : rules.firstMatch(name, spelling: spelling, isCopyConstructor: false, isInnermost: true)
@@ -104,7 +106,7 @@ final class FrameClassifier: Sendable {
             family: rule.family, type: type, language: rule.language ?? spelling.language,
             cause: rule.cause, rule: rule.name, over: rule.over.map { resolver.resolve($0) }, overAll: rule.overAll,
             isWeak: rule.isWeak, isBorrowing: rule.isBorrowing, needsSource: rule.needsSource, needs: rule.needs,
-            fallback: rule.fallback,
+            isSystem: rule.systemOnly, fallback: rule.fallback,
             certainFallback: frame.file == nil ? rule.sourcelessFallback : nil)
     }
 
@@ -113,6 +115,10 @@ final class FrameClassifier: Sendable {
         case .rust: return RustName.display(frame.function)
         case .swift: return SwiftFrameName.display(frame.function)
         case .cxx: return name
+        case .c where frame.function.hasPrefix("0x"):
+            // `0x1234 in program`: the place is the only name it has.
+            let library = Library.name(ofModule: frame.modulePath)
+            return frame.function.split(separator: " ").first.map { "\(library)+\($0)" } ?? name
         case .c: return Library.isSystem(Library.name(ofModule: frame.modulePath)) ? CName.publicName(name) : name
         }
     }

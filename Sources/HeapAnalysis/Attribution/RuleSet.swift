@@ -20,6 +20,7 @@
 //   sourceless TEXT   the same where the frame has no debug information: what was inlined into it is then not known
 //   sourced     where the frame that `{caller}` names has no debug information, the owner is unattributed, the cause unknown
 //   borrowed    the owner it takes over from names the argument of the type (Cow)
+//   system      matches only frames of the C library and the loader, for programs have functions of the same names
 //   language L  the owner's language, where it is not the frames' own
 // A rule with the cause `unknown` names the type and keeps the cause of the claim that it takes over.
 // The first rule that matches a frame decides what the frame is.
@@ -61,6 +62,7 @@ public struct RuleSet: Sendable {
         var isDeclared = false
         var copyConstructorOnly = false
         var language: String?
+        var systemOnly = false
     }
 
     struct Entry: Sendable {
@@ -158,7 +160,9 @@ public struct RuleSet: Sendable {
 
     /// The first rule that matches a canonical name, with its captures. O(rules that share the name's beginning).
     func firstMatch(
-        _ name: String, spelling: Spelling, isCopyConstructor: Bool, isInnermost: Bool = false, isUserCode: Bool = false
+        _ name: String, spelling: Spelling, isCopyConstructor: Bool, isInnermost: Bool = false,
+        isUserCode: Bool = false,
+        isSystem: Bool = false
     ) -> (rule: Rule, captures: [String: String])? {
         let bytes = Array(name.utf8)
         let near = Self.key(bytes).flatMap { indexed[spelling]?[$0] } ?? []
@@ -168,6 +172,7 @@ public struct RuleSet: Sendable {
             for entry in list where entry.rule < best?.rule ?? .max {
                 if rules[entry.rule].innermostOnly != isInnermost { continue }
                 if isUserCode, !rules[entry.rule].isDeclared { continue }
+                if rules[entry.rule].systemOnly, !isSystem { continue }
                 if rules[entry.rule].copyConstructorOnly, !isCopyConstructor { continue }
                 guard let captures = entry.pattern.match(bytes) else { continue }
                 best = (entry.rule, captures)
@@ -192,6 +197,8 @@ extension RuleSet.Rule {
             isDeclared = true
         } else if option == "sourced" {
             needsSource = true
+        } else if option == "system" {
+            systemOnly = true
         } else if option == "innermost" {
             innermostOnly = true
         } else if option == "borrowed" {

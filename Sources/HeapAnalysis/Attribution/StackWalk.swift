@@ -16,6 +16,8 @@ struct StackWalk {
     private var endsInLoader = false
     private var hasEvidence = false
     private var candidateSite: Site?
+    /// Whether the candidate only hands requests on, so that its caller says more.
+    private var candidateIsWrapper = false
     private(set) var isFinished = false
     private var foundSite: Site?
 
@@ -30,8 +32,10 @@ struct StackWalk {
             let line = kind.sourceFile == nil || frame.line == 0 ? nil : frame.line
             foundSite = Site(function: kind.display, file: kind.sourceFile, line: line)
             isFinished = true
-        case .executable where candidateSite == nil && !kind.isRuleMatched:
+        case .executable where !kind.isRuleMatched && (candidateSite == nil || candidateIsWrapper):
+            if candidateSite != nil, kind.isUnnamed { break }
             candidateSite = Site(function: kind.display)
+            candidateIsWrapper = kind.isWrapper
         default: break
         }
     }
@@ -46,7 +50,8 @@ struct StackWalk {
         }
         if let claim = kind.claim {
             guard let inner = owner else {
-                if direct == nil && claim.needs == .nothing || claim.overAll {
+                let isOpen = direct == nil || claim.isSystem && direct?.origin == .system && directRunOpen
+                if isOpen && claim.needs == .nothing || claim.overAll {
                     owner = claim
                 } else if direct == nil, firstUnknown == nil {
                     firstUnknown = kind
@@ -97,7 +102,7 @@ struct StackWalk {
     /// information describes it.
     private var outsideCaller: (name: String, hasSource: Bool) {
         if let unnamed = firstUnnamed, unnamed.library != firstOutside?.library, !unnamed.library.isEmpty {
-            return (unnamed.library, false)
+            return (unnamed.origin == .executable ? unnamed.display : unnamed.library, false)
         }
         let caller = firstOutside ?? firstUnknown ?? direct
         return (caller?.display ?? "unknown", caller?.hasSource ?? false)
@@ -139,6 +144,10 @@ struct StackWalk {
                 rule: "caller.opaque")
         }
         let library = direct.library.isEmpty ? "unknown" : direct.library
+        if direct.isUnnamed, direct.origin == .executable {
+            return Claim(
+                family: "C", type: direct.display, language: direct.language, cause: .unknown, rule: "c.caller")
+        }
         let function = direct.isUnnamed ? (endsInLoader ? "initializer" : nil) : direct.display
         return Claim(
             family: "C", type: function.map { "\(library): \($0)" } ?? library, language: direct.language,
