@@ -1,12 +1,15 @@
 // The one-pass engine: events in time order go in, sums per cell come out. Memory grows with live blocks and distinct cells, never with events.
 // Peak by cell needs one pass too: before a cell's live bytes change for the first time after the last peak, the value the peak saw is kept,
 // so at the end every cell knows what it had live at the trace's peak and the rows sum to the whole.
-// A plain value with one owner; it reads no file and never traps on what a file may contain.
+// A plain value with one owner; it reads no file and never traps on what a file may contain. Analyses that need the order of events watch
+// the pass as its observer (LedgerObserver.swift); without one the calls are compiled away.
 
 /// What the pass keeps apart and how it reads the trace.
 struct LedgerOptions {
-    /// Cells are kept by size too.
+    /// Cells are kept by size and alignment too.
     var bySize = false
+    /// With `bySize`: only the cells of these stacks are.
+    var sizedStacks: SizedStacks?
     /// Cells are kept by allocating thread too.
     var byThread = false
     /// Events carry weights.
@@ -15,9 +18,16 @@ struct LedgerOptions {
     var isForkedChild = false
     /// Events to wait for the FREE of a block whose address was allocated again; 0 when the trace has lost events, for then it may never come.
     var repairWindow: UInt64 = 65_536
+
+    /// Whether a cell's key tells its size.
+    func keepsSize(of key: CellKey) -> Bool {
+        bySize && sizedStacks?.contains(stack: key.stack, type: key.type) != false
+    }
 }
 
-struct HeapLedger: ~Copyable {
+struct HeapLedger<Observer: LedgerObserver>: ~Copyable {
+    /// Who watches the pass.
+    private(set) var observer: Observer
     /// What the sums are counted in.
     let units: SumUnits
     let options: LedgerOptions
@@ -47,15 +57,19 @@ struct HeapLedger: ~Copyable {
     private(set) var firstTime: UInt64?
     private(set) var lastTime: UInt64 = 0
 
-    init(options: LedgerOptions = LedgerOptions(), usable: @escaping UsableSizes.Lookup = { _, _ in nil }) {
+    init(
+        options: LedgerOptions = LedgerOptions(), observer: Observer,
+        usable: @escaping UsableSizes.Lookup = { _, _ in nil }
+    ) {
         self.options = options
+        self.observer = observer
         self.usable = UsableSizes(lookup: usable)
         units = options.isSampled ? .sampled : .whole
         repair = OrderRepair(window: options.repairWindow)
     }
 
     /// Sizes beyond this are no real requests; they are counted as this, so that sums cannot run over.
-    private static let largestSize: UInt64 = 1 << 47
+    private static var largestSize: UInt64 { 1 << 47 }
 
     /// What an allocation of this weight adds to sums of blocks.
     @inline(__always)
@@ -73,12 +87,37 @@ struct HeapLedger: ~Copyable {
         byteUnits(Int(truncatingIfNeeded: min(size, Self.largestSize)), weight)
     }
 
+    /// What a cell's key says of the size, where sizes are kept apart.
+    @inline(__always)
+    private func sizePart(_ size: UInt64, _ alignment: UInt8, _ stack: UInt32, _ type: UInt64) -> UInt64 {
+        if let sized = options.sizedStacks, !sized.contains(stack: stack, type: type) { return 0 }
+        return CellKey.sizePart(min(size, Self.largestSize), alignmentCode: alignment)
+    }
+
     @inline(__always)
     private mutating func count(_ time: UInt64) {
         events &+= 1
         if firstTime == nil { firstTime = time }
         if time > lastTime { lastTime = time }
         if !repair.isIdle { repair.expire(at: events) }
+    }
+
+    /// Fetches the tags of the table of live blocks that an event about `address` will need; to be called many events ahead.
+    @inline(__always)
+    func prefetchTags(_ address: UInt64) { blocks.prefetchTags(address) }
+
+    /// Fetches the slot of the block at `address`, whose tags must be there already.
+    @inline(__always)
+    func prefetchBlock(_ address: UInt64) { blocks.prefetchSlot(address) }
+
+    /// Fetches the cell that an allocation will be counted in.
+    @inline(__always)
+    func prefetchCell(stack: UInt32) { cells.prefetch(stack: stack) }
+
+    /// Fetches the cell that the block at `address` was counted in, whose slot must be there already.
+    @inline(__always)
+    func prefetchCell(ofBlockAt address: UInt64) {
+        if let cell = blocks.likelyCell(of: address) { cells.prefetch(number: cell) }
     }
 
     /// Takes an ALLOC. Expected O(1).
@@ -97,7 +136,8 @@ struct HeapLedger: ~Copyable {
         let weighed = sizeUnits(size, weight)
         let number = cells.cell(
             for: CellKey(
-                stack: stack, thread: options.byThread ? thread : 0, size: options.bySize ? size : 0, type: type))
+                stack: stack, thread: options.byThread ? thread : 0,
+                size: options.bySize ? sizePart(size, alignment, stack, type) : 0, type: type))
 
         let index = threads.index(of: thread)  // first: it may move the states
         let state = threads.states + index
@@ -135,6 +175,12 @@ struct HeapLedger: ~Copyable {
         }
         if options.isSampled { addVariance(number, size, weight) }
 
+        if Observer.isActive {
+            observer.allocated(
+                ObservedAllocation(
+                    block: block, stack: stack, thread: thread, type: type, alignment: alignment,
+                    isReallocation: isReallocation, slack: slack))
+        }
         if let earlyFree {
             closeFreedEarly(block, by: earlyFree)
             return
@@ -151,7 +197,9 @@ struct HeapLedger: ~Copyable {
     /// - Parameter isFreedNext: whether the trace says that the block was freed next, read in sampled traces only; in others the order of events
     ///   tells.
     @inline(__always)
-    mutating func free(address: UInt64, thread: UInt32, time: UInt64, isFreedNext: Bool = false) {
+    mutating func free(
+        address: UInt64, thread: UInt32, time: UInt64, isFreedNext: Bool = false, isReallocation: Bool = false
+    ) {
         count(time)
         let index = threads.index(of: thread)  // first: it may move the states
         let state = threads.states + index
@@ -172,14 +220,30 @@ struct HeapLedger: ~Copyable {
         let amount = blockUnits(block.weight)
         state.pointee.frees &+= amount
         frees &+= amount
-        close(block, at: time, amount: amount)
-        if isTemporary, options.isSampled || block.time == state.pointee.lastAllocationTime {
-            countTemporary(cell: block.cell, amount: amount, weight: block.weight)
+        let isOwnLast = isTemporary && (options.isSampled || block.time == state.pointee.lastAllocationTime)
+        if Observer.isActive {
+            tellFreed(block, at: time, by: thread, isReallocation: isReallocation, isTemporary: isOwnLast)
         }
+        close(block, at: time, amount: amount)
+        if isOwnLast { countTemporary(cell: block.cell, amount: amount, weight: block.weight) }
     }
 
     /// Ends the pass: FREEs still owed are missing for good.
-    mutating func finish() { repair.finish() }
+    mutating func finish() {
+        repair.finish()
+        lifetimes.flush()
+    }
+
+    @inline(__always)
+    private mutating func tellFreed(
+        _ block: LiveBlock, at time: UInt64, by thread: UInt32, isReallocation: Bool = false, isTemporary: Bool = false,
+        isRepaired: Bool = false
+    ) {
+        observer.freed(
+            ObservedFree(
+                block: block, origin: cells.cells[Int(block.cell)].key, time: time, thread: thread,
+                isReallocation: isReallocation, isTemporary: isTemporary, isRepaired: isRepaired))
+    }
 
     @inline(__always)
     private mutating func close(_ block: LiveBlock, at time: UInt64, amount: Int) {
@@ -214,6 +278,7 @@ struct HeapLedger: ~Copyable {
     private mutating func closeReused(slot: Int, by block: LiveBlock, thread: UInt32) {
         let old = blocks[slot]
         blocks.replace(slot: slot, with: block)
+        if Observer.isActive { tellFreed(old, at: block.time, by: thread, isRepaired: true) }
         close(old, at: block.time, amount: blockUnits(old.weight))
         repair.owe(
             OrderRepair.OwedFree(cell: old.cell, weight: old.weight, event: events), at: block.address,
@@ -235,6 +300,7 @@ struct HeapLedger: ~Copyable {
     private mutating func closeFreedEarly(_ block: LiveBlock, by free: OrderRepair.EarlyFree) {
         let amount = blockUnits(block.weight)
         liveBytes &+= sizeUnits(block.size, block.weight)
+        if Observer.isActive { tellFreed(block, at: block.time, by: free.thread, isRepaired: true) }
         close(block, at: block.time, amount: amount)
         // The FREE was counted as one block when it was read; a sample stands for `amount`.
         frees &+= amount &- units.blocks
@@ -247,6 +313,9 @@ struct HeapLedger: ~Copyable {
     ) {
         state.pointee.frees &+= units.blocks
         frees &+= units.blocks
+        if Observer.isActive {
+            observer.freedUnknown(address: address, time: time, thread: state.pointee.serial)
+        }
         repair.keep(OrderRepair.EarlyFree(thread: state.pointee.serial, time: time, event: events), at: address)
     }
 

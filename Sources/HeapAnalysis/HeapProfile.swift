@@ -12,6 +12,8 @@ public struct ProfileStack: Sendable {
     public var module: String
     /// Whether frames further out were dropped at the recorder's depth limit.
     public var isTruncated: Bool
+    /// Index into ``HeapProfile/disagreements`` where two rules would name different owners.
+    public var disagreement: Int32?
 }
 
 /// Sums of the allocations of one stack, or of one size or thread of it.
@@ -20,6 +22,10 @@ public struct ProfileCell: Sendable {
     public var stack: Int
     /// Bytes asked for by each; nil unless sizes were kept apart.
     public var size: Int?
+    /// The trace's code of the alignment that each asked for, 0 for malloc's own; of cells with a size.
+    public var alignmentCode: UInt8 = 0
+    /// Usable bytes of each of its blocks; nil unless sizes were kept apart and the trace tells.
+    public var usable: Int?
     /// Serial of the thread that allocated; nil unless threads were kept apart.
     public var thread: Int?
     /// The sums, in ``HeapProfile/units``.
@@ -28,6 +34,24 @@ public struct ProfileCell: Sendable {
     var variance: SampleVariance?
     /// Its part of ``HeapProfile/lifetimes``.
     var lifetimes: Range<Int>
+
+    init(stack: Int, figures: HeapFigures, lifetimes: Range<Int>) {
+        self.stack = stack
+        self.figures = figures
+        self.lifetimes = lifetimes
+    }
+
+    /// Takes over the size that the cell's key tells, and what follows from it.
+    mutating func keepSize(_ key: CellKey, units: SumUnits, usable: (_ size: Int, _ alignmentCode: UInt8) -> Int?) {
+        let bytes = key.bytesAsked
+        size = bytes
+        alignmentCode = key.alignmentCode
+        self.usable = usable(bytes, alignmentCode).flatMap { $0 < bytes ? nil : $0 }
+        let perBlock = Double(bytes) * Double(units.bytes) / Double(units.blocks)
+        figures.temporaryBytes =
+            units == .whole
+            ? figures.temporary &* bytes : Int(exactly: (Double(figures.temporary) * perBlock).rounded())
+    }
 }
 
 /// What one pass over a trace measured.
@@ -44,11 +68,36 @@ public struct HeapProfile: Sendable {
     public var threads: [ThreadSummary]
     /// What the program counted itself, by name.
     public var counters: [CounterTotal]
+    /// Every distinct pair of rules that name different owners for the same stack.
+    public var disagreements: [Disagreement]
+    /// What decided, and can be asked again for its reasons.
+    let attributor: Attributor
+    /// What the trackers that the options asked for found.
+    public var views: TrackedViews
 
     /// What the sums in `cells` are counted in.
     let units: SumUnits
     /// (bucket, count) of every cell's lifetimes.
     let lifetimes: [(bucket: Int, count: Int)]
+
+    init(
+        trace: TraceSummary, frames: [SymbolicatedFrame], stacks: [ProfileStack], cells: [ProfileCell],
+        threads: [ThreadSummary], counters: [CounterTotal], units: SumUnits,
+        lifetimes: [(bucket: Int, count: Int)], views: TrackedViews = TrackedViews(),
+        disagreements: [Disagreement], attributor: Attributor
+    ) {
+        self.trace = trace
+        self.frames = frames
+        self.stacks = stacks
+        self.cells = cells
+        self.threads = threads
+        self.counters = counters
+        self.units = units
+        self.lifetimes = lifetimes
+        self.views = views
+        self.disagreements = disagreements
+        self.attributor = attributor
+    }
 
     /// The sums of a cell in whole blocks and bytes.
     public func figures(of cell: ProfileCell) -> HeapFigures { cell.figures.divided(by: units) }

@@ -72,7 +72,7 @@ struct TraceSource: ProfileSource {
         }
     }
 
-    func replay(into ledger: inout HeapLedger) {
+    func replay<Observer>(into ledger: inout HeapLedger<Observer>) {
         withUnsafeMutablePointer(to: &ledger) { ledger in
             var feed = LedgerFeed(ledger: ledger)
             trace.forEachEvent(image: tables.info.number, &feed)
@@ -104,10 +104,43 @@ struct TraceSource: ProfileSource {
     }
 }
 
-/// The visitor that hands a trace's events to a ledger, which outlives it.
-private struct LedgerFeed: EventVisitor {
-    let ledger: UnsafeMutablePointer<HeapLedger>
+extension TraceSource {
+    func runtimeType(_ id: UInt64) -> MetadataRecord? { tables.metadata[id] }
 
+    func typeName(_ id: UInt64) -> String? { tables.typeNames[id] }
+}
+
+/// The visitor that hands a trace's events to a ledger, which outlives it.
+private struct LedgerFeed<Observer: LedgerObserver>: EventVisitor {
+    let ledger: UnsafeMutablePointer<HeapLedger<Observer>>
+
+    /// How many events ahead the tags of a block are asked for, then its slot, then its cell: each as long as memory takes.
+    private static var tagLead: Int { 24 }
+    private static var slotLead: Int { 16 }
+    private static var cellLead: Int { 8 }
+
+    @inline(__always)
+    mutating func visit(batch events: UnsafeBufferPointer<HeapEvent>) {
+        for index in 0..<min(Self.tagLead, events.count) { ledger.pointee.prefetchTags(events[index].address) }
+        for index in 0..<events.count {
+            if index &+ Self.tagLead < events.count {
+                ledger.pointee.prefetchTags(events[index &+ Self.tagLead].address)
+            }
+            if index &+ Self.slotLead < events.count {
+                ledger.pointee.prefetchBlock(events[index &+ Self.slotLead].address)
+            }
+            if index &+ Self.cellLead < events.count {
+                let ahead = events[index &+ Self.cellLead]
+                switch ahead.kind {
+                case .allocation: ledger.pointee.prefetchCell(stack: ahead.stack.rawValue)
+                case .free: ledger.pointee.prefetchCell(ofBlockAt: ahead.address)
+                }
+            }
+            visit(events[index])
+        }
+    }
+
+    @inline(__always)
     mutating func visit(_ event: HeapEvent) {
         switch event.kind {
         case .allocation:
@@ -117,7 +150,8 @@ private struct LedgerFeed: EventVisitor {
                 isReallocation: event.isReallocationHalf)
         case .free:
             ledger.pointee.free(
-                address: event.address, thread: event.thread.rawValue, time: event.time, isFreedNext: event.isFreedNext)
+                address: event.address, thread: event.thread.rawValue, time: event.time, isFreedNext: event.isFreedNext,
+                isReallocation: event.isReallocationHalf)
         }
     }
 }
@@ -136,15 +170,16 @@ extension HeapProfile {
     /// - Parameters:
     ///   - image: the image's number; the last one when nil.
     ///   - options: what the pass keeps apart.
+    ///   - rules: what decides who owns an allocation.
     ///   - symbolicator: answers for addresses; asked once for each distinct one.
     /// - Returns: nil when the trace has no such image.
     /// - Complexity: O(events) time, O(live blocks + distinct stacks) memory.
     public init?(
         analysing trace: Trace, image: Int? = nil, options: AnalysisOptions = AnalysisOptions(),
-        symbolicator: any FrameSymbolicator
+        rules: RuleSet = .builtIn, symbolicator: any FrameSymbolicator
     ) {
         guard let source = TraceSource(trace: trace, image: image) else { return nil }
         let builder = ProfileBuilder(source: source, options: options, symbolicator: symbolicator)
-        self = builder.build(attributor: Attributor(executablePath: source.facts.executablePath))
+        self = builder.build(attributor: Attributor(executablePath: source.facts.executablePath, rules: rules))
     }
 }

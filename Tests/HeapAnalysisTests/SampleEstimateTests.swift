@@ -106,7 +106,7 @@ struct SampleEstimateTests {
         let weight: Float = 1.0001
         var options = LedgerOptions()
         options.isSampled = true
-        var ledger = HeapLedger(options: options)
+        var ledger = HeapLedger(options: options, observer: NoObserver())
         for number in 0..<UInt64(1_000_000) {
             ledger.allocate(address: number * 16, size: 40, stack: 1, thread: 1, time: number, weight: weight)
         }

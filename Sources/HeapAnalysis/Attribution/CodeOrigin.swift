@@ -25,7 +25,9 @@ enum CodeOrigin: Sendable {
     /// Classifies one frame of a program whose executable is at `executablePath`.
     init(of frame: SymbolicatedFrame, spelling: Spelling, name: String, executablePath: String?) {
         let module = frame.modulePath
-        let isExecutable = executablePath.map { Self.isModule(module, of: $0) } ?? !module.contains(".so")
+        // The path that was started may be relative, or a link to the file that was loaded.
+        let isExecutable =
+            module == executablePath || !module.contains(".so") && !module.hasSuffix(".node") && !module.hasPrefix("[")
         if !isExecutable, Self.isSystemModule(module) {
             self = Self.systemOrigin(frame, spelling: spelling, name: name)
             return
@@ -63,12 +65,6 @@ enum CodeOrigin: Sendable {
         }
     }
 
-    /// Whether a module is the program that was started by `path`, which may be relative, or a link to it: a program is
-    /// loaded once, and what else it loads is named as a shared object.
-    private static func isModule(_ module: String, of path: String) -> Bool {
-        module == path || !module.contains(".so") && !module.hasSuffix(".node") && !module.hasPrefix("[")
-    }
-
     /// Whether this is the user's own function, described at a line of a header that was inlined into it: compilers
     /// drop some records of inlining, but no function of a standard library lies outside its namespaces.
     private static func hasLostInlining(_ frame: SymbolicatedFrame, spelling: Spelling, name: String) -> Bool {
@@ -100,7 +96,8 @@ enum CodeOrigin: Sendable {
         "/swift-corelibs-", "/swift-foundation",
     ]
     private static let dependencyRoots = [
-        "/.cargo/registry/", "/.cargo/git/", "/.build/checkouts/", "/SourcePackages/checkouts/", "/.conan",
+        "/registry/src/", "/git/checkouts/", "/cargo/registry/", "/vendor/", "/.build/checkouts/",
+        "/SourcePackages/checkouts/", "/.conan",
         "/vcpkg_installed/", "/vcpkg/", "/site-packages/", "/_deps/", "/go/pkg/mod/",
     ]
     private static let startup: Set<String> = [
