@@ -66,7 +66,9 @@ let package = Package(
             ]),
         cLibrary(
             "CDebugInfo",
-            linker: [.linkedLibrary("dw"), .linkedLibrary("elf"), .linkedLibrary("iberty")]),
+            linker: [
+                .linkedLibrary("dw"), .linkedLibrary("elf"), .linkedLibrary("iberty"), .linkedLibrary("capstone"),
+            ]),
         cLibrary("CPatch", linker: [.linkedLibrary("capstone"), .linkedLibrary("elf")]),
         cLibrary("CHeaptrailTags"),
         cLibrary("CLaunch"),

@@ -56,7 +56,8 @@ struct StackResolver<Source: ProfileSource> {
         for address in stack.addresses {
             // A return address may be the first byte of the next function; the calling instruction ends just before it.
             let row = source.moduleRow(for: address &- 1, at: stack.firstUse) ?? Self.noModule
-            numbers.append(contentsOf: expansions[expansion(of: address &- 1, row: row)])
+            let isCallOfNew = numbers.last.map { frames[Int($0)].function == "operator new" } ?? false
+            numbers.append(contentsOf: expansions[expansion(of: address &- 1, row: row, isCallOfNew: isCallOfNew)])
             if row != Self.noModule, allocating == nil {
                 if innermost == nil { innermost = row }
                 if placements[row]?.isRuntime == false { allocating = row }
@@ -78,14 +79,28 @@ struct StackResolver<Source: ProfileSource> {
         return number
     }
 
-    private mutating func expansion(of address: UInt64, row: Int) -> Range<Int> {
+    private mutating func expansion(of address: UInt64, row: Int, isCallOfNew: Bool) -> Range<Int> {
         var place = Place(module: row, offset: address)
         if row != Self.noModule { place.offset = address &- placement(ofModule: row).bias }
         if let known = places[place] { return known }
         let start = expansions.count
-        for frame in symbolicate(place) { expansions.append(number(of: frame)) }
+        let inner = symbolicate(place)
+        if isCallOfNew, let made = frameOfNew(at: place, within: inner) { expansions.append(number(of: made)) }
+        for frame in inner { expansions.append(number(of: frame)) }
         places[place] = start..<expansions.count
         return start..<expansions.count
+    }
+
+    /// The frame `operator new<T>`, as if the language had one, where the code at a call of operator new tells what T is
+    /// and the caller is no library's function, whose name tells more.
+    private func frameOfNew(at place: Place, within frames: [SymbolicatedFrame]) -> SymbolicatedFrame? {
+        guard let module = modules[place.module], let caller = frames.first,
+            attributor.classify(caller).origin != .standardLibrary,
+            let type = symbolicator.allocatedType(in: module.description, at: place.offset),
+            type != "one object" || caller.file == nil
+        else { return nil }
+        return SymbolicatedFrame(
+            function: "operator new<\(type)>", isInlined: true, language: .cxx, modulePath: caller.modulePath)
     }
 
     private mutating func placement(ofModule row: Int) -> Placement {
