@@ -43,7 +43,7 @@ struct StackResolver<Source: ProfileSource> {
         guard let stack = source.stack(id) else {
             return ProfileStack(
                 frames: [], attribution: attributor.attribute(walking: EmptyCollection(), tag: nil, type: evidence),
-                module: "", isTruncated: false)
+                module: "", isTruncated: false, runtimeType: evidence?.text)
         }
         var numbers: [Int32] = []
         numbers.reserveCapacity(stack.addresses.count + stack.addresses.count / 2)
@@ -62,7 +62,7 @@ struct StackResolver<Source: ProfileSource> {
         return ProfileStack(
             frames: numbers, attribution: attributor.attribute(walking: walked, tag: stack.tag, type: evidence),
             module: (allocating ?? innermost).flatMap { modules[$0]?.description.path } ?? "",
-            isTruncated: stack.isTruncated)
+            isTruncated: stack.isTruncated, runtimeType: evidence?.text)
     }
 
     private mutating func expansion(of address: UInt64, row: Int) -> Range<Int> {

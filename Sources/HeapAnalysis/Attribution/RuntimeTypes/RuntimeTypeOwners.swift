@@ -17,9 +17,23 @@ struct RuntimeOwner: Hashable {
 
 /// What is known of a block by its type id.
 enum RuntimeTypeEvidence {
-    case owner(RuntimeOwner)
+    /// An owner, and the type that names it, as the runtime calls it.
+    case owner(RuntimeOwner, of: String)
     /// A context, which is shared by closures, captured variables, indirect cases and existentials: the function that made it tells.
     case context(SwiftCaptures, formsClosures: (String) -> Bool?)
+
+    /// What the metadata says, for a person who asks for the evidence.
+    var text: String {
+        switch self {
+        case .owner(_, let type): return type
+        case .context(let captures, _):
+            let list = captures.types.map(\.sugared).joined(separator: "; ")
+            let enumeration = captures.indirectEnumeration.map { ", payload of a case of \($0)" } ?? ""
+            return
+                "context of \(list.isEmpty ? "type arguments" : list)\(captures.keepsMetadata ? " and their metadata" : "")"
+                + enumeration
+        }
+    }
 }
 
 extension RuntimeTypeNames {
@@ -33,13 +47,13 @@ extension RuntimeTypeNames {
             return .context(captures) { [self] in formsClosures($0, in: module) }
         case .box?:
             guard let boxed = record?.arguments.first.map({ type($0) }), boxed != .unknown else { return nil }
-            return .owner(.boxed(boxed))
-        case .errorBox?: return .owner(.error(nil))
+            return .owner(.boxed(boxed), of: "box of \(boxed)")
+        case .errorBox?: return .owner(.error(nil), of: "box of any Error")
         // Only a box for an error tells the type of a value.
-        case .nominalStruct?, .nominalEnum?: return .owner(.error(type(id)))
+        case .nominalStruct?, .nominalEnum?: return .owner(.error(type(id)), of: "box of any Error: \(type(id))")
         case .nominalClass?, nil:
             let type = type(id)
-            return type == .unknown ? nil : .owner(RuntimeOwner(object: type))
+            return type == .unknown ? nil : .owner(RuntimeOwner(object: type), of: type.fullName)
         default: return nil
         }
     }
@@ -130,7 +144,7 @@ extension RuntimeOwner {
 
     private static func closure(_ types: [SwiftType], in function: String?) -> RuntimeOwner {
         let place = function.map { " in \($0)" } ?? ""
-        let list = types.map { $0.description }.joined(separator: ", ")
+        let list = types.map(\.sugared).joined(separator: ", ")
         return RuntimeOwner(
             family: "Closure", type: "closure\(place)\(types.isEmpty ? "" : " capturing \(list)")", cause: .capture,
             rule: "swift.metadata.closure")
@@ -138,6 +152,11 @@ extension RuntimeOwner {
 }
 
 extension SwiftType {
+    /// The name with the standard library's prefix, where it has one.
+    fileprivate var fullName: String {
+        if case .nominal("Swift", _) = self { "Swift.\(self)" } else { description }
+    }
+
     fileprivate var isTuple: Bool {
         if case .tuple = self { true } else { false }
     }
