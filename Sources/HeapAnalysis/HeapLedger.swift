@@ -102,6 +102,24 @@ struct HeapLedger<Observer: LedgerObserver>: ~Copyable {
         if !repair.isIdle { repair.expire(at: events) }
     }
 
+    /// Fetches the tags of the table of live blocks that an event about `address` will need; to be called many events ahead.
+    @inline(__always)
+    func prefetchTags(_ address: UInt64) { blocks.prefetchTags(address) }
+
+    /// Fetches the slot of the block at `address`, whose tags must be there already.
+    @inline(__always)
+    func prefetchBlock(_ address: UInt64) { blocks.prefetchSlot(address) }
+
+    /// Fetches the cell that an allocation will be counted in.
+    @inline(__always)
+    func prefetchCell(stack: UInt32) { cells.prefetch(stack: stack) }
+
+    /// Fetches the cell that the block at `address` was counted in, whose slot must be there already.
+    @inline(__always)
+    func prefetchCell(ofBlockAt address: UInt64) {
+        if let cell = blocks.likelyCell(of: address) { cells.prefetch(number: cell) }
+    }
+
     /// Takes an ALLOC. Expected O(1).
     /// - Parameters:
     ///   - time: ticks of the trace's clock.
@@ -211,7 +229,10 @@ struct HeapLedger<Observer: LedgerObserver>: ~Copyable {
     }
 
     /// Ends the pass: FREEs still owed are missing for good.
-    mutating func finish() { repair.finish() }
+    mutating func finish() {
+        repair.finish()
+        lifetimes.flush()
+    }
 
     @inline(__always)
     private mutating func tellFreed(

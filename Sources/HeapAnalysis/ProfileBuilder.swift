@@ -81,7 +81,7 @@ struct ProfileBuilder<Source: ProfileSource> {
             trace: trace, frames: resolver.frames, stacks: resolver.stacks, cells: cells,
             threads: threads(of: ledger),
             counters: counters, units: ledger.units, lifetimes: lifetimes,
-            views: views)
+            views: views, disagreements: resolver.disagreements, attributor: attributor)
     }
 
     /// The counters by name; libraries that count under the same name count together.

@@ -25,6 +25,9 @@ struct StackResolver<Source: ProfileSource> {
     /// Frames of each place, as a part of `expansions`: an address has one frame more for each call that was inlined there.
     private var places: [Place: Range<Int>] = [:]
     private var expansions: [Int32] = []
+    /// Every distinct pair of rules that disagree, in the order of their first stacks.
+    private(set) var disagreements: [Disagreement] = []
+    private var disagreementNumbers: [Disagreement: Int32] = [:]
     private var modules: [Int: LoadedModule] = [:]
     private var placements: [Int: Placement] = [:]
 
@@ -42,7 +45,8 @@ struct StackResolver<Source: ProfileSource> {
         let evidence = types.evidence(type)
         guard let stack = source.stack(id) else {
             return ProfileStack(
-                frames: [], attribution: attributor.attribute(walking: EmptyCollection(), tag: nil, type: evidence),
+                frames: [],
+                attribution: attributor.attribute(walking: EmptyCollection(), tag: nil, type: evidence).attribution,
                 module: "", isTruncated: false, runtimeType: evidence?.text)
         }
         var numbers: [Int32] = []
@@ -59,10 +63,20 @@ struct StackResolver<Source: ProfileSource> {
             }
         }
         let walked = numbers.lazy.map { [classified] in classified[Int($0)] }
+        let verdict = attributor.attribute(walking: walked, tag: stack.tag, type: evidence)
         return ProfileStack(
-            frames: numbers, attribution: attributor.attribute(walking: walked, tag: stack.tag, type: evidence),
+            frames: numbers, attribution: verdict.attribution,
             module: (allocating ?? innermost).flatMap { modules[$0]?.description.path } ?? "",
-            isTruncated: stack.isTruncated, runtimeType: evidence?.text)
+            isTruncated: stack.isTruncated, runtimeType: evidence?.text,
+            disagreement: verdict.disagreement.map { number(of: $0) })
+    }
+
+    private mutating func number(of disagreement: Disagreement) -> Int32 {
+        if let known = disagreementNumbers[disagreement] { return known }
+        let number = Int32(truncatingIfNeeded: disagreements.count)
+        disagreements.append(disagreement)
+        disagreementNumbers[disagreement] = number
+        return number
     }
 
     private mutating func expansion(of address: UInt64, row: Int) -> Range<Int> {

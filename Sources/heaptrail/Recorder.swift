@@ -164,7 +164,7 @@ struct RecordingSummary {
         let lost = result.lost_allocations + result.lost_frees
         if lost > 0 {
             lines.append(
-                "warning: \(lost) events were lost (\(result.lost_allocations) allocations, \(result.lost_frees) frees)"
+                "warning: \(lost) event\(lost == 1 ? " was" : "s were") lost (allocations: \(result.lost_allocations), frees: \(result.lost_frees))"
             )
         }
         if result.write_error != 0 {
