@@ -69,7 +69,8 @@ struct SwiftClosureNames {
         var end = mark
         while end > 4 {
             let last = name[end - 1]
-            if last == UInt8(ascii: "F") || last == UInt8(ascii: "Z") || last == UInt8(ascii: "_") && Self.endsInClosure(name[..<end])
+            if last == UInt8(ascii: "F") || last == UInt8(ascii: "Z")
+                || last == UInt8(ascii: "_") && Self.endsInClosure(name[..<end])
                 || (last == UInt8(ascii: "C") || last == UInt8(ascii: "c")) && name[end - 2] == UInt8(ascii: "f")
             {
                 let beginning = Array(name[..<end])

@@ -8,10 +8,8 @@ extension RuntimeTypeEvidence {
     func owner(creator: AttributableFrame?) -> RuntimeOwner {
         switch self {
         case .owner(let owner, _): owner
-        case .context(let captures, let formsClosures):
-            .context(
-                captures, creator: creator.map { ($0.kind.display, $0.frame.linkageName) },
-                formsClosures: formsClosures)
+        case .context(let captures, let facts):
+            .context(captures, creator: creator.map { ($0.kind.display, $0.frame.linkageName) }, facts: facts)
         }
     }
 
