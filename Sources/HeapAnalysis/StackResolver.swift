@@ -44,9 +44,9 @@ struct StackResolver<Source: ProfileSource> {
     mutating func resolve(_ id: UInt32, type: UInt64 = 0) -> ProfileStack {
         let evidence = types.evidence(type)
         guard let stack = source.stack(id) else {
+            let verdict = attributor.attribute(walking: EmptyCollection(), tag: nil, type: evidence)
             return ProfileStack(
-                frames: [],
-                attribution: attributor.attribute(walking: EmptyCollection(), tag: nil, type: evidence).attribution,
+                frames: [], attribution: verdict.attribution,
                 module: "", isTruncated: false, runtimeType: evidence?.text)
         }
         let (numbers, row) = frames(of: stack)

@@ -2,7 +2,7 @@
 // `// expect:` lines: family | type | cause | allocations. A cause of `*` may be any.
 //
 // expect: Array | Array<owners.Point> | construct | 1
-// expect: Array | Array<owners.Sample> | growth | 4
+// expect: Array | Array<owners.Sample> | growth | 5
 // expect: Dictionary | Dictionary<Int, owners.Point> | construct | 1
 // expect: Dictionary | Dictionary<Int, owners.Sample> | copyOnWrite | 1
 // expect: Set | Set<UInt16> | construct | 1
