@@ -47,8 +47,29 @@ struct StackResolver<Source: ProfileSource> {
             let verdict = attributor.attribute(walking: EmptyCollection(), tag: nil, type: evidence)
             return ProfileStack(
                 frames: [], attribution: verdict.attribution,
-                module: "", isTruncated: false)
+                module: "", isTruncated: false, runtimeType: evidence?.text)
         }
+        let (numbers, row) = frames(of: stack)
+        let walked = numbers.lazy.map { [classified] in classified[Int($0)] }
+        let verdict = attributor.attribute(walking: walked, tag: stack.tag, type: evidence)
+        return ProfileStack(
+            frames: numbers, attribution: verdict.attribution,
+            module: row.flatMap { modules[$0]?.description.path } ?? "",
+            isTruncated: stack.isTruncated, runtimeType: evidence?.text,
+            disagreement: verdict.disagreement.map { number(of: $0) })
+    }
+
+    /// Takes what blocks of a runtime type at a stack tell of others of the same function: which variables its closures capture.
+    mutating func note(_ id: UInt32, type: UInt64) {
+        let captured = types.capturedVariables(type)
+        guard !captured.isEmpty, let stack = source.stack(id) else { return }
+        let creator = frames(of: stack).numbers.lazy.map { [classified] in classified[Int($0)] }
+            .first(where: RuntimeTypeEvidence.isCreator)
+        if let creator { types.note(captured: captured, in: creator.frame.linkageName) }
+    }
+
+    /// The numbers of a stack's frames, inlined ones expanded, and the row of the module that allocated.
+    private mutating func frames(of stack: SourceStack) -> (numbers: [Int32], module: Int?) {
         var numbers: [Int32] = []
         numbers.reserveCapacity(stack.addresses.count + stack.addresses.count / 2)
         var innermost: Int?
@@ -63,12 +84,7 @@ struct StackResolver<Source: ProfileSource> {
                 if placements[row]?.isRuntime == false { allocating = row }
             }
         }
-        let walked = numbers.lazy.map { [classified] in classified[Int($0)] }
-        let verdict = attributor.attribute(walking: walked, tag: stack.tag, type: evidence)
-        return ProfileStack(
-            frames: numbers, attribution: verdict.attribution,
-            module: (allocating ?? innermost).flatMap { modules[$0]?.description.path } ?? "",
-            isTruncated: stack.isTruncated, disagreement: verdict.disagreement.map { number(of: $0) })
+        return (numbers, allocating ?? innermost)
     }
 
     private mutating func number(of disagreement: Disagreement) -> Int32 {
@@ -149,7 +165,7 @@ final class ResolvedStacks<Source: ProfileSource> {
     /// Every distinct frame, in the order of first use.
     var frames: [SymbolicatedFrame] { resolver.frames }
 
-    /// Every distinct pair of rules that disagree.
+    /// Every distinct pair of rules that exclude each other, in the order of first use.
     var disagreements: [Disagreement] { resolver.disagreements }
 
     /// The number of a stack's id. O(1) once it is known, see `StackResolver.resolve` before.
@@ -159,6 +175,16 @@ final class ResolvedStacks<Source: ProfileSource> {
         let number = stacks.count
         stacks.append(resolver.resolve(id, type: type))
         numbers[key] = number
+        return number
+    }
+
+    /// See `StackResolver.note`.
+    func note(_ id: UInt32, type: UInt64) { resolver.note(id, type: type) }
+
+    /// The number for blocks that were allocated as of type `type`, 0 for none, and turned out to be of type `found`.
+    func number(of id: UInt32, type: UInt64, found: UInt64) -> Int {
+        let number = number(of: id, type: found)
+        numbers[TypedStack(stack: id, type: type)] = number
         return number
     }
 }
