@@ -78,7 +78,9 @@ let package = Package(
             "HeapAnalysis",
             ["TraceReader", "Symbolication", .product(name: "DequeModule", package: "swift-collections")],
             exclude: ["Rules/README.md"],
-            embedding: ["Rules/rust.rules", "Rules/cxx.rules", "Rules/swift.rules", "Rules/c.rules"]),
+            embedding: [
+                "Rules/rust.rules", "Rules/crates.rules", "Rules/cxx.rules", "Rules/swift.rules", "Rules/c.rules",
+            ]),
         library("TraceCompaction", ["TraceReader", "HeapAnalysis", "CTraceFormat"]),
         library("ProfileExport", ["HeapAnalysis", "Symbolication"]),
         library("AllocatorLab", ["Symbolication", "CLaunch", "CPatch"]),
