@@ -27,6 +27,8 @@ struct ClassifiedFrame: Sendable {
     var sourceFile: String?
     /// Whether debug information describes the frame, so that what was inlined into it has frames of its own.
     var hasSource: Bool
+    /// Whether a line is known: compilers give none to a call that several were folded into.
+    var hasLine: Bool
     var initializedClass: String?
 
     /// Whether this frame's name says too little, so that `outer`, of the same library, names the allocation better.
@@ -96,6 +98,7 @@ final class FrameClassifier: Sendable {
             isWrapper: (spelling == .c || spelling == .cxx) && CName.isAllocatorWrapper(name),
             display: display(frame, spelling: spelling, name: name), library: library,
             sourceFile: CodeOrigin.userSourceFile(of: frame), hasSource: CodeOrigin.sourceFile(of: frame) != nil,
+            hasLine: (frame.line ?? 0) != 0,
             initializedClass: spelling == .swift ? SwiftFrameName.initializedClass(frame.function) : nil)
     }
 
@@ -106,7 +109,11 @@ final class FrameClassifier: Sendable {
         // Linkers fold identical specializations of Swift functions, so only an inlined one is sure of its arguments.
         var arguments = spelling == .swift && !frame.isInlined ? [] : frame.templateArguments
         if arguments.isEmpty, spelling == .rust { arguments = RustName.methodArguments(frame.function) }
-        let resolver = TypeResolver(spelling: spelling, captures: captures, arguments: arguments)
+        // A v0 name tells its arguments, but compilers keep one of several functions that come out the same: those of
+        // vectors' storage do wherever elements have one size.
+        let isFolded = spelling == .rust && rule.isWeak && frame.file == nil
+        let resolver = TypeResolver(
+            spelling: spelling, captures: isFolded ? [:] : captures, arguments: isFolded ? [] : arguments)
         let type = resolver.resolve(rule.type)
         return Claim(
             family: rule.family, type: type, language: rule.language ?? spelling.language,

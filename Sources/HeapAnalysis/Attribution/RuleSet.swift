@@ -60,6 +60,8 @@ public struct RuleSet: Sendable {
         case nothing
         case object
         case storage
+        case request
+        case vector
     }
 
     struct Rule: Sendable {

@@ -15,6 +15,7 @@ struct StackWalk {
     private var directRunOpen = true
     private var endsInLoader = false
     private var hasEvidence = false
+    private var innermostHasLine = true
     private var candidateSite: Site?
     /// Whether the candidate only hands requests on, so that its caller says more.
     private var candidateIsWrapper = false
@@ -63,7 +64,10 @@ struct StackWalk {
 
     private mutating func takeEvidence(_ kind: ClassifiedFrame) {
         let isInnermost = !hasEvidence && kind.library != "libheaptrail"
-        if isInnermost { hasEvidence = true }
+        if isInnermost {
+            hasEvidence = true
+            innermostHasLine = kind.hasLine
+        }
         if isInnermost, let claim = kind.innermostClaim {
             decide(claim, by: claim, .claimed)
             isContested = true
@@ -72,7 +76,7 @@ struct StackWalk {
         if let claim = kind.claim {
             guard let inner = owner else {
                 let isOpen = direct == nil || claim.isSystem && direct?.origin == .system && directRunOpen
-                if isOpen && claim.needs == .nothing || claim.overAll {
+                if isOpen && (claim.needs == .nothing || claim.needs == .request) || claim.overAll {
                     decide(claim, by: claim, .claimed)
                 } else {
                     note(refused: claim)
@@ -158,7 +162,7 @@ struct StackWalk {
         if let owner {
             let caller = firstUnknown ?? direct
             var result = owner.degraded
-            guard result.type.contains("{caller}") || result.type.contains("{object}") else { return result.asSet }
+            guard result.type.contains("{caller}") || result.type.contains("{object}") else { return result.asNamed }
             if let className = caller?.initializedClass, owner.type.contains("{object}") {
                 result.family = "Class"
                 result.type = className
@@ -182,7 +186,14 @@ struct StackWalk {
             return result
         }
         guard let direct else { return nil }
-        if direct.spelling == .rust || direct.spelling == .swift, direct.sourceFile == nil {
+        if direct.spelling == .rust, !(direct.hasLine && innermostHasLine) {
+            // Without debug information, or where the compiler folded several calls into one, what was inlined here cannot be
+            // told apart. The function is known: it owns, and the text says what it may be.
+            return Claim(
+                family: "C", type: "Box or Vec in \(direct.display)", language: direct.language, cause: .unknown,
+                rule: "rust.inlined")
+        }
+        if direct.spelling == .swift, direct.sourceFile == nil {
             // Without debug information nothing tells a box or a vector, inlined here, from a call of malloc.
             return Claim(
                 family: "Unattributed", type: "alloc in \(direct.display)", language: direct.language, cause: .unknown,
