@@ -228,6 +228,13 @@ struct HeapLedger<Observer: LedgerObserver>: ~Copyable {
         if isOwnLast { countTemporary(cell: block.cell, amount: amount, weight: block.weight) }
     }
 
+    /// Says how many events came before the blocks that the pass began with.
+    mutating func setPast(allocations: Int, frees: Int) {
+        self.allocations = allocations
+        self.frees = frees
+        events = UInt64(clamping: allocations &+ frees)
+    }
+
     /// Ends the pass: FREEs still owed are missing for good.
     mutating func finish() {
         repair.finish()

@@ -1,5 +1,6 @@
 // From a source of events to a profile: one pass through the ledger, then the stacks it saw are resolved, then sums become values.
 internal import Symbolication
+public import TraceReader
 
 /// What the pass keeps apart.
 public struct AnalysisOptions: Sendable {
@@ -11,6 +12,11 @@ public struct AnalysisOptions: Sendable {
     public var keepsThreads = false
     /// Counts the blocks that one thread allocates and another frees; needs `keepsThreads`.
     public var tracksFlows = false
+    /// The analysis ends here, as if the program had; nil for the whole trace.
+    public var moment: ResolvedMoment?
+    /// With a moment: only what is live then, which a compacted trace tells without a replay of all that came before. Every figure of the past is
+    /// then that of the live blocks: their allocations, their bytes.
+    public var keepsLiveOnly = false
 
     /// Options for the rows of these fields.
     public init(fields: RowFields = []) {
@@ -58,11 +64,12 @@ struct ProfileBuilder<Source: ProfileSource> {
 
         var cells: [ProfileCell] = []
         let (lifetimes, ranges) = Self.lifetimes(of: ledger)
-        for number in 0..<ledger.cells.count {
+        for number in keepsLiveOnly ? ledger.cells.liveNumbers : Array(0..<ledger.cells.count) {
             let cell = ledger.cells.cells[number]
             var made = ProfileCell(
                 stack: resolver.number(of: cell.key.stack), figures: cell.figures(peak: ledger.peakNumber),
                 lifetimes: ranges[number])
+            if keepsLiveOnly { made.keepLive() }
             if options.keepsThreads { made.thread = Int(cell.key.thread) }
             if facts.isSampled { made.variance = ledger.variances[number].finished(peak: ledger.peakNumber) }
             if ledgerOptions.keepsSize(of: cell.key) {
@@ -74,6 +81,7 @@ struct ProfileBuilder<Source: ProfileSource> {
         }
         var trace = Self.summary(of: ledger, facts: facts)
         if facts.isSampled { complete(&trace, of: ledger, cells) }
+        if let moment = options.moment { trace.end(at: moment, keepsLiveOnly: keepsLiveOnly) }
         let views = finish(ledger.observer, resolver.numbers)
         views.flows?.add(to: &cells)
         return HeapProfile(
@@ -82,6 +90,8 @@ struct ProfileBuilder<Source: ProfileSource> {
             counters: counters, units: ledger.units, lifetimes: lifetimes,
             views: views)
     }
+
+    private var keepsLiveOnly: Bool { options.moment != nil && options.keepsLiveOnly }
 
     /// The counters by name; libraries that count under the same name count together.
     private var counters: [CounterTotal] {

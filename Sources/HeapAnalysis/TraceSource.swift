@@ -6,12 +6,19 @@ public import TraceReader
 struct TraceSource: ProfileSource {
     let trace: Trace
     let tables: ImageTables
+    /// Ticks at which the analysis ends; nil for the whole image.
+    let end: UInt64?
+    /// Whether the past may be taken from a checkpoint.
+    let seeks: Bool
 
     /// The image of a trace, nil for a number that the trace does not have.
-    init?(trace: Trace, image: Int?) {
+    init?(trace: Trace, image: Int?, options: AnalysisOptions = AnalysisOptions()) {
         guard let tables = trace.tables(image: image) else { return nil }
         self.trace = trace
         self.tables = tables
+        end = options.moment?.ticks
+        // What samples live is summed up in an order that rounding shows, and types that frees tell are of the past.
+        seeks = end != nil && options.keepsLiveOnly && !trace.isSampled && !tables.hasFreedTypes
     }
 
     var facts: TraceFacts {
@@ -52,12 +59,12 @@ struct TraceSource: ProfileSource {
                 serial: Int(thread.serial.rawValue),
                 threadID: thread.threadID == 0 ? nil : Int(clamping: thread.threadID),
                 name: thread.name.isEmpty ? nil : thread.name,
-                exactTotals: thread.exactTotals.map { ExactTotals($0) })
+                exactTotals: end == nil ? thread.exactTotals.map { ExactTotals($0) } : nil)
         }
     }
 
     var exactTotals: ExactTotals? {
-        guard trace.isSampled else { return nil }
+        guard trace.isSampled, end == nil else { return nil }
         let known = tables.threads.compactMap(\.exactTotals) + (tables.unplacedTotals.map { [$0] } ?? [])
         guard var sum = known.first.map({ ExactTotals($0) }) else { return nil }
         for totals in known.dropFirst() { sum.add(ExactTotals(totals)) }
@@ -65,7 +72,9 @@ struct TraceSource: ProfileSource {
     }
 
     var counters: [CounterTotal] {
-        tables.counters.map { counter in
+        // Counts carry no time that could be compared.
+        if end != nil { return [] }
+        return tables.counters.map { counter in
             CounterTotal(
                 name: counter.name.isEmpty ? "counter \(counter.id)" : counter.name,
                 total: Int(clamping: counter.total))
@@ -74,9 +83,23 @@ struct TraceSource: ProfileSource {
 
     func replay<Observer>(into ledger: inout HeapLedger<Observer>) {
         withUnsafeMutablePointer(to: &ledger) { ledger in
+            var span = EventSpan(through: end ?? .max)
+            if let start = checkpoint {
+                ledger.pointee.begin(with: start.blocks, of: start.checkpoint)
+                span.after = start.checkpoint.time
+            }
             var feed = LedgerFeed(ledger: ledger)
-            trace.forEachEvent(image: tables.info.number, &feed)
+            trace.forEachEvent(image: tables.info.number, span: span, &feed)
         }
+    }
+
+    /// The last checkpoint before the end, with its blocks.
+    private var checkpoint: (checkpoint: TraceCheckpoint, blocks: [CheckpointBlock])? {
+        guard seeks, let end,
+            let last = trace.checkpoints(image: tables.info.number).last(where: { $0.time <= end }),
+            let blocks = try? trace.blocks(of: last)
+        else { return nil }
+        return (last, blocks)
     }
 
     func usableSize(size: UInt64, alignmentCode: UInt8) -> UInt64? {
@@ -171,7 +194,7 @@ extension HeapProfile {
         analysing trace: Trace, image: Int? = nil, options: AnalysisOptions = AnalysisOptions(),
         symbolicator: any FrameSymbolicator
     ) {
-        guard let source = TraceSource(trace: trace, image: image) else { return nil }
+        guard let source = TraceSource(trace: trace, image: image, options: options) else { return nil }
         let builder = ProfileBuilder(source: source, options: options, symbolicator: symbolicator)
         self = builder.build(attributor: Attributor(executablePath: source.facts.executablePath))
     }

@@ -66,6 +66,8 @@ public struct ReportDocument: Sendable {
             ("image", .integer(facts.image)),
             ("images", .integer(facts.imageCount)),
         ]
+        if trace.endsAtMoment { members.append(("at_ns", JSONValue(trace.momentNanoseconds))) }
+        if trace.isLiveOnly { members = members.map { Self.ofThePast.contains($0.0) ? ($0.0, .null) : $0 } }
         if let samples = trace.samples {
             members += [
                 ("sample_bytes", .integer(facts.sampleBytes)), ("samples", .integer(samples)),
@@ -75,6 +77,15 @@ public struct ReportDocument: Sendable {
         }
         return .object(members)
     }
+
+    /// What is not measured where only what is live at a moment was kept.
+    private static let ofThePast: Set<String> = [
+        "threads", "reallocations", "bytes_allocated", "peak_bytes", "temporary", "unmatched_frees", "inherited_frees",
+        "missing_frees",
+    ]
+    private static let rowOfThePast: Set<String> = [
+        "allocations", "frees", "bytes", "peak_bytes", "temporary", "slack_bytes",
+    ]
 
     private func row(_ row: ProfileRow) -> JSONValue {
         let key = row.key
@@ -104,6 +115,9 @@ public struct ReportDocument: Sendable {
                 .object([("median", JSONValue(row.lifetime?.median)), ("p99", JSONValue(row.lifetime?.p99))])
             ),
         ]
+        if profile.trace.isLiveOnly {
+            members = members.map { Self.rowOfThePast.contains($0.0) ? ($0.0, .null) : $0 }
+        }
         if let errors = row.standardError { members.append(("standard_error", errors.json)) }
         if request.explains {
             members.append(("rules", .array(row.rules.map { .string($0) })))
@@ -125,7 +139,8 @@ public struct ReportDocument: Sendable {
         case .totals: return nil
         case .peak:
             return .object([("bytes", .integer(trace.peakBytes)), ("after_ns", JSONValue(trace.peakAfterNanoseconds))])
-        case .leaks: return .object([("blocks", .integer(trace.liveBlocks)), ("bytes", .integer(trace.liveBytes))])
+        case .leaks, .live:
+            return .object([("blocks", .integer(trace.liveBlocks)), ("bytes", .integer(trace.liveBytes))])
         case .temporary:
             let part = trace.allocations == 0 ? nil : Double(trace.temporary) / Double(trace.allocations)
             return .object([("allocations", .integer(trace.temporary)), ("share", share(part))])

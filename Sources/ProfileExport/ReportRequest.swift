@@ -9,6 +9,8 @@ public enum ReportView: String, CaseIterable, Sendable {
     case peak
     /// What is live at the end.
     case leaks
+    /// What is live: at the end, or at the moment at which the analysis ended.
+    case live
     /// What was freed as the next event of its thread.
     case temporary
     /// By size asked for.
@@ -19,7 +21,7 @@ public enum ReportView: String, CaseIterable, Sendable {
     /// The keys rows are grouped by when none are named.
     public var defaultKeys: [GroupingKey] {
         switch self {
-        case .totals, .peak, .leaks, .temporary: [.owner]
+        case .totals, .peak, .leaks, .live, .temporary: [.owner]
         case .size: [.size]
         case .thread: [.thread]
         }
@@ -29,7 +31,7 @@ public enum ReportView: String, CaseIterable, Sendable {
         switch self {
         case .totals, .size, .thread: .bytes
         case .peak: .peak
-        case .leaks: .live
+        case .leaks, .live: .live
         case .temporary: .temporary
         }
     }

@@ -42,6 +42,9 @@ struct RowColumns {
         return marks.isEmpty ? text : "\(text) (\(marks.joined(separator: ", ")))"
     }
 
+    /// Whether the figures are of what is live at a moment alone.
+    private var isLiveOnly: Bool { profile.trace.isLiveOnly }
+
     var columns: [TextTable.Column] {
         var columns: [TextTable.Column] = []
         if fields.contains(.type) {
@@ -56,12 +59,13 @@ struct RowColumns {
         if fields.contains(.module) { columns.append(.init(title: "module", isText: true)) }
         if fields.contains(.size) { columns.append(.init(title: "size")) }
         if fields.contains(.thread) { columns.append(.init(title: "thread", isText: true)) }
-        columns.append(.init(title: "allocs"))
-        columns.append(.init(title: "bytes"))
+        columns.append(.init(title: isLiveOnly ? "blocks" : "allocs"))
+        columns.append(.init(title: isLiveOnly ? "live" : "bytes"))
         if estimate.isEstimated { columns.append(.init(title: "error", dropOrder: 4)) }
         columns.append(.init(title: "share", dropOrder: 3))
+        if isLiveOnly { return columns }
         columns.append(.init(title: "peak", dropOrder: view == .peak ? 0 : 1))
-        columns.append(.init(title: "live", dropOrder: view == .leaks ? 0 : 2))
+        columns.append(.init(title: "live", dropOrder: view == .leaks || view == .live ? 0 : 2))
         columns.append(.init(title: "temp", dropOrder: view == .temporary ? 0 : 5))
         columns.append(.init(title: "slack", dropOrder: 6))
         return columns
@@ -92,6 +96,7 @@ struct RowColumns {
             cells.append(EstimateText.relative(measured.error, of: measured.value))
         }
         cells.append(share(figures))
+        if isLiveOnly { return cells }
         cells.append(estimate.bytes(figures.peakBytes))
         cells.append(estimate.bytes(figures.liveBytes))
         cells.append(estimate.count(figures.temporary))
@@ -106,7 +111,7 @@ struct RowColumns {
             switch view {
             case .totals, .size, .thread: (figures.bytes, trace.bytesAllocated)
             case .peak: (figures.peakBytes, trace.peakBytes)
-            case .leaks: (figures.liveBytes, trace.liveBytes)
+            case .leaks, .live: (figures.liveBytes, trace.liveBytes)
             case .temporary: (figures.temporary, trace.temporary)
             }
         return estimate.percent(whole == 0 ? nil : Double(part) / Double(whole))

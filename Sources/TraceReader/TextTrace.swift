@@ -92,7 +92,7 @@ extension Trace {
     /// Delivers the events of a text trace.
     @usableFromInline
     func forEachTextEvent<Visitor: EventVisitor>(
-        image: Int?, _ visitor: inout Visitor
+        image: Int?, span: EventSpan, _ visitor: inout Visitor
     ) throws(Visitor.Failure) {
         guard image == nil || image == lastImage else { return }
         var owners = TextOwners()
@@ -100,7 +100,10 @@ extension Trace {
         while let line = lines.next() {
             if lines.isReleaseDue() { releasePages() }
             guard let event = TextLine(line) else { continue }
+            // Before an event is left out: owners are numbered in the order of their lines.
             let stack = owners.stack(of: event.tail)
+            if lines.number > span.through { return }
+            if let after = span.after, lines.number <= after { continue }
             try visitor.visit(
                 HeapEvent(
                     kind: event.kind, time: lines.number, thread: ThreadSerial(1), address: event.address,

@@ -17,8 +17,17 @@ struct ReportCommand: ParsableCommand {
             valueName: "keys"))
     var by: GroupingList?
 
-    @Option(help: "The point of view: totals, peak, leaks, temporary, size, thread.")
-    var view = ReportViewArgument(view: .totals)
+    @Option(
+        help: ArgumentHelp(
+            "The point of view: \(ReportView.allCases.map(\.rawValue).joined(separator: ", ")) (default: totals; with --at: live)."
+        ))
+    var view: ReportViewArgument?
+
+    @Option(
+        help: ArgumentHelp(
+            "End at this moment: so long after the first event (250us, 40ms, 1.5s, 2m) or a share of the whole (30%). Shows what is live then, or any other view as if the program had ended there.",
+            valueName: "time"), transform: MomentArgument.parse)
+    var at: MomentArgument?
 
     @Option(help: ArgumentHelp("Show this many rows at most (text: 20 unless given; JSON: all).", valueName: "n"))
     var top: Int?
@@ -47,14 +56,19 @@ struct ReportCommand: ParsableCommand {
         try Failure.reported { () throws(Failure) in
             var request = ReportRequest()
             request.keys = by?.keys
-            request.view = view.view
+            request.view = view?.view ?? (at == nil ? .totals : .live)
             request.top = top
             request.filter = RowFilter(family: family, text: filter)
             request.explains = explain
             let input = try TraceInput(path: trace)
             var fields = request.fields
             if request.view == .size { fields.insert(.size) }
-            let profile = try input.analyse(image: image, options: AnalysisOptions(fields: fields))
+            var options = AnalysisOptions(fields: fields)
+            if let at {
+                options.moment = try input.resolve(at, image: image)
+                options.keepsLiveOnly = request.view == .live
+            }
+            let profile = try input.analyse(image: image, options: options)
             if json {
                 try Terminal.write(ReportDocument(profile: profile, request: request).json())
             } else {
@@ -92,6 +106,5 @@ struct ReportViewArgument: ExpressibleByArgument {
         self.view = view
     }
 
-    var defaultValueDescription: String { view.rawValue }
     static var allValueStrings: [String] { ReportView.allCases.map(\.rawValue) }
 }
