@@ -14,9 +14,12 @@ let cSettings: [CSetting] = [
     .unsafeFlags(["-std=c11", "-Wall", "-Wextra", "-Wconversion", "-Wshadow", "-Werror"]),
 ]
 
-func library(_ name: String, _ dependencies: [Target.Dependency] = [], embedding resources: [String] = []) -> Target {
+func library(
+    _ name: String, _ dependencies: [Target.Dependency] = [], exclude: [String] = [],
+    embedding resources: [String] = []
+) -> Target {
     .target(
-        name: name, dependencies: dependencies, path: "Sources/\(name)",
+        name: name, dependencies: dependencies, path: "Sources/\(name)", exclude: exclude,
         resources: resources.map { .embedInCode($0) }, swiftSettings: swiftSettings)
 }
 
@@ -75,6 +78,7 @@ let package = Package(
         library(
             "HeapAnalysis",
             ["TraceReader", "Symbolication", "CMachine", .product(name: "DequeModule", package: "swift-collections")],
+            exclude: ["Rules/README.md"],
             embedding: ["Rules/rust.rules", "Rules/cxx.rules", "Rules/swift.rules", "Rules/c.rules"]),
         library("TraceCompaction", ["TraceReader", "HeapAnalysis", "CTraceFormat"]),
         library("ProfileExport", ["HeapAnalysis", "Symbolication"]),

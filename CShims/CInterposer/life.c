@@ -10,6 +10,7 @@
 #include "record.h"
 #include "sample.h"
 #include "stack.h"
+#include "swift_types.h"
 
 #include <dlfcn.h>
 #include <elf.h>
@@ -243,6 +244,7 @@ static void forget_definitions(void) {
     ht_modules_reset();
     ht_sizes_reset();
     ht_rules_flush();
+    ht_types_reset();
 }
 
 bool ht_life_follow(void) {

@@ -12,6 +12,8 @@ public struct ProfileStack: Sendable {
     public var module: String
     /// Whether frames further out were dropped at the recorder's depth limit.
     public var isTruncated: Bool
+    /// Index into ``HeapProfile/disagreements`` where two rules would name different owners.
+    public var disagreement: Int32?
 }
 
 /// Sums of the allocations of one stack, or of one size or thread of it.
@@ -66,6 +68,10 @@ public struct HeapProfile: Sendable {
     public var threads: [ThreadSummary]
     /// What the program counted itself, by name.
     public var counters: [CounterTotal]
+    /// Every distinct pair of rules that name different owners for the same stack.
+    public var disagreements: [Disagreement]
+    /// What decided, and can be asked again for its reasons.
+    let attributor: Attributor
     /// What the trackers that the options asked for found.
     public var views: TrackedViews
 
@@ -77,7 +83,8 @@ public struct HeapProfile: Sendable {
     init(
         trace: TraceSummary, frames: [SymbolicatedFrame], stacks: [ProfileStack], cells: [ProfileCell],
         threads: [ThreadSummary], counters: [CounterTotal], units: SumUnits,
-        lifetimes: [(bucket: Int, count: Int)], views: TrackedViews = TrackedViews()
+        lifetimes: [(bucket: Int, count: Int)], views: TrackedViews = TrackedViews(),
+        disagreements: [Disagreement], attributor: Attributor
     ) {
         self.trace = trace
         self.frames = frames
@@ -88,6 +95,8 @@ public struct HeapProfile: Sendable {
         self.units = units
         self.lifetimes = lifetimes
         self.views = views
+        self.disagreements = disagreements
+        self.attributor = attributor
     }
 
     /// The sums of a cell in whole blocks and bytes.

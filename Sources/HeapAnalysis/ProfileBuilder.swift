@@ -25,10 +25,20 @@ public struct AnalysisOptions: Sendable {
     }
 }
 
+/// A part of an analysis that may take a while.
+public enum AnalysisStage: Sendable {
+    /// The pass over the events.
+    case events
+    /// Frames and owners of the stacks that it saw.
+    case stacks
+}
+
 struct ProfileBuilder<Source: ProfileSource> {
     let source: Source
     let options: AnalysisOptions
     let symbolicator: any FrameSymbolicator
+    /// Is told how far a part of the work is.
+    var progress: (AnalysisStage, Double) -> Void = { _, _ in }
 
     /// Runs the pass and resolves what it saw.
     /// - Complexity: O(events) time, O(live blocks + distinct cells) memory, and one symbolication per distinct address.
@@ -40,7 +50,7 @@ struct ProfileBuilder<Source: ProfileSource> {
     }
 
     private func build<Observer: LedgerObserver>(
-        attributor: Attributor, observer: Observer, finish: (Observer, [UInt32: Int]) -> TrackedViews
+        attributor: Attributor, observer: Observer, finish: (Observer, [TypedStack: Int]) -> TrackedViews
     ) -> HeapProfile {
         let facts = source.facts
         var ledgerOptions = LedgerOptions()
@@ -48,8 +58,8 @@ struct ProfileBuilder<Source: ProfileSource> {
             StackResolver(source: source, symbolicator: symbolicator, attributor: attributor))
         ledgerOptions.bySize = options.keepsSizes || options.sizedFamily != nil
         if !options.keepsSizes, let family = options.sizedFamily {
-            ledgerOptions.sizedStacks = SizedStacks { stack, _ in
-                resolver.stacks[resolver.number(of: stack)].attribution.owner.family == family
+            ledgerOptions.sizedStacks = SizedStacks { stack, type in
+                resolver.stacks[resolver.number(of: stack, type: type)].attribution.owner.family == family
             }
         }
         ledgerOptions.byThread = options.keepsThreads
@@ -64,10 +74,13 @@ struct ProfileBuilder<Source: ProfileSource> {
 
         var cells: [ProfileCell] = []
         let (lifetimes, ranges) = Self.lifetimes(of: ledger)
-        for number in keepsLiveOnly ? ledger.cells.liveNumbers : Array(0..<ledger.cells.count) {
+        let numbers = keepsLiveOnly ? ledger.cells.liveNumbers : Array(0..<ledger.cells.count)
+        for (done, number) in numbers.enumerated() {
+            if done % 64 == 0 { progress(.stacks, Double(done) / Double(numbers.count)) }
             let cell = ledger.cells.cells[number]
             var made = ProfileCell(
-                stack: resolver.number(of: cell.key.stack), figures: cell.figures(peak: ledger.peakNumber),
+                stack: resolver.number(of: cell.key.stack, type: cell.key.type),
+                figures: cell.figures(peak: ledger.peakNumber),
                 lifetimes: ranges[number])
             if keepsLiveOnly { made.keepLive() }
             if options.keepsThreads { made.thread = Int(cell.key.thread) }
@@ -88,7 +101,7 @@ struct ProfileBuilder<Source: ProfileSource> {
             trace: trace, frames: resolver.frames, stacks: resolver.stacks, cells: cells,
             threads: threads(of: ledger),
             counters: counters, units: ledger.units, lifetimes: lifetimes,
-            views: views)
+            views: views, disagreements: resolver.disagreements, attributor: attributor)
     }
 
     private var keepsLiveOnly: Bool { options.moment != nil && options.keepsLiveOnly }

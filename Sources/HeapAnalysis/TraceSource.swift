@@ -10,6 +10,8 @@ struct TraceSource: ProfileSource {
     let end: UInt64?
     /// Whether the past may be taken from a checkpoint.
     let seeks: Bool
+    /// Is told the share of the events that the pass has taken.
+    var progress: (Double) -> Void = { _ in }
 
     /// The image of a trace, nil for a number that the trace does not have.
     init?(trace: Trace, image: Int?, options: AnalysisOptions = AnalysisOptions()) {
@@ -88,7 +90,8 @@ struct TraceSource: ProfileSource {
                 ledger.pointee.begin(with: start.blocks, of: start.checkpoint)
                 span.after = start.checkpoint.time
             }
-            var feed = LedgerFeed(ledger: ledger)
+            var feed = LedgerFeed(
+                ledger: ledger, all: tables.allocations &+ tables.frees, progress: progress)
             trace.forEachEvent(image: tables.info.number, span: span, &feed)
         }
     }
@@ -127,9 +130,29 @@ struct TraceSource: ProfileSource {
     }
 }
 
+extension TraceSource {
+    func runtimeType(_ id: UInt64) -> MetadataRecord? { tables.metadata[id] }
+
+    func typeName(_ id: UInt64) -> String? { tables.typeNames[id] }
+}
+
 /// The visitor that hands a trace's events to a ledger, which outlives it.
 private struct LedgerFeed<Observer: LedgerObserver>: EventVisitor {
     let ledger: UnsafeMutablePointer<HeapLedger<Observer>>
+    /// Events of the image.
+    let all: UInt64
+    let progress: (Double) -> Void
+    private var taken: UInt64 = 0
+    private var nextReport = LedgerFeed.reportStride
+
+    /// Events between two reports of progress: a few hundredths of a second.
+    private static var reportStride: UInt64 { 1 << 20 }
+
+    init(ledger: UnsafeMutablePointer<HeapLedger<Observer>>, all: UInt64, progress: @escaping (Double) -> Void) {
+        self.ledger = ledger
+        self.all = all
+        self.progress = progress
+    }
 
     /// How many events ahead the tags of a block are asked for, then its slot, then its cell: each as long as memory takes.
     private static var tagLead: Int { 24 }
@@ -138,6 +161,11 @@ private struct LedgerFeed<Observer: LedgerObserver>: EventVisitor {
 
     @inline(__always)
     mutating func visit(batch events: UnsafeBufferPointer<HeapEvent>) {
+        taken &+= UInt64(events.count)
+        if taken >= nextReport {
+            nextReport = taken &+ Self.reportStride
+            progress(Double(taken) / Double(max(all, 1)))
+        }
         for index in 0..<min(Self.tagLead, events.count) { ledger.pointee.prefetchTags(events[index].address) }
         for index in 0..<events.count {
             if index &+ Self.tagLead < events.count {
@@ -187,15 +215,20 @@ extension HeapProfile {
     /// - Parameters:
     ///   - image: the image's number; the last one when nil.
     ///   - options: what the pass keeps apart.
+    ///   - rules: what decides who owns an allocation.
     ///   - symbolicator: answers for addresses; asked once for each distinct one.
+    ///   - progress: is told now and then which part of the work is how far, as a share from 0 to 1.
     /// - Returns: nil when the trace has no such image.
     /// - Complexity: O(events) time, O(live blocks + distinct stacks) memory.
     public init?(
         analysing trace: Trace, image: Int? = nil, options: AnalysisOptions = AnalysisOptions(),
-        symbolicator: any FrameSymbolicator
+        rules: RuleSet = .builtIn, symbolicator: any FrameSymbolicator,
+        progress: @escaping (AnalysisStage, Double) -> Void = { _, _ in }
     ) {
-        guard let source = TraceSource(trace: trace, image: image, options: options) else { return nil }
-        let builder = ProfileBuilder(source: source, options: options, symbolicator: symbolicator)
-        self = builder.build(attributor: Attributor(executablePath: source.facts.executablePath))
+        guard var source = TraceSource(trace: trace, image: image, options: options) else { return nil }
+        source.progress = { progress(.events, $0) }
+        var builder = ProfileBuilder(source: source, options: options, symbolicator: symbolicator)
+        builder.progress = progress
+        self = builder.build(attributor: Attributor(executablePath: source.facts.executablePath, rules: rules))
     }
 }

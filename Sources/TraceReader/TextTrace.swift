@@ -6,13 +6,18 @@
 struct TextScanner {
     /// Finds the events and owners of a text file.
     /// - Throws: ``TraceError/foreign`` when no line holds an event.
-    static func scan(_ file: borrowing MappedFile) throws(TraceError) -> TraceContents {
+    static func scan(
+        _ file: borrowing MappedFile, progress: (Double) -> Void = { _ in }
+    ) throws(TraceError) -> TraceContents {
         var contents = TraceContents()
         var tables = ImageTables(number: 1)
         var owners = TextOwners()
         var lines = TextLines(file.bytes)
         while let line = lines.next() {
-            if lines.isReleaseDue() { file.releasePages() }
+            if lines.isReleaseDue() {
+                file.releasePages()
+                progress(lines.share)
+            }
             guard let event = TextLine(line) else {
                 contents.foreignLines += 1
                 continue
@@ -56,6 +61,9 @@ struct TextLines {
 
     /// Bytes behind the last newline.
     var unterminated: Int { bytes.count - position }
+
+    /// The share of the bytes that was read.
+    var share: Double { Double(position) / Double(max(bytes.count, 1)) }
 
     /// Whether enough was read since the last time to let go of its pages; the line at hand stays readable.
     mutating func isReleaseDue() -> Bool {

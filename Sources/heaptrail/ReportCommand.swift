@@ -42,7 +42,9 @@ struct ReportCommand: ParsableCommand {
     @Option(help: ArgumentHelp("The executed program to show, from 1; the last one unless given.", valueName: "n"))
     var image: Int?
 
-    @Flag(help: "Show for each row the rule that decided and a call stack.")
+    @OptionGroup var rules: RuleOptions
+
+    @Flag(help: "Show for each row what decided: the rules, their patterns, a call stack and the frame that matched.")
     var explain = false
 
     @Flag(help: "Write JSON, schema heaptrail.report/1.")
@@ -60,6 +62,7 @@ struct ReportCommand: ParsableCommand {
             request.top = top
             request.filter = RowFilter(family: family, text: filter)
             request.explains = explain
+            let ruleSet = try rules.ruleSet()
             let input = try TraceInput(path: trace)
             var fields = request.fields
             if request.view == .size { fields.insert(.size) }
@@ -68,7 +71,8 @@ struct ReportCommand: ParsableCommand {
                 options.moment = try input.resolve(at, image: image)
                 options.keepsLiveOnly = request.view == .live
             }
-            let profile = try input.analyse(image: image, options: options)
+            let profile = try input.analyse(image: image, options: options, rules: ruleSet)
+            rules.tellUnused(in: profile)
             if json {
                 try Terminal.write(ReportDocument(profile: profile, request: request).json())
             } else {

@@ -24,8 +24,8 @@ struct PassTrackers: LedgerObserver {
     mutating func freedUnknown(address: UInt64, time: UInt64, thread: UInt32) {}
 
     /// What they found, once the pass has ended.
-    /// - Parameter stackNumbers: the index into ``HeapProfile/stacks`` of each stack's id.
-    consuming func finish(stackNumbers: [UInt32: Int]) -> TrackedViews {
+    /// - Parameter stackNumbers: the index into ``HeapProfile/stacks`` of each stack's id and type.
+    consuming func finish(stackNumbers: [TypedStack: Int]) -> TrackedViews {
         var views = TrackedViews()
         views.flows = flows?.finish()
         return views
