@@ -56,6 +56,8 @@ const ht_debug_function *ht_debug_function_at(const ht_debug_module *module, int
     return &module->declarations[function];
 }
 
+int ht_debug_has_split_units(const ht_debug_module *module) { return module->has_split_units ? 1 : 0; }
+
 // MARK: - Lines
 
 static void line_at(ht_unit *unit, Dwarf_Addr address, ht_debug_frame *frame) {

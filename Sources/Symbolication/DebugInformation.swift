@@ -68,6 +68,9 @@ final class DebugInformation {
         buffer.deallocate()
     }
 
+    /// Whether all of it lies in the file and its debug file, none in split files (.dwo) beside the objects. Known once an address was asked for.
+    var isWholeInItsFiles: Bool { ht_debug_has_split_units(handle) == 0 }
+
     /// The frames at an ELF virtual address, innermost first; empty when nothing is known there.
     func places(at address: UInt64) -> [Place] {
         let count = ht_debug_frames(handle, address, buffer.baseAddress, buffer.count)

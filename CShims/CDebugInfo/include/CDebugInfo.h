@@ -69,6 +69,9 @@ void ht_debug_close(ht_debug_module *module);
 /// scan of one function's inlined calls, which are read at the function's first address.
 size_t ht_debug_frames(ht_debug_module *module, uint64_t address, ht_debug_frame *frames, size_t capacity);
 
+/// Whether functions of a unit lie in a .dwo or .dwp file; known once frames were asked for. 0 or 1.
+int ht_debug_has_split_units(const ht_debug_module *module);
+
 /// The function of that number, or NULL. The struct stays where it is until the next call of ht_debug_frames.
 const ht_debug_function *ht_debug_function_at(const ht_debug_module *module, int32_t function);
 
