@@ -96,6 +96,7 @@ uint64_t ht_type_of_freed(ht_thread *self, ht_writer *writer, const void *block)
     uint32_t what = is_error ? IS_ERROR : always ? judge(words[0]) : IS_NONE;
     if (what == IS_NONE) return 0;
     if (is_error) forget_error();
+    if (ht_options & HT_OPTION_NO_SWIFT_TYPES) return 0;
     uint64_t type = words[what == IS_ERROR ? ERROR_TYPE_WORD : 0];
     if (type != 0 && ht_table_find(&ht_types_known, ht_type_hash(type)) == 0) ht_type_describe(self, writer, type);
     return type;

@@ -125,16 +125,22 @@ static bool is_complete(const ht_swift_runtime *runtime) {
            runtime->release != NULL && runtime->immortal != NULL;
 }
 
-bool ht_swift_install(const ht_swift_runtime *runtime) {
+static bool install(const ht_swift_runtime *runtime) {
     if (runtime->allocate_hook == NULL) return false;
     uint32_t number = atomic_load_explicit(&tried_count, memory_order_acquire);
     void *now = load(runtime->allocate_hook);
-    for (uint32_t i = 0; i < number && i < RUNTIMES_MAX; i++) {
-        if (tried[i] == runtime->allocate_hook) return now == (void *)(uintptr_t)hooks[i];
+    uint32_t known = 0;
+    while (known < number && known < RUNTIMES_MAX && tried[known] != runtime->allocate_hook) known++;
+    if (known < number && known < RUNTIMES_MAX) {
+        // Not ours any more where it was: the runtime was unloaded, and came back to the same place.
+        if (now == (void *)(uintptr_t)hooks[known] || real_allocate[known] == NULL)
+            return now == (void *)(uintptr_t)hooks[known];
+        number = known;
+    } else {
+        number = atomic_fetch_add_explicit(&tried_count, 1, memory_order_acq_rel);
+        if (number >= RUNTIMES_MAX) return false;
+        tried[number] = runtime->allocate_hook;
     }
-    number = atomic_fetch_add_explicit(&tried_count, 1, memory_order_acq_rel);
-    if (number >= RUNTIMES_MAX) return false;
-    tried[number] = runtime->allocate_hook;
     uint8_t *mode = runtime->mode;
     // Somebody else's hooks are at work where the byte is 1: they keep it.
     uint8_t before = is_complete(runtime) ? __atomic_load_n(mode, __ATOMIC_RELAXED) : MODE_HOOKED;
@@ -147,6 +153,15 @@ bool ht_swift_install(const ht_swift_runtime *runtime) {
     *(void **)(void *)&real_allocate[number] = now;
     store(runtime->allocate_hook, (void *)(uintptr_t)hooks[number]);
     return true;
+}
+
+bool ht_swift_install(const ht_swift_runtime *runtime) {
+    static _Atomic uint32_t installing;
+    // Two threads may meet a new runtime at once: one of them tries it.
+    if (atomic_exchange_explicit(&installing, 1, memory_order_acquire) != 0) return true;
+    bool installed = install(runtime);
+    atomic_store_explicit(&installing, 0, memory_order_release);
+    return installed;
 }
 
 #define WEAK(field, symbol) extern char symbol[] __attribute__((weak));

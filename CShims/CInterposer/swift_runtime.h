@@ -27,8 +27,8 @@ typedef struct ht_swift_runtime {
 #undef HT_SWIFT_FIELD
 } ht_swift_runtime;
 
-// Whether our hook is in this runtime now: installs it where it is sound, once for each runtime. Nothing but the
-// calling thread runs code of the runtime meanwhile.
+// Whether our hook is in this runtime now, or another thread is installing it: installs it where it is sound, once for
+// each runtime. Before other threads run code of the runtime, or while they stand still.
 bool ht_swift_install(const ht_swift_runtime *runtime);
 // Finds the runtime that was linked into the executable, by the symbol table of its file. `has_swift` tells whether the
 // executable has Swift code at all. System calls: open, fstat, mmap, munmap, close. Not inside hooks.

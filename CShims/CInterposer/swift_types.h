@@ -39,6 +39,8 @@ static inline void ht_type_announce(const void *metadata, size_t size, const voi
     ht_thread *self = &ht_self;
     // A followed child's first event switches recording on.
     if (!ht_recording() && atomic_load_explicit(&ht_follow_forks, memory_order_relaxed) == 0) return;
+    // A process attached to again keeps the hook of the time before.
+    if (ht_options & HT_OPTION_NO_SWIFT_TYPES) return;
     // An allocation that is no sample would leave the type behind, for a stranger.
     if (ht_sampling() && !ht_sample_would_take(self, size)) return;
     self->type = (uintptr_t)metadata;

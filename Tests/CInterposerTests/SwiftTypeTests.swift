@@ -3,6 +3,7 @@
 
 import CInterposerTestSupport
 import CTraceFormat
+internal import Synchronization
 import Testing
 import TraceReader
 
@@ -19,12 +20,15 @@ private struct Broken: Error {}
 /// The address of a type's metadata, which is its id.
 private func id(_ type: Any.Type) -> UInt64 { UInt64(UInt(bitPattern: unsafeBitCast(type, to: UnsafeRawPointer.self))) }
 
-/// Memory that looks like metadata, or like an object. It is never given back: a test's types may be read at any time.
+/// Memory that looks like metadata, or like an object. It is kept to the process's end, as metadata is.
 private struct Words {
+    private static let kept = Mutex<[UInt]>([])
     let start: UnsafeMutablePointer<UInt64>
     init(_ words: [UInt64]) {
         start = .allocate(capacity: words.count)
         start.initialize(from: words, count: words.count)
+        let address = UInt(bitPattern: start)
+        Self.kept.withLock { $0.append(address) }
     }
     var address: UInt64 { UInt64(UInt(bitPattern: start)) }
 }
