@@ -17,7 +17,10 @@ struct ReportCommand: ParsableCommand {
             valueName: "keys"))
     var by: GroupingList?
 
-    @Option(help: "The point of view: totals, peak, leaks, temporary, size, thread.")
+    @Option(
+        help: ArgumentHelp(
+            "The point of view: " + ReportView.allCases.map(\.rawValue).joined(separator: ", ") + ".", valueName: "view"
+        ))
     var view = ReportViewArgument(view: .totals)
 
     @Option(help: ArgumentHelp("Show this many rows at most (text: 20 unless given; JSON: all).", valueName: "n"))
@@ -55,9 +58,7 @@ struct ReportCommand: ParsableCommand {
             request.explains = explain
             let ruleSet = try rules.ruleSet()
             let input = try TraceInput(path: trace)
-            var fields = request.fields
-            if request.view == .size { fields.insert(.size) }
-            let profile = try input.analyse(image: image, options: AnalysisOptions(fields: fields), rules: ruleSet)
+            let profile = try input.analyse(image: image, options: request.analysis, rules: ruleSet)
             rules.tellUnused(in: profile)
             if json {
                 try Terminal.write(ReportDocument(profile: profile, request: request).json())
