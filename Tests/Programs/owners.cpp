@@ -44,7 +44,7 @@
 //! new_array: Array new[] in new_array
 //! new_own_operator: Class geo::Pooled / C owners: new_own_operator
 //! malloc_direct: C owners: malloc_direct
-//! exception_throw: Runtime exception / String std::string / String exception message
+//! exception_throw: Runtime exception / String std::string
 //! thread_start: Runtime std::thread
 //! future_async: Runtime std::future / Runtime std::thread
 //! promise_state: Runtime std::future
