@@ -98,6 +98,7 @@ final class DebugInformation {
         var found = ht_debug_allocation()
         guard ht_debug_allocation_at(handle, address, &found) else { return nil }
         var evidence = AllocationEvidence()
+        evidence.isCut = found.is_cut != 0
         evidence.isArray = found.is_array != 0
         evidence.isFilledInPlace = found.is_filled_in_place != 0
         switch Int(found.size_kind) {

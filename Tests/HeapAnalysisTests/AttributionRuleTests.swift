@@ -177,10 +177,13 @@ struct AttributionRuleTests {
     @Test("libc is named by the function that was called in it, under its public name")
     func libcEntries() {
         let stack = [
-            frame("_IO_file_doallocate", .c, module: libc), frame("__fopen_internal", .c, module: libc),
+            frame("_IO_new_file_alloc", .c, module: libc), frame("__fopen_internal", .c, module: libc),
             frame("main", .c, file: "/app/src/a.c"),
         ]
         #expect(attributor.attribute(stack: stack, tag: nil).owner.type == "libc: fopen")
+        // A buffer is the file's, whichever function happened to need it first.
+        let buffer = [frame("_IO_file_doallocate", .c, module: libc)] + stack.dropFirst()
+        #expect(attributor.attribute(stack: buffer, tag: nil).owner.type == "libc: FILE buffer")
     }
 
     @Test("a program named with its version is named without it")

@@ -91,7 +91,7 @@ enum {
 /// What is known of the size that was asked for.
 enum { HT_SIZE_UNKNOWN = 0, HT_SIZE_CONSTANT = 1, HT_SIZE_VARIABLE = 2, HT_SIZE_PLUS_ONE = 3 };
 
-enum { HT_DEBUG_MAX_HINTS = 48 };
+enum { HT_DEBUG_MAX_HINTS = 192 };
 
 /// One name. It lives as long as the module.
 typedef struct {
@@ -108,6 +108,7 @@ typedef struct {
     uint64_t size;  // with HT_SIZE_CONSTANT
     uint8_t size_kind;
     uint8_t is_array;            // the call is of operator new[]
+    uint8_t is_cut;              // the function says more than the list holds
     uint8_t is_filled_in_place;  // words of the block behind its first are written by the caller itself
 } ht_debug_allocation;
 

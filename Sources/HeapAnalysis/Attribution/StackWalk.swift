@@ -151,7 +151,7 @@ struct StackWalk {
     /// information describes it.
     private var outsideCaller: (name: String, hasSource: Bool) {
         if let unnamed = firstUnnamed, unnamed.library != firstOutside?.library, !unnamed.library.isEmpty {
-            return (unnamed.origin == .executable ? unnamed.display : unnamed.library, false)
+            return (unnamed.library, false)
         }
         let caller = firstOutside ?? firstUnknown ?? direct
         return (caller?.display ?? "unknown", caller?.hasSource ?? false)
