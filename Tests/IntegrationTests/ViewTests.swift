@@ -146,7 +146,10 @@ struct ViewTests {
         #expect(lifetimes.all.freed == report.trace.frees)
         #expect(lifetimes.all.counts.reduce(0, +) == report.trace.frees)
         #expect(lifetimes.all.live == report.trace.liveBlocks)
-        func row(_ size: Int) throws -> Lifetimes.Row { try #require(lifetimes.rows.first { $0.size == size }) }
+        func row(_ size: Int) throws -> Lifetimes.Row {
+            let found = lifetimes.rows.first { $0.size == size }
+            return try #require(found)
+        }
         #expect(lifetimes.boundsNs[4] == 10_000_000)
         // Blocks that slept with the program for 20 ms lived longer than 10 ms, however loaded the machine.
         #expect(try row(1213).counts[..<5].allSatisfy { $0 == 0 })
