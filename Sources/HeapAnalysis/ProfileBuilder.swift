@@ -9,6 +9,8 @@ public struct AnalysisOptions: Sendable {
     public var sizedFamily: String?
     /// Keeps allocating threads apart, for rows grouped by thread.
     public var keepsThreads = false
+    /// Keeps how long live blocks have lived, for the leaks.
+    public var keepsAges = false
     /// Counts the blocks that one thread allocates and another frees; needs `keepsThreads`.
     public var tracksFlows = false
 
@@ -61,7 +63,12 @@ struct ProfileBuilder<Source: ProfileSource> {
         ledger.finish()
 
         var cells: [ProfileCell] = []
+        let ages = options.keepsAges ? ledger.ages() : [:]
         let (lifetimes, ranges) = Self.lifetimes(of: ledger)
+        for number in 0..<ledger.cells.count {
+            let key = ledger.cells.cells[number].key
+            if key.type != 0 { resolver.note(key.stack, type: key.type) }
+        }
         for number in 0..<ledger.cells.count {
             let cell = ledger.cells.cells[number]
             var made = ProfileCell(
@@ -75,6 +82,7 @@ struct ProfileBuilder<Source: ProfileSource> {
                     source.usableSize(size: UInt64($0), alignmentCode: $1).flatMap { Int(exactly: $0) }
                 }
             }
+            made.ages = ages[number]
             cells.append(made)
         }
         var trace = Self.summary(of: ledger, facts: facts)

@@ -6,16 +6,18 @@ internal import Symbolication
 public struct ReportDocument: Sendable {
     private let profile: HeapProfile
     private let request: ReportRequest
+    private let leaks: LeakReport?
 
     /// The report on `profile` that `request` asks for.
     public init(profile: HeapProfile, request: ReportRequest) {
         self.profile = profile
         self.request = request
+        leaks = request.leaks(of: profile)
     }
 
     /// The document. O(cells + rows log rows).
     public func json() -> String {
-        var rows = request.rows(of: profile)
+        var rows = request.rows(of: profile, leaks: leaks)
         if let top = request.top { rows = Array(rows.prefix(top)) }
         let shares = profile.attributed
         var members: [(String, JSONValue)] = [
@@ -104,10 +106,7 @@ public struct ReportDocument: Sendable {
     private var view: JSONValue? {
         switch request.view {
         case .totals: nil
-        case .leaks:
-            .object([
-                ("blocks", .integer(profile.trace.liveBlocks)), ("bytes", .integer(profile.trace.liveBytes)),
-            ])
+        case .leaks: leaks.map { LeaksSection($0, of: profile.trace).json(profile) }
         case .peak: PeakSection(profile, request).json
         case .temporary: TemporarySection(profile, request).json
         case .lifetimes: LifetimeSection(profile, request).json

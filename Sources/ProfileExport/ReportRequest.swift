@@ -53,6 +53,9 @@ public struct ReportRequest: Sendable {
     /// Whether every row names its rule and a stack.
     public var explains = false
 
+    /// What the view of leaks leaves out.
+    public var suppressions = LeakSuppressions.builtIn
+
     /// Families whose rows come before all others, in this order.
     public var leadingFamilies: [String] = []
 
@@ -71,7 +74,8 @@ public struct ReportRequest: Sendable {
             options.keepsThreads = true
             options.tracksFlows = true
         case .strings: options.sizedFamily = StringStorage.family
-        case .totals, .peak, .leaks: break
+        case .leaks: options.keepsAges = true
+        case .totals, .peak: break
         }
         return options
     }
@@ -83,8 +87,13 @@ public struct ReportRequest: Sendable {
         return filter
     }
 
-    func rows(of profile: HeapProfile) -> [ProfileRow] {
-        let rows = profile.rows(by: fields, order: view.order, filter: rowFilter)
+    /// The leaks of a profile; nil in other views.
+    func leaks(of profile: HeapProfile) -> LeakReport? {
+        view == .leaks ? LeakReport(profile, suppressions: suppressions, filter: filter) : nil
+    }
+
+    func rows(of profile: HeapProfile, leaks: LeakReport? = nil) -> [ProfileRow] {
+        let rows = (leaks?.profile ?? profile).rows(by: fields, order: view.order, filter: rowFilter)
         if leadingFamilies.isEmpty { return rows }
         let leading = leadingFamilies.flatMap { family in rows.filter { $0.key.family == family } }
         return leading + rows.filter { !leadingFamilies.contains($0.key.family ?? "") }
