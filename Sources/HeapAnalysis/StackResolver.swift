@@ -133,8 +133,6 @@ final class ResolvedStacks<Source: ProfileSource> {
 
     /// Every distinct frame, in the order of first use.
     var frames: [SymbolicatedFrame] { resolver.frames }
-    /// Every distinct pair of rules that disagree, in the order of their first stacks.
-    var disagreements: [Disagreement] { resolver.disagreements }
 
     /// Every distinct pair of rules that disagree.
     var disagreements: [Disagreement] { resolver.disagreements }
