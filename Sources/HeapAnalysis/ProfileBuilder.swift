@@ -29,6 +29,9 @@ struct ProfileBuilder<Source: ProfileSource> {
     /// Runs the pass and resolves what it saw.
     /// - Complexity: O(events) time, O(live blocks + distinct cells) memory, and one symbolication per distinct address.
     func build(attributor: Attributor) -> HeapProfile {
+        var options = options
+        // The text dialect does not say which thread an event is of.
+        if source.facts.mode == "text" { options.tracksFlows = false }
         if let trackers = PassTrackers(options: options, units: source.facts.isSampled ? .sampled : .whole) {
             return build(attributor: attributor, observer: trackers) { $0.finish(stackNumbers: $1) }
         }
@@ -45,7 +48,8 @@ struct ProfileBuilder<Source: ProfileSource> {
         ledgerOptions.bySize = options.keepsSizes || options.sizedFamily != nil
         if !options.keepsSizes, let family = options.sizedFamily {
             ledgerOptions.sizedStacks = SizedStacks { stack, type in
-                resolver.stacks[resolver.number(of: stack, type: type)].attribution.owner.family == family
+                let number = resolver.number(of: stack, type: type)
+                return resolver.stacks[number].attribution.owner.family == family
             }
         }
         ledgerOptions.byThread = options.keepsThreads

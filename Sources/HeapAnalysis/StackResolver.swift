@@ -133,7 +133,6 @@ final class ResolvedStacks<Source: ProfileSource> {
 
     /// Every distinct frame, in the order of first use.
     var frames: [SymbolicatedFrame] { resolver.frames }
-
     /// Every distinct pair of rules that disagree.
     var disagreements: [Disagreement] { resolver.disagreements }
 

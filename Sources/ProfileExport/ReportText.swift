@@ -26,9 +26,9 @@ public struct ReportText: Sendable {
         lines.append("")
         lines += rowLines
         if showsSites { lines += sites }
+        if let section = request.view.section(profile, request) { lines += section.lines(style) }
         if !profile.counters.isEmpty { lines += counters }
-        if request.view == .thread { lines += threads }
-        if let leaks { lines += LeaksSection(leaks, of: profile.trace).lines(top: request.top, style: style) }
+        if let leaks { lines += LeaksSection(leaks, profile, request).lines(style) }
         if request.explains { lines += disagreements }
         return lines.joined(separator: "\n") + "\n"
     }
@@ -200,22 +200,6 @@ public struct ReportText: Sendable {
     private var counters: [String] {
         var table = TextTable([.init(title: "counted", isText: true), .init(title: "times")])
         table.rows = profile.counters.map { [FrameText.printable($0.name), NumberText.count($0.total)] }
-        return [""] + table.lines(style)
-    }
-
-    private var threads: [String] {
-        var table = TextTable([
-            .init(title: "thread's own events", isText: true), .init(title: "tid"), .init(title: "allocs"),
-            .init(title: "frees"), .init(title: "bytes"),
-        ])
-        table.rows = profile.threads.prefix(request.top ?? Self.defaultRows).map { thread in
-            let mark = thread.isExact ? "" : "≈"
-            return [
-                RowColumns.thread(thread.serial, name: thread.name), thread.threadID.map { String($0) } ?? "–",
-                mark + NumberText.count(thread.allocations), mark + NumberText.count(thread.frees),
-                mark + NumberText.bytes(thread.bytes),
-            ]
-        }
         return [""] + table.lines(style)
     }
 }

@@ -17,7 +17,10 @@ struct ReportCommand: ParsableCommand {
             valueName: "keys"))
     var by: GroupingList?
 
-    @Option(help: "The point of view: totals, peak, leaks, temporary, size, thread.")
+    @Option(
+        help: ArgumentHelp(
+            "The point of view: " + ReportView.allCases.map(\.rawValue).joined(separator: ", ") + ".", valueName: "view"
+        ))
     var view = ReportViewArgument(view: .totals)
 
     @Option(help: ArgumentHelp("Show this many rows at most (text: 20 unless given; JSON: all).", valueName: "n"))
@@ -61,11 +64,7 @@ struct ReportCommand: ParsableCommand {
             let ruleSet = try rules.ruleSet()
             if request.view == .leaks { request.suppressions = try suppressions.suppressions() }
             let input = try TraceInput(path: trace)
-            var fields = request.fields
-            if request.view == .size { fields.insert(.size) }
-            var options = AnalysisOptions(fields: fields)
-            options.keepsAges = request.view == .leaks
-            let profile = try input.analyse(image: image, options: options, rules: ruleSet)
+            let profile = try input.analyse(image: image, options: request.analysis, rules: ruleSet)
             rules.tellUnused(in: profile)
             if request.view == .leaks { suppressions.tellUnused(request, in: profile) }
             if json {

@@ -14,6 +14,8 @@ struct Claim: Sendable, Hashable {
     /// Whether the claim stands only where the frame that called has debug information.
     var needsSource = false
     var needs = RuleSet.Need.nothing
+    /// Whether it is of a rule of the user's own.
+    var isDeclared = false
     /// What is shown of an unattributed owner where an argument of the type stays unknown.
     var fallback: String?
     /// The same, whatever is known of the type.

@@ -25,6 +25,8 @@ struct StackWalk {
     /// How many frames were taken, and the one whose claim names the rule that decided.
     private var position = -1
     private(set) var decidingFrame: Int?
+    /// Claims of the user's own rules, from the innermost frame outwards.
+    private(set) var declaredClaims: [Claim] = []
     /// What became of each claim, where somebody asked for it.
     private(set) var steps: [ClaimStep]?
 
@@ -66,6 +68,7 @@ struct StackWalk {
             return
         }
         if let claim = kind.claim {
+            if claim.isDeclared { declaredClaims.append(claim) }
             guard let inner = owner else {
                 if direct == nil && claim.needs == .nothing || claim.overAll {
                     decide(claim, by: claim, .claimed)
