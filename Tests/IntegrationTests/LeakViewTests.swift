@@ -150,12 +150,9 @@ struct LeakViewTests {
             #include <pthread.h>
             #include <stdio.h>
             #include <stdlib.h>
-            #include <time.h>
             static void *work(void *text) { puts(text); return text; }
             int main(void) {
                 setlocale(LC_ALL, "C.UTF-8");
-                time_t now = time(NULL);
-                printf("%d\\n", localtime(&now)->tm_year);
                 void *handle = dlopen("libm.so.6", RTLD_NOW | RTLD_LOCAL);
                 pthread_t thread;
                 pthread_create(&thread, NULL, work, "work");
