@@ -143,11 +143,12 @@ extension HeapProfile {
         ProfileRow(
             key: key, figures: group.figures.divided(by: units),
             standardError: group.variance?.standardError, lifetime: lifetime(group.lifetimes),
+            age: trace.facts.nanosecondsPerTick.flatMap { group.ages?.age(nanosecondsPerTick: $0) },
+            liveStack: group.liveStack,
             lifetimes: trace.facts.nanosecondsPerTick.map {
                 LifetimeDistribution(group.lifetimes, tick: $0, units: units)
             },
-            age: trace.facts.nanosecondsPerTick.flatMap { group.ages?.age(nanosecondsPerTick: $0) },
-            liveStack: group.liveStack, sampleStack: group.sampleStack,
+            sampleStack: group.sampleStack,
             ruleShares: group.rules.values.sorted { ($1.bytes, $0.rule) < ($0.bytes, $1.rule) }
                 .map { $0.divided(by: units) },
             causes: group.causes.sorted { ($1.value, $0.key.rawValue) < ($0.value, $1.key.rawValue) }.map(\.key),

@@ -66,6 +66,10 @@ struct ProfileBuilder<Source: ProfileSource> {
         let ages = options.keepsAges ? ledger.ages() : [:]
         let (lifetimes, ranges) = Self.lifetimes(of: ledger)
         for number in 0..<ledger.cells.count {
+            let key = ledger.cells.cells[number].key
+            if key.type != 0 { resolver.note(key.stack, type: key.type) }
+        }
+        for number in 0..<ledger.cells.count {
             let cell = ledger.cells.cells[number]
             var made = ProfileCell(
                 stack: resolver.number(of: cell.key.stack, type: cell.key.type),

@@ -160,6 +160,7 @@ private struct LedgerFeed<Observer: LedgerObserver>: EventVisitor {
                 time: event.time, alignment: event.alignmentCode, type: event.typeID, weight: Float(event.weight),
                 isReallocation: event.isReallocationHalf)
         case .free:
+            if event.typeID != 0 { ledger.pointee.noteType(ofFreed: event.address, event.typeID) }
             ledger.pointee.free(
                 address: event.address, thread: event.thread.rawValue, time: event.time, isFreedNext: event.isFreedNext,
                 isReallocation: event.isReallocationHalf)

@@ -12,12 +12,15 @@ struct RowExplanation {
     /// The stack of most of the bytes that the row's first rule decided.
     private let stack: [SymbolicatedFrame]
     private let sample: StackExplanation
+    /// What the Swift runtime called the blocks of that stack.
+    private let runtimeType: String?
 
     init(_ row: ProfileRow, of profile: HeapProfile) {
         self.profile = profile
         self.row = row
         let number = row.ruleShares.first?.sampleStack ?? row.sampleStack
         stack = profile.symbolicatedFrames(ofStack: number)
+        runtimeType = profile.stacks[number].runtimeType
         sample = profile.explanation(ofStack: number)
     }
 
@@ -27,11 +30,17 @@ struct RowExplanation {
     func lines(width: Int) -> [String] {
         var lines = ["    rule: " + FrameText.printable(row.rules.first ?? "none") + shares]
         lines += words(of: sample.rule, width)
+        if let text = row.rules.first.flatMap(RuntimeTypeRules.text) {
+            lines += Self.wrapped(text, indent: "      ", width: width)
+        }
         if let rule = sample.typeRule {
             lines.append("    type named by: " + FrameText.printable(rule.name))
             lines += words(of: rule, width)
         }
         if sample.evidence != .tag { lines.append("    evidence: " + sample.evidence.text) }
+        if let type = runtimeType {
+            lines += Self.wrapped("metadata: " + FrameText.printable(type), indent: "    ", width: width)
+        }
         let steps = sample.evidence == .tag ? [] : notedSteps
         let shown = max(Self.shownFrames, (steps.last?.frame ?? 0) + 2)
         for (index, frame) in stack.prefix(shown).enumerated() {
@@ -113,7 +122,7 @@ struct RowExplanation {
             ("rules", .array(row.rules.map { .string($0) })),
             ("decided", .array(row.ruleShares.map(decided))),
             ("evidence", .string(sample.evidence.rawValue)),
-            ("type_rule", JSONValue(sample.typeRule?.name)),
+            ("type_rule", JSONValue(sample.typeRule?.name)), ("runtime_type", JSONValue(runtimeType)),
             ("stack", .array(stack.map { .string(FrameText.long($0)) })),
             ("matched_frame", JSONValue(sample.decidingFrame)),
             ("claims", .array(sample.steps.map(\.json))),

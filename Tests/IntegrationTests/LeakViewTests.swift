@@ -106,10 +106,11 @@ struct LeakViewTests {
     @Test func `a block that an exit handler frees leaks only where no handler ran`() throws {
         let exited = try leaks(record(), ["--no-suppressions"]).leaks
         #expect(!exited.sites.contains { $0.bytes == 5003 })
-        let aborted = try leaks(record(["abort"]), ["--no-suppressions"]).leaks
+        let killed = try record(["abort"])
+        let aborted = try leaks(killed, ["--no-suppressions"]).leaks
         #expect(aborted.ending == "killed")
         #expect(aborted.sites.contains { $0.bytes == 5003 })
-        let text = try runChecked(BuildProducts.heaptrail(), ["report", record(["abort"]).trace, "--view", "leaks"])
+        let text = try runChecked(BuildProducts.heaptrail(), ["report", killed.trace, "--view", "leaks"])
         let words = text.split(whereSeparator: \.isWhitespace).joined(separator: " ")
         #expect(
             words.contains("not freed when signal 6 killed the process: no exit handler or destructor ran"), "\(text)")
@@ -166,7 +167,7 @@ struct LeakViewTests {
         let leaks = try leaks(recording).leaks
         #expect(leaks.reported == Leaks.Sum(blocks: 1, bytes: 12347), "\(leaks.sites)")
         #expect(leaks.suppressed.blocks > 0)
-        #expect(leaks.suppressed.rules.allSatisfy(\.builtIn))
+        #expect(leaks.suppressed.rules.allSatisfy { $0.builtIn })
         let text = try runChecked(BuildProducts.heaptrail(), ["report", recording.trace, "--view", "leaks"])
         #expect(text.contains("\nsuppressed   "))
         #expect(text.contains("--no-suppressions"))

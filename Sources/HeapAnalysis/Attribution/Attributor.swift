@@ -56,11 +56,12 @@ public struct Attributor: Sendable {
                     owner: Owner(family: tag.family, type: tag.type, language: tag.language),
                     cause: Cause(rawValue: tag.cause) ?? .unknown, site: site, rule: "tag"))
         }
+        let claim = walk.claim()
         if let type {
-            let verdict = type.owner(creator: creator).attribution(beside: walk.claim(), site: site)
+            let verdict = type.owner(creator: creator).attribution(beside: claim, site: site)
             return Verdict(attribution: verdict).overruled(by: walk.declaredClaims)
         }
-        guard let claim = walk.claim() else {
+        guard let claim else {
             return Verdict(
                 attribution: Attribution(
                     owner: Owner(family: "Unattributed", type: "unknown", language: "c"), cause: .unknown, site: site,

@@ -88,7 +88,8 @@ enum RustLineName {
         case "alloc::boxed::convert": return "alloc::boxed::Box<_>"
         case "alloc::rc", "alloc::sync":
             let type = module == "alloc::rc" ? "alloc::rc::Rc" : "alloc::sync::Arc"
-            if name == "from" { return "\(type)<_>" }
+            // From<&str> and From<String> have no arguments, From<&[T]> and From<Vec<T>> have.
+            if name == "from" { return "\(type)<\(arguments.isEmpty ? "str" : "_")>" }
             let isSlice = name.contains("slice") || name.contains("from_iter")
             return isSlice ? "\(type)<[\(first)]>" : "\(type)<\(first)>"
         case "alloc::collections::btree::node":
