@@ -120,7 +120,7 @@ public struct ReportDocument: Sendable {
     private var view: JSONValue? {
         switch request.view {
         case .totals: nil
-        case .leaks: leaks.map { LeaksSection($0, of: profile.trace).json(profile) }
+        case .leaks: leaks.map { LeaksSection($0, profile, request).json }
         case .live:
             .object([
                 ("blocks", .integer(profile.trace.liveBlocks)), ("bytes", .integer(profile.trace.liveBytes)),

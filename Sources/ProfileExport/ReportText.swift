@@ -28,7 +28,7 @@ public struct ReportText: Sendable {
         if showsSites { lines += sites }
         if let section = request.view.section(profile, request) { lines += section.lines(style) }
         if !profile.counters.isEmpty { lines += counters }
-        if let leaks { lines += LeaksSection(leaks, of: profile.trace).lines(top: request.top, style: style) }
+        if let leaks { lines += LeaksSection(leaks, profile, request).lines(style) }
         if request.explains { lines += disagreements }
         return lines.joined(separator: "\n") + "\n"
     }

@@ -16,7 +16,7 @@ struct Claim: Sendable, Hashable {
     var needs = RuleSet.Need.nothing
     /// Whether it is the C library's, which other functions of the C library may stand inside of.
     var isSystem = false
-    /// Whether it is of a rule that the user wrote, which outranks what metadata says.
+    /// Whether it is of a rule of the user's own.
     var isDeclared = false
     /// What is shown of an unattributed owner where an argument of the type stays unknown.
     var fallback: String?

@@ -52,8 +52,8 @@ extension Claim {
         if family == "Unattributed" || inner.family == "Unattributed" || inner.takesOver(self) { return false }
         // The C library's functions stand inside of each other.
         if isSystem, inner.isSystem { return false }
-        // What a runtime allocates for itself, it does for whoever needs it first.
-        if inner.family == "Runtime" { return false }
+        // What a runtime allocates for itself, it does for whoever needs it first; and it calls back what is not its own.
+        if family == "Runtime" || inner.family == "Runtime" { return false }
         return !mayHold(inner.type)
     }
 

@@ -28,6 +28,8 @@ struct StackWalk {
     /// How many frames were taken, and the one whose claim names the rule that decided.
     private var position = -1
     private(set) var decidingFrame: Int?
+    /// Claims of the user's own rules, from the innermost frame outwards.
+    private(set) var declaredClaims: [Claim] = []
     /// What became of each claim, where somebody asked for it.
     private(set) var steps: [ClaimStep]?
 
@@ -74,6 +76,7 @@ struct StackWalk {
             return
         }
         if let claim = kind.claim {
+            if claim.isDeclared { declaredClaims.append(claim) }
             guard let inner = owner else {
                 let isOpen = direct == nil || claim.isSystem && direct?.origin == .system && directRunOpen
                 if isOpen && (claim.needs == .nothing || claim.needs == .request) || claim.overAll {
