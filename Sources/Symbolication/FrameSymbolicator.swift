@@ -9,4 +9,22 @@ public protocol FrameSymbolicator: AnyObject {
     ///   - offset: The address in the file's own numbering (load bias subtracted). For a caller, pass its return
     ///     address minus one, so that the call and not what follows it is found.
     func frames(in module: ModuleDescription, at offset: UInt64) -> [SymbolicatedFrame]
+
+    /// Returns the function that the call before `returnOffset` was meant for, where it left by a jump and so has no
+    /// frame; nil where there is none, or the code does not tell.
+    ///
+    /// - Parameters:
+    ///   - returnOffset: The return address, in the file's own numbering.
+    ///   - inner: An address of the frame that was called, where it lies in the same module.
+    func tailCaller(in module: ModuleDescription, returningTo returnOffset: UInt64, inner: UInt64?)
+        -> SymbolicatedFrame?
+}
+
+extension FrameSymbolicator {
+    /// None: only a symbolicator that reads code can tell.
+    public func tailCaller(in module: ModuleDescription, returningTo returnOffset: UInt64, inner: UInt64?)
+        -> SymbolicatedFrame?
+    {
+        nil
+    }
 }
