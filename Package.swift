@@ -66,20 +66,24 @@ let package = Package(
             ]),
         cLibrary(
             "CDebugInfo",
-            linker: [.linkedLibrary("dw"), .linkedLibrary("elf"), .linkedLibrary("iberty")]),
+            linker: [
+                .linkedLibrary("dw"), .linkedLibrary("elf"), .linkedLibrary("iberty"), .linkedLibrary("capstone"),
+            ]),
         cLibrary("CPatch", linker: [.linkedLibrary("capstone"), .linkedLibrary("elf")]),
         cLibrary("CHeaptrailTags"),
         cLibrary("CLaunch"),
+        cLibrary("CMachine"),
 
         // Swift: the analyzer, one direction: TraceReader <- HeapAnalysis <- ProfileExport, AllocatorLab <- heaptrail.
-        library("TraceReader", ["CTraceFormat", "CTraceCodec"]),
+        library("TraceReader", ["CTraceFormat", "CTraceCodec", "CMachine"]),
         library("Symbolication", ["CDebugInfo"]),
         library(
             "HeapAnalysis",
-            ["TraceReader", "Symbolication", .product(name: "DequeModule", package: "swift-collections")],
+            ["TraceReader", "Symbolication", "CMachine", .product(name: "DequeModule", package: "swift-collections")],
             exclude: ["Rules/README.md"],
             embedding: [
                 "Rules/rust.rules", "Rules/crates.rules", "Rules/cxx.rules", "Rules/swift.rules", "Rules/c.rules",
+                "Rules/leaks.suppressions",
             ]),
         library("TraceCompaction", ["TraceReader", "HeapAnalysis", "CTraceFormat"]),
         library("ProfileExport", ["HeapAnalysis", "Symbolication"]),

@@ -68,6 +68,7 @@ enum ht_region_option {
     HT_OPTION_NO_STACKS = 1,
     HT_OPTION_DROP = 2,
     HT_OPTION_FOLLOW = 4,
+    HT_OPTION_NO_SWIFT_TYPES = 8,
 };
 
 // The life of a recording. READY -> RUNNING when the program's hooks attach; either -> OFF, once, by whoever sees the
@@ -183,8 +184,9 @@ typedef struct ht_region {
     // region alone): the difference was not recorded.
     _Atomic uint32_t announced;
     _Atomic uint32_t arrived;
-    _Atomic uint32_t other_heaps;  // namespaces the program made with a libc, and so a heap, of their own
-    uint64_t sample_bytes;         // mean of the sampling interval; 0: every event is recorded
+    _Atomic uint32_t other_heaps;    // namespaces the program made with a libc, and so a heap, of their own
+    _Atomic uint32_t no_swift_hook;  // 1 where a Swift runtime's allocation hook could not be used
+    uint64_t sample_bytes;           // mean of the sampling interval; 0: every event is recorded
     uint64_t sample_seed;
     ht_totals unplaced;  // of threads that have no home
 

@@ -224,8 +224,10 @@ ht_region *ht_alone_start(char **environment, size_t *mapped_bytes) {
         ht_syscall(SYS_close, fd, 0, 0, 0, 0, 0);
         return NULL;
     }
-    uint32_t options = (truthy(ht_environment_get(environment, "HEAPTRAIL_NO_STACKS")) ? HT_OPTION_NO_STACKS : 0) |
-                       (truthy(ht_environment_get(environment, "HEAPTRAIL_FOLLOW")) ? HT_OPTION_FOLLOW : 0);
+    uint32_t options =
+        (truthy(ht_environment_get(environment, "HEAPTRAIL_NO_STACKS")) ? HT_OPTION_NO_STACKS : 0) |
+        (truthy(ht_environment_get(environment, "HEAPTRAIL_FOLLOW")) ? HT_OPTION_FOLLOW : 0) |
+        (truthy(ht_environment_get(environment, "HEAPTRAIL_NO_SWIFT_TYPES")) ? HT_OPTION_NO_SWIFT_TYPES : 0);
     const char *full = ht_environment_get(environment, "HEAPTRAIL_WHEN_FULL");
     if (full != NULL && strcmp(full, "drop") == 0) options |= HT_OPTION_DROP;
     uint32_t limit = region->segment_limit;

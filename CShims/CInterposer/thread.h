@@ -56,6 +56,11 @@ typedef struct ht_thread {
     const void *deleting;  // pointer that operator delete recorded already: the free beneath it is the same event
     int64_t sample_left;   // bytes to the next sample; not positive before the first one is drawn
     ht_totals *totals;     // the thread's exact counts, in its home; NULL before its first event, or without a home
+    // What the Swift runtime is about to allocate (swift_types.h): the type's metadata, 0 none; how many bytes; and the
+    // frame of its hook, by which malloc's hook knows that it is the allocation beneath.
+    uintptr_t type;
+    size_t type_size;
+    uintptr_t type_frame;
     // Of redirected functions (nested.h): whose usable size to ask for the event at hand (NULL: libc's), and the
     // innermost one at work.
     const struct ht_patch_slot *slot;

@@ -12,6 +12,8 @@ public struct ProfileStack: Sendable {
     public var module: String
     /// Whether frames further out were dropped at the recorder's depth limit.
     public var isTruncated: Bool
+    /// What the Swift runtime's metadata says that its blocks are, as the runtime calls it (`Swift._SetStorage<Int>`); nil where it says nothing.
+    public var runtimeType: String?
     /// Index into ``HeapProfile/disagreements`` where two rules would name different owners.
     public var disagreement: Int32?
 }
@@ -22,6 +24,10 @@ public struct ProfileCell: Sendable {
     public var stack: Int
     /// Bytes asked for by each; nil unless sizes were kept apart.
     public var size: Int?
+    /// The trace's code of the alignment that each asked for, 0 for malloc's own; of cells with a size.
+    public var alignmentCode: UInt8 = 0
+    /// Usable bytes of each of its blocks; nil unless sizes were kept apart and the trace tells.
+    public var usable: Int?
     /// Serial of the thread that allocated; nil unless threads were kept apart.
     public var thread: Int?
     /// The sums, in ``HeapProfile/units``.
@@ -30,6 +36,26 @@ public struct ProfileCell: Sendable {
     var variance: SampleVariance?
     /// Its part of ``HeapProfile/lifetimes``.
     var lifetimes: Range<Int>
+    /// How long its live blocks have lived; nil without any, and where nobody asked.
+    var ages: AgeHistogram?
+
+    init(stack: Int, figures: HeapFigures, lifetimes: Range<Int>) {
+        self.stack = stack
+        self.figures = figures
+        self.lifetimes = lifetimes
+    }
+
+    /// Takes over the size that the cell's key tells, and what follows from it.
+    mutating func keepSize(_ key: CellKey, units: SumUnits, usable: (_ size: Int, _ alignmentCode: UInt8) -> Int?) {
+        let bytes = key.bytesAsked
+        size = bytes
+        alignmentCode = key.alignmentCode
+        self.usable = usable(bytes, alignmentCode).flatMap { $0 < bytes ? nil : $0 }
+        let perBlock = Double(bytes) * Double(units.bytes) / Double(units.blocks)
+        figures.temporaryBytes =
+            units == .whole
+            ? figures.temporary &* bytes : Int(exactly: (Double(figures.temporary) * perBlock).rounded())
+    }
 }
 
 /// What one pass over a trace measured.

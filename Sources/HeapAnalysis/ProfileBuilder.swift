@@ -5,8 +5,14 @@ internal import Symbolication
 public struct AnalysisOptions: Sendable {
     /// Keeps sizes apart, for rows grouped by size.
     public var keepsSizes = false
+    /// Keeps the sizes of this family's owners apart, whatever `keepsSizes` says of the others.
+    public var sizedFamily: String?
     /// Keeps allocating threads apart, for rows grouped by thread.
     public var keepsThreads = false
+    /// Keeps how long live blocks have lived, for the leaks.
+    public var keepsAges = false
+    /// Counts the blocks that one thread allocates and another frees; needs `keepsThreads`.
+    public var tracksFlows = false
 
     /// Options for the rows of these fields.
     public init(fields: RowFields = []) {
@@ -23,18 +29,29 @@ struct ProfileBuilder<Source: ProfileSource> {
     /// Runs the pass and resolves what it saw.
     /// - Complexity: O(events) time, O(live blocks + distinct cells) memory, and one symbolication per distinct address.
     func build(attributor: Attributor) -> HeapProfile {
-        if let trackers = PassTrackers(options: options) {
+        var options = options
+        // The text dialect does not say which thread an event is of.
+        if source.facts.mode == "text" { options.tracksFlows = false }
+        if let trackers = PassTrackers(options: options, units: source.facts.isSampled ? .sampled : .whole) {
             return build(attributor: attributor, observer: trackers) { $0.finish(stackNumbers: $1) }
         }
         return build(attributor: attributor, observer: NoObserver()) { _, _ in TrackedViews() }
     }
 
     private func build<Observer: LedgerObserver>(
-        attributor: Attributor, observer: Observer, finish: (Observer, [UInt32: Int]) -> TrackedViews
+        attributor: Attributor, observer: Observer, finish: (Observer, [TypedStack: Int]) -> TrackedViews
     ) -> HeapProfile {
         let facts = source.facts
         var ledgerOptions = LedgerOptions()
-        ledgerOptions.bySize = options.keepsSizes
+        let resolver = ResolvedStacks(
+            StackResolver(source: source, symbolicator: symbolicator, attributor: attributor))
+        ledgerOptions.bySize = options.keepsSizes || options.sizedFamily != nil
+        if !options.keepsSizes, let family = options.sizedFamily {
+            ledgerOptions.sizedStacks = SizedStacks { stack, type in
+                let number = resolver.number(of: stack, type: type)
+                return resolver.stacks[number].attribution.owner.family == family
+            }
+        }
         ledgerOptions.byThread = options.keepsThreads
         ledgerOptions.isSampled = facts.isSampled
         ledgerOptions.isForkedChild = facts.isForkedChild
@@ -45,37 +62,38 @@ struct ProfileBuilder<Source: ProfileSource> {
         source.replay(into: &ledger)
         ledger.finish()
 
-        var resolver = StackResolver(source: source, symbolicator: symbolicator, attributor: attributor)
-        var stacks: [ProfileStack] = []
         var cells: [ProfileCell] = []
-        var stackNumbers: [UInt32: Int] = [:]
+        let ages = options.keepsAges ? ledger.ages() : [:]
         let (lifetimes, ranges) = Self.lifetimes(of: ledger)
         for number in 0..<ledger.cells.count {
+            let key = ledger.cells.cells[number].key
+            if key.type != 0 { resolver.note(key.stack, type: key.type) }
+        }
+        for number in 0..<ledger.cells.count {
             let cell = ledger.cells.cells[number]
-            let stack: Int
-            if let known = stackNumbers[cell.key.stack] {
-                stack = known
-            } else {
-                stack = stacks.count
-                stackNumbers[cell.key.stack] = stack
-                stacks.append(resolver.resolve(cell.key.stack))
+            var made = ProfileCell(
+                stack: resolver.number(of: cell.key.stack, type: cell.key.type),
+                figures: cell.figures(peak: ledger.peakNumber),
+                lifetimes: ranges[number])
+            if options.keepsThreads { made.thread = Int(cell.key.thread) }
+            if facts.isSampled { made.variance = ledger.variances[number].finished(peak: ledger.peakNumber) }
+            if ledgerOptions.keepsSize(of: cell.key) {
+                made.keepSize(cell.key, units: ledger.units) {
+                    source.usableSize(size: UInt64($0), alignmentCode: $1).flatMap { Int(exactly: $0) }
+                }
             }
-            cells.append(
-                ProfileCell(
-                    stack: stack, size: options.keepsSizes ? Int(clamping: cell.key.size) : nil,
-                    thread: options.keepsThreads ? Int(cell.key.thread) : nil,
-                    figures: cell.figures(peak: ledger.peakNumber),
-                    variance: facts.isSampled ? ledger.variances[number].finished(peak: ledger.peakNumber) : nil,
-                    lifetimes: ranges[number]))
+            made.ages = ages[number]
+            cells.append(made)
         }
         var trace = Self.summary(of: ledger, facts: facts)
         if facts.isSampled { complete(&trace, of: ledger, cells) }
+        let views = finish(ledger.observer, resolver.numbers)
+        views.flows?.add(to: &cells)
         return HeapProfile(
-            trace: trace, frames: resolver.frames, stacks: stacks, cells: cells,
+            trace: trace, frames: resolver.frames, stacks: resolver.stacks, cells: cells,
             threads: threads(of: ledger),
             counters: counters, units: ledger.units, lifetimes: lifetimes,
-            views: finish(ledger.observer, stackNumbers),
-            disagreements: resolver.disagreements, attributor: attributor)
+            views: views, disagreements: resolver.disagreements, attributor: attributor)
     }
 
     /// The counters by name; libraries that count under the same name count together.

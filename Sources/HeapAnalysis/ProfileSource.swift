@@ -1,5 +1,6 @@
 // The seam between the analysis and what it reads: a trace in production, a hand-built list of events in tests.
 internal import Symbolication
+internal import TraceReader
 
 /// A module as it was loaded when a stack was first used.
 struct LoadedModule: Hashable {
@@ -26,6 +27,10 @@ protocol ProfileSource {
     func moduleRow(for address: UInt64, at time: UInt64) -> Int?
     /// The module in a row.
     func module(row: Int) -> LoadedModule
+    /// What the recorder copied of a type of the Swift runtime; nil for an id of which it copied nothing.
+    func runtimeType(_ id: UInt64) -> MetadataRecord?
+    /// The name that the trace itself gives a type; nil where it gives none.
+    func typeName(_ id: UInt64) -> String?
 }
 
 /// A stack as the trace holds it.

@@ -38,12 +38,23 @@ struct TraceSource: ProfileSource {
         facts.sampleBytes = Int(clamping: trace.sampleBytes)
         facts.isForkedChild = trace.isForkedChild
         facts.isAttached = trace.isAttached
+        facts.ending = isLast ? ending : .replaced
         let images = trace.images
         facts.image = tables.info.number
         facts.imageCount = images.count
         facts.imageNames = images.map { $0.arguments.first ?? $0.executable }
         facts.warnings = trace.warnings
         return facts
+    }
+
+    private var ending: TraceFacts.Ending {
+        guard let end = trace.end else { return .unknown }
+        return switch end.how {
+        case .unknown: .unknown
+        case .exited: .exited(end.status)
+        case .signalled: .killed(end.status)
+        case .turnedOff, .detached: .wentOn
+        }
     }
 
     var threadNames: [ThreadName] {
@@ -104,10 +115,43 @@ struct TraceSource: ProfileSource {
     }
 }
 
+extension TraceSource {
+    func runtimeType(_ id: UInt64) -> MetadataRecord? { tables.metadata[id] }
+
+    func typeName(_ id: UInt64) -> String? { tables.typeNames[id] }
+}
+
 /// The visitor that hands a trace's events to a ledger, which outlives it.
 private struct LedgerFeed<Observer: LedgerObserver>: EventVisitor {
     let ledger: UnsafeMutablePointer<HeapLedger<Observer>>
 
+    /// How many events ahead the tags of a block are asked for, then its slot, then its cell: each as long as memory takes.
+    private static var tagLead: Int { 24 }
+    private static var slotLead: Int { 16 }
+    private static var cellLead: Int { 8 }
+
+    @inline(__always)
+    mutating func visit(batch events: UnsafeBufferPointer<HeapEvent>) {
+        for index in 0..<min(Self.tagLead, events.count) { ledger.pointee.prefetchTags(events[index].address) }
+        for index in 0..<events.count {
+            if index &+ Self.tagLead < events.count {
+                ledger.pointee.prefetchTags(events[index &+ Self.tagLead].address)
+            }
+            if index &+ Self.slotLead < events.count {
+                ledger.pointee.prefetchBlock(events[index &+ Self.slotLead].address)
+            }
+            if index &+ Self.cellLead < events.count {
+                let ahead = events[index &+ Self.cellLead]
+                switch ahead.kind {
+                case .allocation: ledger.pointee.prefetchCell(stack: ahead.stack.rawValue)
+                case .free: ledger.pointee.prefetchCell(ofBlockAt: ahead.address)
+                }
+            }
+            visit(events[index])
+        }
+    }
+
+    @inline(__always)
     mutating func visit(_ event: HeapEvent) {
         switch event.kind {
         case .allocation:
@@ -116,6 +160,7 @@ private struct LedgerFeed<Observer: LedgerObserver>: EventVisitor {
                 time: event.time, alignment: event.alignmentCode, type: event.typeID, weight: Float(event.weight),
                 isReallocation: event.isReallocationHalf)
         case .free:
+            if event.typeID != 0 { ledger.pointee.noteType(ofFreed: event.address, event.typeID) }
             ledger.pointee.free(
                 address: event.address, thread: event.thread.rawValue, time: event.time, isFreedNext: event.isFreedNext,
                 isReallocation: event.isReallocationHalf)

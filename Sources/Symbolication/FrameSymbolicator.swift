@@ -18,6 +18,10 @@ public protocol FrameSymbolicator: AnyObject {
     ///   - inner: An address of the frame that was called, where it lies in the same module.
     func tailCaller(in module: ModuleDescription, returningTo returnOffset: UInt64, inner: UInt64?)
         -> SymbolicatedFrame?
+
+    /// Returns the type that the block is for which a call of C++'s operator new at `offset` returns, from the code around
+    /// the call: `geo::Circle`, `elements of std::vector`, `node of std::_Rb_tree<…>`; nil where that does not tell.
+    func allocatedType(in module: ModuleDescription, at offset: UInt64) -> String?
 }
 
 extension FrameSymbolicator {
@@ -27,4 +31,7 @@ extension FrameSymbolicator {
     {
         nil
     }
+
+    /// Nothing: only a symbolicator that reads code can tell.
+    public func allocatedType(in module: ModuleDescription, at offset: UInt64) -> String? { nil }
 }

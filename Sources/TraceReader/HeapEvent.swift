@@ -73,4 +73,15 @@ public protocol EventVisitor {
     associatedtype Failure: Error = Never
     /// Takes the next event. Throwing ends the walk with that error.
     mutating func visit(_ event: HeapEvent) throws(Failure)
+    /// Takes the next events, at least one, which last for the call only. For visitors that look ahead, as one that fetches the memory it will
+    /// need does; by default each is visited.
+    mutating func visit(batch events: UnsafeBufferPointer<HeapEvent>) throws(Failure)
+}
+
+extension EventVisitor {
+    /// Visits one event after the other.
+    @inlinable
+    public mutating func visit(batch events: UnsafeBufferPointer<HeapEvent>) throws(Failure) {
+        for event in events { try visit(event) }
+    }
 }

@@ -1,11 +1,15 @@
 // A source of events written by hand, and a symbolicator that answers from a list: what the engine's tests feed it with.
 @testable import HeapAnalysis
 import Symbolication
+import TraceReader
 
 /// One event of a script.
 enum ScriptedEvent {
-    case allocate(UInt64, size: UInt64, stack: UInt32 = 1, thread: UInt32 = 1, at: UInt64, weight: Float = 1)
+    case allocate(
+        UInt64, size: UInt64, stack: UInt32 = 1, thread: UInt32 = 1, at: UInt64, weight: Float = 1, type: UInt64 = 0)
     case free(UInt64, thread: UInt32 = 1, at: UInt64)
+    /// A free of a block that says its type.
+    case freeTyped(UInt64, type: UInt64, at: UInt64)
     /// A free that a sampled trace says came next.
     case freeNext(UInt64, at: UInt64)
     /// A `realloc` pair.
@@ -13,11 +17,14 @@ enum ScriptedEvent {
 
     func feed<Observer>(_ ledger: inout HeapLedger<Observer>) {
         switch self {
-        case .allocate(let address, let size, let stack, let thread, let time, let weight):
+        case .allocate(let address, let size, let stack, let thread, let time, let weight, let type):
             ledger.allocate(
-                address: address, size: size, stack: stack, thread: thread, time: time, weight: weight)
+                address: address, size: size, stack: stack, thread: thread, time: time, type: type, weight: weight)
         case .free(let address, let thread, let time):
             ledger.free(address: address, thread: thread, time: time)
+        case .freeTyped(let address, let type, let time):
+            ledger.noteType(ofFreed: address, type)
+            ledger.free(address: address, thread: 1, time: time)
         case .freeNext(let address, let time):
             ledger.free(address: address, thread: 1, time: time, isFreedNext: true)
         case .move(let old, let new, let size, let stack, let thread, let freed, let time):
@@ -38,6 +45,8 @@ struct ScriptedSource: ProfileSource {
     var stacks: [UInt32: SourceStack] = [:]
     var modules: [(range: Range<UInt64>, module: LoadedModule)] = []
     var usable: [UInt64: UInt64] = [:]
+    var runtimeTypes: [UInt64: MetadataRecord] = [:]
+    var typeNames: [UInt64: String] = [:]
 
     func replay<Observer>(into ledger: inout HeapLedger<Observer>) {
         for event in events { event.feed(&ledger) }
@@ -48,6 +57,8 @@ struct ScriptedSource: ProfileSource {
         modules.firstIndex { $0.range.contains(address) }
     }
     func module(row: Int) -> LoadedModule { modules[row].module }
+    func runtimeType(_ id: UInt64) -> MetadataRecord? { runtimeTypes[id] }
+    func typeName(_ id: UInt64) -> String? { typeNames[id] }
 
     /// Gives stack `id` an owner by a tag, and these frames.
     mutating func own(_ id: UInt32, family: String, type: String, cause: String, addresses: [UInt64] = []) {

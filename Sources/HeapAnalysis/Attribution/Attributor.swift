@@ -37,9 +37,15 @@ public struct Attributor: Sendable {
     func classify(_ frame: SymbolicatedFrame) -> ClassifiedFrame { classifier.classify(frame) }
 
     /// Decides as ``attribute(stack:tag:)`` does, of frames whose classification the caller keeps.
-    func attribute(walking frames: some Sequence<AttributableFrame>, tag: TagEvidence?) -> Verdict {
+    ///
+    /// - Parameter type: What the runtime's metadata says of the block; it decides the owner unless there is a tag.
+    func attribute(
+        walking frames: some Sequence<AttributableFrame>, tag: TagEvidence?, type: RuntimeTypeEvidence? = nil
+    ) -> Verdict {
         var walk = StackWalk()
+        var creator: AttributableFrame?
         for frame in frames {
+            if type != nil, creator == nil, RuntimeTypeEvidence.isCreator(frame) { creator = frame }
             walk.visit(frame.frame, frame.kind)
             if walk.isFinished { break }
         }
@@ -50,7 +56,11 @@ public struct Attributor: Sendable {
                     owner: Owner(family: tag.family, type: tag.type, language: tag.language),
                     cause: Cause(rawValue: tag.cause) ?? .unknown, site: site, rule: "tag"))
         }
-        guard let claim = walk.claim() else {
+        let claim = walk.claim()
+        if let type, claim?.isDeclared != true {
+            return Verdict(attribution: type.owner(creator: creator).attribution(beside: claim, site: site))
+        }
+        guard let claim else {
             return Verdict(
                 attribution: Attribution(
                     owner: Owner(family: "Unattributed", type: "unknown", language: "c"), cause: .unknown, site: site,

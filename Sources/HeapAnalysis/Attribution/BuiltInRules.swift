@@ -10,4 +10,10 @@ public enum BuiltInRules {
             ("c.rules", PackageResources.c_rules),
         ].map { RuleSet.Table(file: $0.0, text: String(decoding: $0.1, as: UTF8.self)) }
     }
+
+    /// The suppressions of leaks.
+    public static var suppressions: RuleSet.Table {
+        RuleSet.Table(
+            file: "leaks.suppressions", text: String(decoding: PackageResources.leaks_suppressions, as: UTF8.self))
+    }
 }

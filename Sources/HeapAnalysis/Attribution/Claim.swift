@@ -14,6 +14,10 @@ struct Claim: Sendable, Hashable {
     /// Whether the claim stands only where the frame that called has debug information.
     var needsSource = false
     var needs = RuleSet.Need.nothing
+    /// Whether it is the C library's, which other functions of the C library may stand inside of.
+    var isSystem = false
+    /// Whether it is of a rule that the user wrote, which outranks what metadata says.
+    var isDeclared = false
     /// What is shown of an unattributed owner where an argument of the type stays unknown.
     var fallback: String?
     /// The same, whatever is known of the type.

@@ -26,7 +26,8 @@ enum CodeOrigin: Sendable {
     init(of frame: SymbolicatedFrame, spelling: Spelling, name: String, executablePath: String?) {
         let module = frame.modulePath
         // The path that was started may be relative, or a link to the file that was loaded.
-        let isExecutable = module == executablePath || !module.contains(".so") && !module.hasPrefix("[")
+        let isExecutable =
+            module == executablePath || !module.contains(".so") && !module.hasSuffix(".node") && !module.hasPrefix("[")
         if !isExecutable, Self.isSystemModule(module) {
             self = Self.systemOrigin(frame, spelling: spelling, name: name)
             return

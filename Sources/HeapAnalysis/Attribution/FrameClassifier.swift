@@ -77,7 +77,7 @@ final class FrameClassifier: Sendable {
         var origin = CodeOrigin(of: frame, spelling: spelling, name: name, executablePath: executablePath)
         var match = rules.firstMatch(
             name, spelling: spelling, isCopyConstructor: Self.isCopyConstructor(frame.linkageName),
-            isUserCode: origin == .user)
+            isUserCode: origin == .user, isSystem: origin == .system)
         let isDeclaredOwner = origin == .user && match?.rule.isSkip == false
         if let match, origin == .executable || match.rule.isSkip || isDeclaredOwner { origin = .standardLibrary }
         let innermost =
@@ -119,7 +119,7 @@ final class FrameClassifier: Sendable {
             family: rule.family, type: type, language: rule.language ?? spelling.language,
             cause: rule.cause, rule: rule.name, over: rule.over.map { resolver.resolve($0) }, overAll: rule.overAll,
             isWeak: rule.isWeak, isBorrowing: rule.isBorrowing, needsSource: rule.needsSource, needs: rule.needs,
-            fallback: rule.fallback,
+            isSystem: rule.systemOnly, isDeclared: rule.isDeclared, fallback: rule.fallback,
             certainFallback: frame.file == nil ? rule.sourcelessFallback : nil)
     }
 
@@ -128,6 +128,10 @@ final class FrameClassifier: Sendable {
         case .rust: return RustName.display(RustLineName.display(frame) ?? frame.function)
         case .swift: return SwiftFrameName.display(frame.function)
         case .cxx: return name
+        case .c where frame.function.hasPrefix("0x"):
+            // `0x1234 in program`: the place is the only name it has.
+            let library = Library.name(ofModule: frame.modulePath)
+            return frame.function.split(separator: " ").first.map { "\(library)+\($0)" } ?? name
         case .c: return Library.isSystem(Library.name(ofModule: frame.modulePath)) ? CName.publicName(name) : name
         }
     }

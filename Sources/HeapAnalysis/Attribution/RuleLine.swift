@@ -17,6 +17,7 @@
 //   sourceless TEXT   the same where the frame has no debug information: what was inlined into it is then not known
 //   sourced     where the frame that `{caller}` names has no debug information, the owner is unattributed, the cause unknown
 //   borrowed    the owner it takes over from names the argument of the type (Cow)
+//   system      matches only frames of the C library and the loader, for programs have functions of the same names
 //   language L  the owner's language, where it is not the frames' own
 // A rule with the cause `unknown` names the type and keeps the cause of the claim that it takes over.
 
@@ -136,6 +137,7 @@ struct RuleLine {
         case "weak": rule.isWeak = true
         case "object": rule.needs = .object
         case "refine": rule.needs = .storage
+        case "system": rule.systemOnly = true
         case "request": rule.needs = .request
         case "vector": rule.needs = .vector
         case "innermost": rule.innermostOnly = true

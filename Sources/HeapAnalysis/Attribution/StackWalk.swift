@@ -17,6 +17,8 @@ struct StackWalk {
     private var hasEvidence = false
     private var innermostHasLine = true
     private var candidateSite: Site?
+    /// Whether the candidate only hands requests on, so that its caller says more.
+    private var candidateIsWrapper = false
     private(set) var isFinished = false
     private var foundSite: Site?
     /// The innermost frame of a container of the user's own, where nothing but such containers is on the stack.
@@ -45,8 +47,10 @@ struct StackWalk {
         case .user where !kind.isGenerated:
             foundSite = Self.site(frame, kind)
             isFinished = true
-        case .executable where candidateSite == nil && !kind.isRuleMatched:
+        case .executable where !kind.isRuleMatched && (candidateSite == nil || candidateIsWrapper):
+            if candidateSite != nil, kind.isUnnamed { break }
             candidateSite = Site(function: kind.display)
+            candidateIsWrapper = kind.isWrapper
         case .standardLibrary where kind.isDeclaredOwner && declaredSite == nil:
             declaredSite = Self.site(frame, kind)
         default: break
@@ -71,7 +75,8 @@ struct StackWalk {
         }
         if let claim = kind.claim {
             guard let inner = owner else {
-                if direct == nil && (claim.needs == .nothing || claim.needs == .request) || claim.overAll {
+                let isOpen = direct == nil || claim.isSystem && direct?.origin == .system && directRunOpen
+                if isOpen && (claim.needs == .nothing || claim.needs == .request) || claim.overAll {
                     decide(claim, by: claim, .claimed)
                 } else {
                     note(refused: claim)
@@ -146,7 +151,7 @@ struct StackWalk {
     /// information describes it.
     private var outsideCaller: (name: String, hasSource: Bool) {
         if let unnamed = firstUnnamed, unnamed.library != firstOutside?.library, !unnamed.library.isEmpty {
-            return (unnamed.library, false)
+            return (unnamed.origin == .executable ? unnamed.display : unnamed.library, false)
         }
         let caller = firstOutside ?? firstUnknown ?? direct
         return (caller?.display ?? "unknown", caller?.hasSource ?? false)
@@ -195,6 +200,10 @@ struct StackWalk {
                 rule: "caller.opaque")
         }
         let library = direct.library.isEmpty ? "unknown" : direct.library
+        if direct.isUnnamed, direct.origin == .executable {
+            return Claim(
+                family: "C", type: direct.display, language: direct.language, cause: .unknown, rule: "c.caller")
+        }
         let function = direct.isUnnamed ? (endsInLoader ? "initializer" : nil) : direct.display
         return Claim(
             family: "C", type: function.map { "\(library): \($0)" } ?? library, language: direct.language,
