@@ -82,6 +82,13 @@ final class DebugInformation {
         }
     }
 
+    /// Where the function starts that the call before `returnAddress` was meant for, if that is not the one that holds
+    /// `inner` (nil: a function of another file).
+    func callTarget(returnAddress: UInt64, inner: UInt64?) -> UInt64? {
+        var target: UInt64 = 0
+        return ht_debug_call_target(handle, returnAddress, inner ?? 0, &target) ? target : nil
+    }
+
     /// The function of a number that `places(at:)` gave.
     func function(_ number: Int32) -> Function {
         guard let function = ht_debug_function_at(handle, number)?.pointee else {

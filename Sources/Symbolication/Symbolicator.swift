@@ -114,6 +114,21 @@ public final class Symbolicator: FrameSymbolicator {
         return result
     }
 
+    /// Returns the function that the call before `returnOffset` was meant for, where it left by a jump; of Rust alone. O(log symbols).
+    public func tailCaller(in module: ModuleDescription, returningTo returnOffset: UInt64, inner: UInt64?)
+        -> SymbolicatedFrame?
+    {
+        guard let inner, let information = entry(for: module).information,
+            let target = information.callTarget(returnAddress: returnOffset, inner: inner),
+            var frame = frames(in: module, at: target).last,
+            // Rust's library is built to leave by jumps where programs in debug mode call it; of other languages' runtimes the
+            // rules know the frames as they are. A part of a function that was split off is called by its whole.
+            frame.language == .rust, frames(in: module, at: inner).last?.function != frame.function
+        else { return nil }
+        frame.isInlined = false
+        return frame
+    }
+
     /// Reads the code around the call that ends just after `offset`. Once an address: the caller keeps what it asks for.
     public func allocatedType(in module: ModuleDescription, at offset: UInt64) -> String? {
         open(module, entry(for: module)).information?.allocation(returningTo: offset &+ 1)?.type

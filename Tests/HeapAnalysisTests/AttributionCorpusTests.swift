@@ -51,8 +51,10 @@ struct AttributionCorpus {
     }
 
     static let files = [
-        "r_og", "r_dbg", "r_v0", "r_o", "r_v0o", "c_g0", "c_g2", "c_g2g", "c_c2g", "s_og", "s_dbg",
-        "s_types_og", "s_types_dbg", "s_types_o", "s_types_static",
+        "r_og", "r_dbg", "r_v0", "r_o", "r_v0o", "rust_owners_lines", "rust_owners_o", "rust_collections_lines",
+        "rust_collections_o", "rust_collections_v0o", "rust_tasks", "rust_json_og", "rust_json_o",
+        "rust63_owners_og", "rust63_owners_v0o", "rust63_collections_og", "rust63_collections_o", "c_g0", "c_g2",
+        "c_g2g", "c_c2g", "s_og", "s_dbg", "s_types_og", "s_types_dbg", "s_types_o", "s_types_static",
     ]
 
     static func load(_ name: String) throws -> AttributionCorpus {

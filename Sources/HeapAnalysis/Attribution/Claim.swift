@@ -72,7 +72,7 @@ struct Claim: Sendable, Hashable {
     }
 
     /// Whether only the allocator's own functions are known of it.
-    private var isRequest: Bool { isWeak && (type == "alloc in {caller}" || type == "Box or Vec in {caller}") }
+    private var isRequest: Bool { isWeak && type == "alloc in {caller}" }
 
     /// Whether it is storage of a vector, of which no more is known.
     private var isVectorStorage: Bool { isWeak && (type.hasPrefix("Vec<") || type.hasPrefix("Vec or String")) }

@@ -193,7 +193,7 @@ struct StackWalk {
             // Without debug information, or where the compiler folded several calls into one, what was inlined here cannot be
             // told apart. The function is known: it owns, and the text says what it may be.
             return Claim(
-                family: "C", type: "Box or Vec in \(direct.display)", language: direct.language, cause: .unknown,
+                family: "C", type: "alloc in \(direct.display)", language: direct.language, cause: .unknown,
                 rule: "rust.inlined")
         }
         if direct.spelling == .swift, direct.sourceFile == nil {
