@@ -11,6 +11,17 @@ struct CellKey: Hashable {
     var size: UInt64
     /// Id of the runtime type the recorder saw, 0 for none.
     var type: UInt64
+    /// What the order of events told of the cause, where frames do not.
+    var order = OrderCause.none
+}
+
+/// A block's part in the sums of its cell.
+struct BlockAmount {
+    var bytes: Int
+    /// Usable bytes less bytes asked for, negative when not known.
+    var slack: Int
+    /// Whether it was live at the last peak.
+    var wasAtPeak: Bool
 }
 
 /// Sums over the allocations of one cell, in `HeapLedger.units`.
@@ -32,6 +43,20 @@ struct Cell {
     var peakNumber = 0
 
     init(key: CellKey) { self.key = key }
+
+    /// Counts a live block in or, with a `sign` of -1, out.
+    fileprivate mutating func count(_ block: BlockAmount, _ sign: Int, peak: Int) {
+        keepPeak(peak)
+        allocations &+= sign
+        bytes &+= sign &* block.bytes
+        liveBlocks &+= sign
+        liveBytes &+= sign &* block.bytes
+        if block.slack >= 0 { slackBytes &+= sign &* block.slack } else { withoutSlack &+= sign }
+        if block.wasAtPeak {
+            bytesAtPeak &+= sign &* block.bytes
+            blocksAtPeak &+= sign
+        }
+    }
 
     /// To be called before every change of the live sums: keeps the value the last peak saw.
     @inline(__always)
@@ -84,6 +109,17 @@ struct CellTable: ~Copyable {
             if cells[Int(number)].key == key { return number }
             slot = (slot &+ 1) & mask
         }
+    }
+
+    /// Moves a live block from a cell to the one that differs from it by what the order of events told. Expected O(1).
+    /// - Returns: the number of that cell.
+    mutating func move(_ block: BlockAmount, from number: UInt32, to order: OrderCause, peak: Int) -> UInt32 {
+        var key = cells[Int(number)].key
+        key.order = order
+        let target = cell(for: key)
+        cells[Int(number)].count(block, -1, peak: peak)
+        cells[Int(target)].count(block, 1, peak: peak)
+        return target
     }
 
     @inline(never)

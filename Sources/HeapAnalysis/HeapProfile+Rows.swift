@@ -21,19 +21,25 @@ public struct RowKey: Hashable, Sendable {
     public var module: String?
 
     fileprivate init(_ fields: RowFields, cell: ProfileCell, stack: ProfileStack) {
+        self.init(fields, stack: stack)
+        if fields.contains(.size) { size = cell.size }
+        if fields.contains(.thread) { thread = cell.thread }
+    }
+
+    /// The key of what is known by stacks alone; of nothing without one.
+    init(_ fields: RowFields, stack: ProfileStack?) {
+        guard let stack else { return }
         let owner = stack.attribution.owner
         if fields.contains(.family) { family = owner.family }
         if fields.contains(.type) { type = owner.type }
         if fields.contains(.language) { language = owner.language }
         if fields.contains(.cause) { cause = stack.attribution.cause }
         if fields.contains(.site) { site = stack.attribution.site }
-        if fields.contains(.size) { size = cell.size }
-        if fields.contains(.thread) { thread = cell.thread }
         if fields.contains(.module) { module = stack.module }
     }
 
     /// Whether this key comes before `other` when all figures are equal.
-    fileprivate func precedes(_ other: RowKey) -> Bool {
+    func precedes(_ other: RowKey) -> Bool {
         if size != other.size { return (size ?? 0) < (other.size ?? 0) }
         if thread != other.thread { return (thread ?? 0) < (other.thread ?? 0) }
         return texts.lexicographicallyPrecedes(other.texts)

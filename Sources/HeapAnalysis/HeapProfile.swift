@@ -12,6 +12,15 @@ public struct ProfileStack: Sendable {
     public var module: String
     /// Whether frames further out were dropped at the recorder's depth limit.
     public var isTruncated: Bool
+
+    /// The stack as it made those of its blocks of which the order of events told the cause.
+    func with(_ order: OrderCause) -> ProfileStack {
+        guard let cause = order.cause, cause != attribution.cause else { return self }
+        var result = self
+        result.attribution.cause = cause
+        result.attribution.rule += "+order"
+        return result
+    }
 }
 
 /// Sums of the allocations of one stack, or of one size or thread of it.

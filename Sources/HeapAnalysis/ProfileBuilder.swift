@@ -7,6 +7,8 @@ public struct AnalysisOptions: Sendable {
     public var keepsSizes = false
     /// Keeps allocating threads apart, for rows grouped by thread.
     public var keepsThreads = false
+    /// Follows containers from block to block, and copies to their end.
+    public var tracksChains = false
 
     /// Options for the rows of these fields.
     public init(fields: RowFields = []) {
@@ -23,14 +25,24 @@ struct ProfileBuilder<Source: ProfileSource> {
     /// Runs the pass and resolves what it saw.
     /// - Complexity: O(events) time, O(live blocks + distinct cells) memory, and one symbolication per distinct address.
     func build(attributor: Attributor) -> HeapProfile {
-        if let trackers = PassTrackers(options: options) {
-            return build(attributor: attributor, observer: trackers) { $0.finish(stackNumbers: $1) }
+        var resolver = StackResolver(source: source, symbolicator: symbolicator, attributor: attributor)
+        if let trackers = PassTrackers(options: options, chains: chainTracker(&resolver)) {
+            return build(&resolver, observer: trackers) { $0.views(stacks: $1) }
         }
-        return build(attributor: attributor, observer: NoObserver()) { _, _ in TrackedViews() }
+        return build(&resolver, observer: NoObserver()) { _, _ in TrackedViews() }
+    }
+
+    /// What follows growth and copies: nil where nobody asks for them and no cause depends on them. Stacks are resolved before the pass then.
+    private func chainTracker(_ resolver: inout StackResolver<Source>) -> ChainTracker? {
+        let facts = source.facts
+        guard !facts.isSampled, options.tracksChains || source.hasSwiftRuntime else { return nil }
+        var classes = StackClasses()
+        for stack in source.stackIDs { classes.add(stack, resolver.resolve(stack).attribution) }
+        return ChainTracker(stacks: classes, remaps: facts.allocator == "glibc")
     }
 
     private func build<Observer: LedgerObserver>(
-        attributor: Attributor, observer: Observer, finish: (Observer, [UInt32: Int]) -> TrackedViews
+        _ resolver: inout StackResolver<Source>, observer: Observer, views: (Observer, StackNumbers) -> TrackedViews
     ) -> HeapProfile {
         let facts = source.facts
         var ledgerOptions = LedgerOptions()
@@ -45,21 +57,22 @@ struct ProfileBuilder<Source: ProfileSource> {
         source.replay(into: &ledger)
         ledger.finish()
 
-        var resolver = StackResolver(source: source, symbolicator: symbolicator, attributor: attributor)
         var stacks: [ProfileStack] = []
         var cells: [ProfileCell] = []
-        var stackNumbers: [UInt32: Int] = [:]
+        var stackNumbers = StackNumbers()
         let (lifetimes, ranges) = Self.lifetimes(of: ledger)
         for number in 0..<ledger.cells.count {
             let cell = ledger.cells.cells[number]
             let stack: Int
-            if let known = stackNumbers[cell.key.stack] {
+            if let known = stackNumbers[cell.key.stack, cell.key.order] {
                 stack = known
             } else {
                 stack = stacks.count
-                stackNumbers[cell.key.stack] = stack
-                stacks.append(resolver.resolve(cell.key.stack))
+                stackNumbers[cell.key.stack, cell.key.order] = stack
+                stacks.append(resolver.resolve(cell.key.stack).with(cell.key.order))
             }
+            // What the order of events told of every block of a cell has left nothing in it.
+            if cell.allocations == 0 { continue }
             cells.append(
                 ProfileCell(
                     stack: stack, size: options.keepsSizes ? Int(clamping: cell.key.size) : nil,
@@ -74,7 +87,7 @@ struct ProfileBuilder<Source: ProfileSource> {
             trace: trace, frames: resolver.frames, stacks: stacks, cells: cells,
             threads: threads(of: ledger),
             counters: counters, units: ledger.units, lifetimes: lifetimes,
-            views: finish(ledger.observer, stackNumbers))
+            views: views(ledger.observer, stackNumbers))
     }
 
     /// The counters by name; libraries that count under the same name count together.

@@ -26,6 +26,7 @@ struct StackResolver<Source: ProfileSource> {
     private var expansions: [Int32] = []
     private var modules: [Int: LoadedModule] = [:]
     private var placements: [Int: Placement] = [:]
+    private var resolved: [UInt32: ProfileStack] = [:]
 
     private static var noModule: Int { -1 }
 
@@ -35,8 +36,15 @@ struct StackResolver<Source: ProfileSource> {
         self.attributor = attributor
     }
 
-    /// Resolves the stack of an id. O(depth), plus symbolication of places not seen before.
+    /// Resolves the stack of an id. O(depth), plus symbolication of places not seen before; O(1) for one resolved before.
     mutating func resolve(_ id: UInt32) -> ProfileStack {
+        if let known = resolved[id] { return known }
+        let stack = resolveAnew(id)
+        resolved[id] = stack
+        return stack
+    }
+
+    private mutating func resolveAnew(_ id: UInt32) -> ProfileStack {
         guard let stack = source.stack(id) else {
             return ProfileStack(
                 frames: [], attribution: attributor.attribute(stack: [], tag: nil), module: "", isTruncated: false)

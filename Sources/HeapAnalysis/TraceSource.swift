@@ -83,6 +83,12 @@ struct TraceSource: ProfileSource {
         tables.usableSizes.usableSize(size: size, alignmentCode: alignmentCode)
     }
 
+    var stackIDs: [UInt32] { (0..<tables.stacks.count).map { tables.stacks[$0].id.rawValue } }
+
+    var hasSwiftRuntime: Bool {
+        !tables.typeNames.isEmpty || tables.modules.all.contains { $0.path.contains("/libswiftCore.so") }
+    }
+
     func stack(_ id: UInt32) -> SourceStack? {
         guard let row = tables.stacks.row(of: StackID(id)) else { return nil }
         let info = tables.stacks[row]

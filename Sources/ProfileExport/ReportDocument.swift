@@ -23,17 +23,13 @@ public struct ReportDocument: Sendable {
             ("trace", trace),
             (
                 "attributed",
-                .object([("allocations", share(shares.allocations)), ("bytes", share(shares.bytes))])
+                .object([("allocations", .share(shares.allocations)), ("bytes", .share(shares.bytes))])
             ),
             ("rows", .array(rows.map { row($0) })),
             ("counters", .object(profile.counters.map { ($0.name, .integer($0.total)) })),
         ]
         if let view { members.append((request.view.rawValue, view)) }
         return JSONValue.object(members).document()
-    }
-
-    private func share(_ value: Double?) -> JSONValue {
-        value.map { .number(($0 * 1e6).rounded() / 1e6) } ?? .null
     }
 
     private var trace: JSONValue {
@@ -77,18 +73,8 @@ public struct ReportDocument: Sendable {
     }
 
     private func row(_ row: ProfileRow) -> JSONValue {
-        let key = row.key
-        let fields = request.fields
         let figures = row.figures
-        var members: [(String, JSONValue)] = []
-        if fields.contains(.family) { members.append(("family", JSONValue(key.family))) }
-        if fields.contains(.type) { members.append(("type", JSONValue(key.type))) }
-        if fields.contains(.language) { members.append(("language", Self.known(key.language))) }
-        if fields.contains(.cause) { members.append(("cause", JSONValue(key.cause?.rawValue))) }
-        if fields.contains(.site) { members.append(("site", JSONValue(key.site?.description))) }
-        if fields.contains(.size) { members.append(("size", JSONValue(key.size))) }
-        if fields.contains(.thread) { members.append(("thread", JSONValue(key.thread))) }
-        if fields.contains(.module) { members.append(("module", Self.known(key.module))) }
+        var members = row.key.members(request.fields)
         if request.explains { members.append(("rule", JSONValue(row.rules.first))) }
         members += [
             ("allocations", .integer(figures.allocations)),
@@ -113,11 +99,6 @@ public struct ReportDocument: Sendable {
         return .object(members)
     }
 
-    /// A text that is empty where it is not known.
-    private static func known(_ text: String?) -> JSONValue {
-        JSONValue(text.flatMap { $0.isEmpty ? nil : $0 })
-    }
-
     /// The member of the view's own name; the totals are the trace's.
     private var view: JSONValue? {
         let trace = profile.trace
@@ -128,13 +109,15 @@ public struct ReportDocument: Sendable {
         case .leaks: return .object([("blocks", .integer(trace.liveBlocks)), ("bytes", .integer(trace.liveBytes))])
         case .temporary:
             let part = trace.allocations == 0 ? nil : Double(trace.temporary) / Double(trace.allocations)
-            return .object([("allocations", .integer(trace.temporary)), ("share", share(part))])
+            return .object([("allocations", .integer(trace.temporary)), ("share", .share(part))])
         case .size:
             let sizes = profile.rows(by: .size, filter: request.filter).compactMap(\.key.size)
             return .object([
                 ("distinct", .integer(sizes.count)), ("smallest", JSONValue(sizes.min())),
                 ("largest", JSONValue(sizes.max())),
             ])
+        case .growth: return GrowthSection(profile, request).json
+        case .copies: return CopiesSection(profile, request).json
         case .thread:
             return .array(
                 profile.threads.map { thread in

@@ -15,6 +15,10 @@ public enum ReportView: String, CaseIterable, Sendable {
     case size
     /// By thread.
     case thread
+    /// How containers grew.
+    case growth
+    /// What was cloned, and what was copied because it was shared.
+    case copies
 
     /// The keys rows are grouped by when none are named.
     public var defaultKeys: [GroupingKey] {
@@ -22,12 +26,13 @@ public enum ReportView: String, CaseIterable, Sendable {
         case .totals, .peak, .leaks, .temporary: [.owner]
         case .size: [.size]
         case .thread: [.thread]
+        case .growth, .copies: [.site]
         }
     }
 
     var order: RowOrder {
         switch self {
-        case .totals, .size, .thread: .bytes
+        case .totals, .size, .thread, .growth, .copies: .bytes
         case .peak: .peak
         case .leaks: .live
         case .temporary: .temporary
@@ -56,6 +61,15 @@ public struct ReportRequest: Sendable {
 
     /// The fields of the rows.
     public var fields: RowFields { RowFields(keys ?? view.defaultKeys) }
+
+    /// What the analysis must keep apart for this report.
+    public var analysis: AnalysisOptions {
+        var fields = fields
+        if view == .size { fields.insert(.size) }
+        var options = AnalysisOptions(fields: fields)
+        options.tracksChains = view == .growth || view == .copies
+        return options
+    }
 
     func rows(of profile: HeapProfile) -> [ProfileRow] {
         let rows = profile.rows(by: fields, order: view.order, filter: filter)

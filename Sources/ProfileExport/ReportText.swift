@@ -23,7 +23,11 @@ public struct ReportText: Sendable {
     public func text() -> String {
         var lines = header
         lines.append("")
-        lines += rowLines
+        switch request.view {
+        case .growth: lines += GrowthSection(profile, request).lines(style)
+        case .copies: lines += CopiesSection(profile, request).lines(style)
+        default: lines += rowLines
+        }
         if showsSites { lines += sites }
         if !profile.counters.isEmpty { lines += counters }
         if request.view == .thread { lines += threads }

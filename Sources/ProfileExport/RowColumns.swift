@@ -104,7 +104,7 @@ struct RowColumns {
         let trace = profile.trace
         let (part, whole) =
             switch view {
-            case .totals, .size, .thread: (figures.bytes, trace.bytesAllocated)
+            case .totals, .size, .thread, .growth, .copies: (figures.bytes, trace.bytesAllocated)
             case .peak: (figures.peakBytes, trace.peakBytes)
             case .leaks: (figures.liveBytes, trace.liveBytes)
             case .temporary: (figures.temporary, trace.temporary)

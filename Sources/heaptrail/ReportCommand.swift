@@ -17,7 +17,7 @@ struct ReportCommand: ParsableCommand {
             valueName: "keys"))
     var by: GroupingList?
 
-    @Option(help: "The point of view: totals, peak, leaks, temporary, size, thread.")
+    @Option(help: "The point of view: totals, peak, leaks, temporary, size, thread, growth, copies.")
     var view = ReportViewArgument(view: .totals)
 
     @Option(help: ArgumentHelp("Show this many rows at most (text: 20 unless given; JSON: all).", valueName: "n"))
@@ -52,9 +52,7 @@ struct ReportCommand: ParsableCommand {
             request.filter = RowFilter(family: family, text: filter)
             request.explains = explain
             let input = try TraceInput(path: trace)
-            var fields = request.fields
-            if request.view == .size { fields.insert(.size) }
-            let profile = try input.analyse(image: image, options: AnalysisOptions(fields: fields))
+            let profile = try input.analyse(image: image, options: request.analysis)
             if json {
                 try Terminal.write(ReportDocument(profile: profile, request: request).json())
             } else {

@@ -7,6 +7,7 @@ import Testing
     private struct Diary: LedgerObserver {
         static var isActive: Bool { true }
         var lines: [String] = []
+        var settled: [SettledBlock] = []
 
         mutating func allocated(_ allocation: ObservedAllocation) {
             let block = allocation.block
@@ -25,6 +26,8 @@ import Testing
         mutating func freedUnknown(address: UInt64, time: UInt64, thread: UInt32) {
             lines.append("\(address) unknown")
         }
+
+        mutating func finish() {}
     }
 
     private func diary(_ events: [ScriptedEvent]) -> [String] {
