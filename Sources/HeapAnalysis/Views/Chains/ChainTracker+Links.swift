@@ -109,9 +109,7 @@ extension ChainTracker {
         let kind = classes[Int(block.cell)]
         chain.waitingThread = nil
         if kind.stack.isAmbiguous {
-            var origin = storages[Int(kind.storage)].origin(of: block.size, in: kind.stack.storage)
-            if origin == .undecided, kind.stack.cause == .copyOnWrite { origin = .copy }
-            switch origin {
+            switch origin(of: block.size, kind) {
             case .first:
                 if chain.record < 0 { chain.record = chainRecord(kind.key) }
                 if kind.stack.cause != .growth { tell(wait, .growth) }
@@ -128,6 +126,28 @@ extension ChainTracker {
             }
         }
         followed[block.address] = chain
+    }
+
+    /// What storage that takes no other's place is. O(distinct sizes of the type).
+    private func origin(of size: UInt64, _ kind: CellClass) -> StorageOrigin {
+        let storage = kind.stack.storage
+        let isCopied = kind.stack.cause == .copyOnWrite
+        if storages[Int(kind.storage)].isFirst(size, in: storage, isCopied: isCopied) { return .first }
+        if isCopied { return .copy }
+        var hasOthers = false
+        for number in relatedStorages(kind) {
+            let own = number == kind.storage ? 1 : 0
+            if storages[Int(number)].hasSource(of: size, in: storage, own: own) { return .copy }
+            hasOthers = hasOthers || storages[Int(number)].hasOthers(than: own)
+        }
+        return hasOthers ? .undecided : .first
+    }
+
+    /// The storages that a container of this cell may have been copied from: of its type, and of those whose arguments are not known.
+    private func relatedStorages(_ kind: CellClass) -> [Int32] {
+        if kind.key.type != 0 { return [kind.storage] }
+        let ofHead = storagesOfHead[kind.stack.head] ?? []
+        return ofHead.filter { $0.number == kind.storage || $0.isBare || kind.stack.isBare }.map(\.number)
     }
 
     private mutating func tell(_ wait: Pending, _ cause: OrderCause) {
@@ -192,6 +212,7 @@ extension ChainTracker {
         let number = Int32(truncatingIfNeeded: storages.count)
         storageNumbers[key] = number
         storages.append(StorageSizes(stride: stacks.strides[stack.owner]))
+        if type == 0 { storagesOfHead[stack.head, default: []].append((number, stack.isBare)) }
         return number
     }
 }

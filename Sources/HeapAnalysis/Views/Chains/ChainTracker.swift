@@ -23,6 +23,16 @@ enum OrderCause: UInt8 {
     }
 }
 
+/// What storage without a predecessor is.
+enum StorageOrigin {
+    /// The first storage of its container.
+    case first
+    /// A copy: storage that it can be a copy of lives.
+    case copy
+    /// One or the other.
+    case undecided
+}
+
 /// A block whose cause the order of events has told, for the ledger to count apart.
 struct SettledBlock {
     var block: LiveBlock
@@ -99,6 +109,8 @@ struct ChainTracker {
     var classes: [CellClass] = []
     var storages: [StorageSizes] = []
     var storageNumbers: [Key: Int32] = [:]
+    /// Storages of owners that differ by the arguments of their types alone, where the runtime told no types.
+    var storagesOfHead: [Int32: [(number: Int32, isBare: Bool)]] = [:]
     var pending: [UInt32: Pending] = [:]
     var replacing: [UInt32: Replaced] = [:]
     /// Live blocks that grew, may grow or are copies, by address.

@@ -5,16 +5,6 @@
 // room for one of them. What fits neither stays undecided.
 
 struct StorageSizes {
-    /// What storage without a predecessor is.
-    enum Origin {
-        /// The first storage of its container.
-        case first
-        /// A copy: storage that it can be a copy of lives.
-        case copy
-        /// One or the other.
-        case undecided
-    }
-
     private struct Size {
         var live = 0
         /// Bytes that the allocator gives for it.
@@ -25,6 +15,8 @@ struct StorageSizes {
     private static let header: UInt64 = 32
     /// The most that a string takes that has just become too long to be kept in its own 16 bytes.
     private static let firstText: UInt64 = 64
+    /// The most that a table with room for one small element takes.
+    private static let firstTable: UInt64 = 200
     /// Where one size alone was seen, an element is not taken to be larger.
     private static let usualStride: UInt64 = 64
     /// Sizes looked through before everything counts as a possible source.
@@ -64,24 +56,29 @@ struct StorageSizes {
         if known.live == 1 { sizes[size] = nil } else { sizes[size]?.live -= 1 }
     }
 
-    /// What storage of `size`, itself counted as live, is when it has no predecessor. O(distinct sizes).
-    func origin(of size: UInt64, in storage: StackClass.Storage) -> Origin {
-        if live < 2 { return .first }
+    /// Whether `size` is that of the first storage of a container, by the size alone: room for one element.
+    /// - Parameter isCopied: whether frames say that it is copied, which they do of a table that was empty, too.
+    func isFirst(_ size: UInt64, in storage: StackClass.Storage, isCopied: Bool) -> Bool {
         switch storage {
         case .array:
             let element = knowsStride || isBorneOut ? stride : min(stride, Self.usualStride)
-            if size < Self.header &+ 2 &* element { return .first }
-        case .text: if size <= Self.firstText { return .first }
-        case .table: if size <= smallest { return .first }
-        case .other: return .undecided
+            return size < Self.header &+ 2 &* element
+        case .text: return size <= Self.firstText
+        case .table: return size <= smallest && (!isCopied || size <= Self.firstTable)
+        case .other: return false
         }
-        return hasSource(of: size, in: storage) ? .copy : .undecided
     }
 
-    private func hasSource(of size: UInt64, in storage: StackClass.Storage) -> Bool {
+    /// Whether storage of other containers lives. O(1).
+    /// - Parameter own: storage of this type that does not count.
+    func hasOthers(than own: Int) -> Bool { live > own }
+
+    /// Whether storage lives that storage of `size` can be a copy of. O(distinct sizes).
+    /// - Parameter own: storage of that size, itself, that does not count.
+    func hasSource(of size: UInt64, in storage: StackClass.Storage, own: Int) -> Bool {
         if sizes.count > Self.mostSizes { return true }
         return sizes.contains { source, known in
-            if source == size { return known.live > 1 }
+            if source == size { return known.live > own }
             if source < size, size <= known.usable { return true }
             guard source < size, source > Self.header else { return false }
             switch storage {
