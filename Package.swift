@@ -14,9 +14,12 @@ let cSettings: [CSetting] = [
     .unsafeFlags(["-std=c11", "-Wall", "-Wextra", "-Wconversion", "-Wshadow", "-Werror"]),
 ]
 
-func library(_ name: String, _ dependencies: [Target.Dependency] = [], embedding resources: [String] = []) -> Target {
+func library(
+    _ name: String, _ dependencies: [Target.Dependency] = [], exclude: [String] = [],
+    embedding resources: [String] = []
+) -> Target {
     .target(
-        name: name, dependencies: dependencies, path: "Sources/\(name)",
+        name: name, dependencies: dependencies, path: "Sources/\(name)", exclude: exclude,
         resources: resources.map { .embedInCode($0) }, swiftSettings: swiftSettings)
 }
 
@@ -67,13 +70,15 @@ let package = Package(
         cLibrary("CPatch", linker: [.linkedLibrary("capstone"), .linkedLibrary("elf")]),
         cLibrary("CHeaptrailTags"),
         cLibrary("CLaunch"),
+        cLibrary("CMachine"),
 
         // Swift: the analyzer, one direction: TraceReader <- HeapAnalysis <- ProfileExport, AllocatorLab <- heaptrail.
-        library("TraceReader", ["CTraceFormat", "CTraceCodec"]),
+        library("TraceReader", ["CTraceFormat", "CTraceCodec", "CMachine"]),
         library("Symbolication", ["CDebugInfo"]),
         library(
             "HeapAnalysis",
-            ["TraceReader", "Symbolication", .product(name: "DequeModule", package: "swift-collections")],
+            ["TraceReader", "Symbolication", "CMachine", .product(name: "DequeModule", package: "swift-collections")],
+            exclude: ["Rules/README.md"],
             embedding: ["Rules/rust.rules", "Rules/cxx.rules", "Rules/swift.rules", "Rules/c.rules"]),
         library("TraceCompaction", ["TraceReader", "HeapAnalysis", "CTraceFormat"]),
         library("ProfileExport", ["HeapAnalysis", "Symbolication"]),

@@ -15,6 +15,7 @@
 #include <sys/wait.h>
 #include <time.h>
 #include <ucontext.h>
+#include <unistd.h>
 
 enum {
     KERNEL_MASK_BYTES = 8,
@@ -148,7 +149,7 @@ static bool write_frame(const ht_tracee *tracee, uint64_t frame_at) {
 }
 
 // The thread has come by the way back: it is not to go it, but to stand where it can be given back.
-static bool halt(pid_t thread, struct user_regs_struct *registers) {
+static bool halt(const ht_tracee *tracee, pid_t thread, struct user_regs_struct *registers) {
     registers->orig_rax = ~0ull;  // no system call
     if (!ht_tracee_set_registers(thread, registers) || ht_ptrace(PTRACE_INTERRUPT, thread, 0, 0) != 0 ||
         ht_ptrace(PTRACE_CONT, thread, 0, 0) != 0)
@@ -157,7 +158,10 @@ static bool halt(pid_t thread, struct user_regs_struct *registers) {
     pid_t done;
     do done = waitpid(thread, &status, __WALL);
     while (done < 0 && errno == EINTR);
-    return done == thread && WIFSTOPPED(status);
+    if (done != thread || !WIFSTOPPED(status)) return false;
+    // No thread can block it, so it may come here in the interrupt's place: put off until the thread is given back.
+    if (WSTOPSIG(status) == SIGSTOP && status >> 16 == 0) syscall(SYS_tgkill, tracee->pid, thread, SIGSTOP);
+    return true;
 }
 
 // Runs the borrowed thread from `registers` until it comes back. Its result is in rdi then.
@@ -175,7 +179,7 @@ static ran run_and_return(ht_tracee *tracee, pid_t thread, struct user_regs_stru
     ran outcome = run_until_trap(tracee, thread, PTRACE_SYSCALL, milliseconds);
     if (outcome == RAN_GONE || outcome == RAN_ON) return outcome;
     if (!ht_tracee_registers(thread, registers)) return RAN_GONE;
-    return outcome == RAN_BACK && !halt(thread, registers) ? RAN_GONE : outcome;
+    return outcome == RAN_BACK && !halt(tracee, thread, registers) ? RAN_GONE : outcome;
 }
 
 long ht_tracee_syscall(ht_tracee *tracee, pid_t thread, long number, const uint64_t arguments[6]) {

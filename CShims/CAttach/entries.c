@@ -147,7 +147,7 @@ bool ht_redirects_place(ht_redirects *redirects, ht_tracee *tracee, pid_t thread
         if (ht_patch_place(&redirect->plan, redirects->image->bias, data, redirect->code, bytes, redirect->jump) != 0)
             return fail(tracee, "its allocator is too far from free memory", ERANGE);
         if (again) continue;
-        uint64_t moved = redirect->code + HT_PATCH_STUB_BYTES;
+        uint64_t moved = redirect->code + HT_PATCH_THUNK_BYTES;
         ht_patch_slot slot = {.hook = moved,
                               .real = moved,
                               .entry = redirect->plan.start + redirects->image->bias,
@@ -184,7 +184,7 @@ static uint64_t moved_pc(const ht_redirects *redirects, uint64_t pc) {
         // At the entry itself it takes the jump.
         if (offset == 0 || offset >= redirect->plan.replaced) continue;
         uint8_t moved = redirect->plan.moved_at[offset];
-        if (moved != HT_PATCH_NOT_MOVED) return redirect->code + HT_PATCH_STUB_BYTES + moved;
+        if (moved != HT_PATCH_NOT_MOVED) return redirect->code + HT_PATCH_THUNK_BYTES + moved;
     }
     return 0;
 }

@@ -74,9 +74,12 @@ enum ht_attach_outcome ht_attach_open(pid_t pid, const char *library, ht_attachm
     enum ht_attach_outcome allowed = ht_attach_check(pid, library, &facts, reason, room);
     if (allowed != HT_ATTACH_OK) return allowed;
     ht_attachment *made = calloc(1, sizeof *made);
-    if (made == NULL) return HT_ATTACH_REFUSED;
+    if (made == NULL || (made->library = strdup(library)) == NULL) {
+        free(made);
+        ht_attachment_refuse(reason, room, "there is no memory");
+        return HT_ATTACH_REFUSED;
+    }
     made->region_fd = -1;
-    made->library = strdup(library);
     if (!ht_tracee_open(&made->tracee, pid) || !ht_images_read(&made->images, pid)) {
         snprintf(reason, room, "its memory cannot be read: %s", strerror(errno));
         goto failed;
@@ -145,13 +148,20 @@ int ht_attach_region(ht_attachment *made) {
     return open(path, O_RDWR | O_CLOEXEC);
 }
 
+// Whether a thread has variables where libc puts them, whose first word is its own address: a thread of a bare clone
+// may have another thread pointer, or none.
+static bool is_of_libc(const ht_tracee *tracee, uint64_t thread_pointer) {
+    uint64_t own = 0;
+    return ht_tracee_read(tracee, thread_pointer, &own, sizeof own) && own == thread_pointer;
+}
+
 // Hands the recorder the thread pointers of all threads: it looks whether one of them is inside.
 static bool clear_region(ht_attachment *made, pid_t thread) {
     ht_tracee *tracee = &made->tracee;
     uint64_t at = tracee->scratch + HT_SCRATCH_DATA, count = 0;
     for (size_t i = 0; i < tracee->count && count < HT_SCRATCH_DATA_BYTES / 8; i++) {
         struct user_regs_struct registers;
-        if (!ht_tracee_registers(tracee->threads[i].id, &registers) || registers.fs_base == 0) continue;
+        if (!ht_tracee_registers(tracee->threads[i].id, &registers) || !is_of_libc(tracee, registers.fs_base)) continue;
         if (!ht_tracee_write(tracee, at + 8 * count++, &registers.fs_base, 8)) return false;
     }
     bool returned;

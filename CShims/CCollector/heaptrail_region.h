@@ -68,6 +68,7 @@ enum ht_region_option {
     HT_OPTION_NO_STACKS = 1,
     HT_OPTION_DROP = 2,
     HT_OPTION_FOLLOW = 4,
+    HT_OPTION_NO_SWIFT_TYPES = 8,
 };
 
 // The life of a recording. READY -> RUNNING when the program's hooks attach; either -> OFF, once, by whoever sees the

@@ -56,7 +56,8 @@ bool ht_process_fill_region(ht_process *process, const ht_collect_request *reque
         return false;
     }
     uint32_t options = (request->no_stacks ? HT_OPTION_NO_STACKS : 0u) | (request->drop ? HT_OPTION_DROP : 0u) |
-                       (request->follow ? HT_OPTION_FOLLOW : 0u);
+                       (request->follow ? HT_OPTION_FOLLOW : 0u) |
+                       (request->no_swift_types ? HT_OPTION_NO_SWIFT_TYPES : 0u);
     ht_region_init(process->region, options, request->max_depth);
     process->request = request;
     process->region->sample_bytes = request->sample_bytes;

@@ -119,10 +119,10 @@ static bool find_collector(char *out, size_t size) {
 static bool truthy(const char *value) { return value != NULL && *value != 0 && strcmp(value, "0") != 0; }
 
 // strtoul is not usable here before libc is up; digits alone.
-static uint32_t decimal(const char *text) {
-    uint32_t value = 0;
-    for (; text != NULL && *text >= '0' && *text <= '9' && value < 100000000; text++)
-        value = value * 10 + (uint32_t)(*text - '0');
+static uint64_t decimal(const char *text) {
+    uint64_t value = 0;
+    for (; text != NULL && *text >= '0' && *text <= '9' && value <= (UINT64_MAX - 9) / 10; text++)
+        value = value * 10 + (uint64_t)(*text - '0');
     return value;
 }
 
@@ -224,12 +224,15 @@ ht_region *ht_alone_start(char **environment, size_t *mapped_bytes) {
         ht_syscall(SYS_close, fd, 0, 0, 0, 0, 0);
         return NULL;
     }
-    uint32_t options = (truthy(ht_environment_get(environment, "HEAPTRAIL_NO_STACKS")) ? HT_OPTION_NO_STACKS : 0) |
-                       (truthy(ht_environment_get(environment, "HEAPTRAIL_FOLLOW")) ? HT_OPTION_FOLLOW : 0);
+    uint32_t options =
+        (truthy(ht_environment_get(environment, "HEAPTRAIL_NO_STACKS")) ? HT_OPTION_NO_STACKS : 0) |
+        (truthy(ht_environment_get(environment, "HEAPTRAIL_FOLLOW")) ? HT_OPTION_FOLLOW : 0) |
+        (truthy(ht_environment_get(environment, "HEAPTRAIL_NO_SWIFT_TYPES")) ? HT_OPTION_NO_SWIFT_TYPES : 0);
     const char *full = ht_environment_get(environment, "HEAPTRAIL_WHEN_FULL");
     if (full != NULL && strcmp(full, "drop") == 0) options |= HT_OPTION_DROP;
     uint32_t limit = region->segment_limit;
-    ht_region_init(region, options, decimal(ht_environment_get(environment, "HEAPTRAIL_MAX_DEPTH")));
+    uint64_t depth = decimal(ht_environment_get(environment, "HEAPTRAIL_MAX_DEPTH"));
+    ht_region_init(region, options, depth > UINT32_MAX ? UINT32_MAX : (uint32_t)depth);
     region->segment_limit = limit;
     if (!set_sampling(region, environment)) {
         ht_syscall(SYS_close, fd, 0, 0, 0, 0, 0);
@@ -272,7 +275,7 @@ static bool thread_lives(uint32_t thread, void *context) {
 static void *drain_thread(void *context) {
     (void)context;
     // Its own allocations, should libc make any on its behalf, are not the program's.
-    ht_self.depth = HT_LANES;
+    ht_self.guard = ~(uintptr_t)HT_DEPTH_MASK | HT_LANES;
     int idle = 0;
     while (!atomic_load_explicit(&alone.stop, memory_order_acquire)) {
         uint64_t taken = ht_drain_round(&alone.drain, false);

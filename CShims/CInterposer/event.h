@@ -4,6 +4,7 @@
 
 #include "record.h"
 #include "sample.h"
+#include "swift_types.h"
 
 #include <system.h>
 
@@ -12,13 +13,15 @@
 static inline const void *ht_allocated(const void *block, size_t size, uint32_t alignment_code, const void *frame,
                                        const void *via) {
     if (ht_sampling()) return ht_sample_allocation(block, size, alignment_code, frame, via);
-    ht_record_allocation(block, size, alignment_code, frame, via);
+    if (ht_type_is_announced()) ht_record_typed_allocation(block, size, alignment_code, frame, via);
+    else ht_record_allocation(block, size, alignment_code, frame, via);
     return block;
 }
 
 // Before the real free of a block, not NULL.
 static inline void ht_freeing(const void *block) {
     if (ht_sampling()) ht_sample_free(block);
+    else if (ht_type_is_looked_at()) ht_record_free_looking(block, ht_now(), false);
     else ht_record_free(block, ht_now());
 }
 

@@ -10,6 +10,7 @@
 #include "record.h"
 #include "sample.h"
 #include "stack.h"
+#include "swift_types.h"
 
 #include <dlfcn.h>
 #include <elf.h>
@@ -30,6 +31,7 @@ uint32_t ht_epoch;
 uint32_t ht_own_pid;
 bool ht_thread_block_has_id;
 uintptr_t ht_self_start, ht_self_end;
+const uint8_t *ht_self_tables;
 
 extern void *__libc_stack_end;
 
@@ -175,6 +177,7 @@ static void find_self(void) {
     if (_dl_find_object((void *)(uintptr_t)&ht_life_start, &found) != 0) return;
     ht_self_start = (uintptr_t)found.dlfo_map_start;
     ht_self_end = (uintptr_t)found.dlfo_map_end;
+    ht_self_tables = found.dlfo_eh_frame;
     ht_environment_set_library(found.dlfo_link_map->l_name);
 }
 
@@ -241,6 +244,7 @@ static void forget_definitions(void) {
     ht_modules_reset();
     ht_sizes_reset();
     ht_rules_flush();
+    ht_types_reset();
 }
 
 bool ht_life_follow(void) {
@@ -270,7 +274,7 @@ bool ht_life_follow(void) {
     // This thread's cursors point into the region just unmapped; empty, they make its next event open a stream of its
     // own. A child made by a bare clone has its parent's id in its thread block.
     memset(ht_self.lane, 0, sizeof ht_self.lane);
-    ht_self.depth = 0;
+    ht_self.guard = 0;
     ht_self.deleting = NULL;
     ht_self.pending.block = NULL;
     ht_self.id = (uint32_t)ht_syscall(SYS_gettid, 0, 0, 0, 0, 0, 0);

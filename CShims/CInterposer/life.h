@@ -43,6 +43,7 @@ extern uint32_t ht_own_pid;                   // getpid() of the process that at
 extern uint32_t ht_epoch;                     // grows when a followed child starts anew
 extern bool ht_thread_block_has_id;           // libc keeps the thread's id where we look for it
 extern uintptr_t ht_self_start, ht_self_end;  // our own text: frames in it are not the program's
+extern const uint8_t *ht_self_tables;         // our own .eh_frame_hdr
 
 // Maps the shared region from a descriptor, as much of it as the address-space limit allows; NULL when it is not one.
 ht_region *ht_life_map(int fd, size_t *mapped_bytes);

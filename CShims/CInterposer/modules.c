@@ -7,6 +7,7 @@
 #include "life.h"
 #include "rule.h"
 #include "stack.h"
+#include "swift_types.h"
 
 #include <dlfcn.h>
 #include <elf.h>
@@ -97,6 +98,7 @@ const ht_module *ht_module_at(ht_thread *self, ht_writer *writer, uintptr_t addr
     if (!put_module(self, writer, made, found.dlfo_link_map)) return NULL;
     do made->next = head;
     while (!atomic_compare_exchange_weak_explicit(&modules, &head, made, memory_order_release, memory_order_relaxed));
+    ht_swift_module(made->link_map);
     return made;
 }
 

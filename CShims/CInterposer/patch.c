@@ -150,11 +150,11 @@ static bool make_executable(char *code, size_t bytes, const ht_patch_plan *plan,
                              MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
     if (mapped != (long)code) return false;
     for (uint32_t i = 0; i < plan->count; i++) {
-        uint8_t stub[HT_PATCH_CODE_BYTES], jump[HT_PATCH_REPLACED_MAX];
+        uint8_t thunk[HT_PATCH_CODE_BYTES], jump[HT_PATCH_REPLACED_MAX];
         uintptr_t at = (uintptr_t)code + (size_t)i * HT_PATCH_CODE_BYTES;
-        ht_patch_place(&entries_of(plan)[i], own->bias, (uintptr_t)data + (size_t)i * HT_PATCH_DATA_BYTES, at, stub,
+        ht_patch_place(&entries_of(plan)[i], own->bias, (uintptr_t)data + (size_t)i * HT_PATCH_DATA_BYTES, at, thunk,
                        jump);
-        if (!write_by_kernel(at, stub, sizeof stub)) return false;
+        if (!write_by_kernel(at, thunk, sizeof thunk)) return false;
     }
     return true;
 }
@@ -177,14 +177,14 @@ static enum ht_plan_result apply(const ht_patch_plan *plan, const image *own, ui
     for (uint32_t i = 0; i < plan->count; i++) {
         const ht_patch_entry *entry = &entries_of(plan)[i];
         ht_patch_slot *slot = (ht_patch_slot *)(void *)(data + (size_t)i * HT_PATCH_DATA_BYTES);
-        uint8_t *stub = (uint8_t *)code + (size_t)i * HT_PATCH_CODE_BYTES;
+        uint8_t *thunk = (uint8_t *)code + (size_t)i * HT_PATCH_CODE_BYTES;
         *slot = (ht_patch_slot){.hook = hook_for(entry->kind),
-                                .real = (uintptr_t)stub + HT_PATCH_STUB_BYTES,
+                                .real = (uintptr_t)thunk + HT_PATCH_THUNK_BYTES,
                                 .entry = entry->start + own->bias,
                                 .usable = entry->usable == 0 ? 0 : entry->usable + own->bias,
                                 .kind = entry->kind,
                                 .index = i};
-        if (ht_patch_place(entry, own->bias, (uintptr_t)slot, (uintptr_t)stub, stub, jump) != 0) {
+        if (ht_patch_place(entry, own->bias, (uintptr_t)slot, (uintptr_t)thunk, thunk, jump) != 0) {
             ht_unmap_pages(data, data_bytes + code_bytes);
             return HT_PLAN_NO_ROOM;
         }
@@ -195,10 +195,10 @@ static enum ht_plan_result apply(const ht_patch_plan *plan, const image *own, ui
     }
     for (uint32_t i = 0; i < plan->count; i++) {
         const ht_patch_entry *entry = &entries_of(plan)[i];
-        uint8_t stub[HT_PATCH_CODE_BYTES];
+        uint8_t thunk[HT_PATCH_CODE_BYTES];
         uintptr_t slot = (uintptr_t)data + (size_t)i * HT_PATCH_DATA_BYTES;
         uintptr_t at = (uintptr_t)code + (size_t)i * HT_PATCH_CODE_BYTES;
-        ht_patch_place(entry, own->bias, slot, at, stub, jump);
+        ht_patch_place(entry, own->bias, slot, at, thunk, jump);
         if (!write_code(entry->address + own->bias, jump, entry->replaced)) {
             undo(plan, i, own);
             return HT_PLAN_FORBIDDEN;

@@ -10,7 +10,10 @@ enum { CALL_BYTES_MAX = 7, UNLIKELY_VALUE = 0x5bd1e995, RETURNS = 1024, RETURN_S
 
 static bool can_read(uintptr_t address) {
     if (address >> 47 != 0) return false;
-    long result = ht_futex_wait((_Atomic uint32_t *)(address & ~(uintptr_t)3), UNLIKELY_VALUE, 0);
+    // The private form: the other one refuses read-only pages of the process's own, where relocated constants lie.
+    struct timespec none = {0};
+    long result =
+        ht_syscall(SYS_futex, (long)(address & ~(uintptr_t)3), FUTEX_WAIT_PRIVATE, UNLIKELY_VALUE, (long)&none, 0, 0);
     // Anything else (the page is not there, the call is forbidden) counts as no.
     return result == -EAGAIN || result == -ETIMEDOUT || result == -EINTR || result == 0;
 }

@@ -74,6 +74,11 @@ bool ht_module_may_define(const struct link_map *module, const char *name) {
     return defines(module, name, gnu_hash(name), &address);
 }
 
+void *ht_module_symbol(const struct link_map *module, const char *name) {
+    uintptr_t address;
+    return defines(module, name, gnu_hash(name), &address) ? (void *)address : NULL;
+}
+
 // dlsym(RTLD_NEXT), for names that are there: one that is not would leave the program an error to be found by dlerror,
 // in memory that the next call of dlsym gives to the program's own free.
 static void *next(const char *name) {

@@ -54,5 +54,7 @@ size_t ht_real_usable_size(const void *block);
 void *ht_real_late(const char *name) __attribute__((cold));
 
 struct link_map;
+// Where a module defines the name; NULL when it does not, or cannot be asked.
+void *ht_module_symbol(const struct link_map *module, const char *name);
 // Whether a module defines the name for others to find, or cannot be asked.
 bool ht_module_may_define(const struct link_map *module, const char *name);

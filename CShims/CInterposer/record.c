@@ -5,6 +5,7 @@
 #include "real.h"
 #include "ring.h"
 #include "stack.h"
+#include "swift_types.h"
 #include "table.h"
 
 #include <heaptrail_patch.h>
@@ -87,9 +88,11 @@ static inline uint64_t size_word(size_t size, uint32_t stack, uint32_t code) {
 
 static uint64_t wide_alignment(uint32_t code) { return code == 0 ? 0 : code <= 15 ? code + 3u : code - 15u; }
 
-// ALLOC, or ALLOC_SAMPLE where a weight other than 0 is given. Inlined into both, so that neither asks.
+// ALLOC; ALLOC_SAMPLE where a weight other than 0 is given, ALLOC_TYPED where a type is. Inlined into each, so that
+// none asks.
 static inline __attribute__((always_inline)) bool record_allocation(const void *block, size_t size, uint32_t code,
-                                                                    const void *frame, const void *via, double weight) {
+                                                                    const void *frame, const void *via, double weight,
+                                                                    uint64_t type) {
     uint64_t weight_word;
     memcpy(&weight_word, &weight, sizeof weight_word);
     bool kept = false;
@@ -106,20 +109,25 @@ static inline __attribute__((always_inline)) bool record_allocation(const void *
     if (ht_writer_reserve(self, writer, HT_RECORD_WORDS)) {
         uint32_t stack = ht_stack_id(self, writer, frame, via);
         if (__builtin_expect(usable != NOT_ASKED, 0)) put_usable(self, writer, usable, size, code);
+        if (type != 0) ht_type_define(self, writer, type);
         if (ht_writer_reserve(self, writer, HT_RECORD_WORDS)) {
-            if (__builtin_expect(fits(block, size, code), 1)) {
+            // A sample that has a type, too, is wide.
+            if (__builtin_expect(fits(block, size, code) && (type == 0 || weight_word == 0), 1)) {
                 uint64_t delta = ht_put_delta(writer, now);
-                uint32_t kind = weight_word == 0 ? HT_RECORD_ALLOC : HT_RECORD_ALLOC_SAMPLE;
+                uint32_t kind = weight_word != 0 ? HT_RECORD_ALLOC_SAMPLE
+                                : type != 0      ? HT_RECORD_ALLOC_TYPED
+                                                 : HT_RECORD_ALLOC;
                 ht_put(writer, ht_event_word(kind, delta, (uint64_t)(uintptr_t)block));
                 ht_put(writer, size_word(size, stack, code));
                 if (weight_word != 0) ht_put(writer, weight_word);
+                else if (type != 0) ht_put(writer, type);
             } else {
                 put_time(writer, now);
                 ht_put(writer, ht_extended(HT_EXTENDED_WIDE_ALLOC, 5, wide_alignment(code)));
                 ht_put(writer, (uint64_t)(uintptr_t)block);
                 ht_put(writer, size);
                 ht_put(writer, stack);
-                ht_put(writer, 0);
+                ht_put(writer, type);
                 ht_put(writer, weight_word);
             }
             ht_writer_publish(writer);
@@ -136,27 +144,47 @@ static inline __attribute__((always_inline)) bool record_allocation(const void *
     return kept;
 }
 
+HOT void ht_record_typed_allocation(const void *block, size_t size, uint32_t code, const void *frame, const void *via) {
+    uint64_t type = ht_type_take(&ht_self, size, frame);
+    if (type != 0) record_allocation(block, size, code, frame, via, 0, type);
+    else record_allocation(block, size, code, frame, via, 0, 0);
+}
+
 HOT void ht_record_allocation(const void *block, size_t size, uint32_t code, const void *frame, const void *via) {
-    record_allocation(block, size, code, frame, via, 0);
+    record_allocation(block, size, code, frame, via, 0, 0);
 }
 
 bool ht_record_sample(const void *block, size_t size, uint32_t code, const void *frame, const void *via,
                       double weight) {
-    return record_allocation(block, size, code, frame, via, weight);
+    return record_allocation(block, size, code, frame, via, weight, ht_type_take(&ht_self, size, frame));
 }
 
 void ht_record_loss(uint32_t allocations, uint32_t frees, size_t bytes, uint32_t reason) {
     lose(ht_region_shared, allocations, frees, bytes, reason);
 }
 
-static inline __attribute__((always_inline)) void record_free(const void *block, uint64_t now, bool is_next) {
+// The type that a block says it is of, before its FREE. Returns whether there still is room for that.
+static bool put_freed_type(ht_thread *self, ht_writer *writer, const void *block, uint64_t now) {
+    writer->now = now;
+    uint64_t type = ht_type_of_freed(self, writer, block);
+    if (!ht_writer_reserve(self, writer, HT_RECORD_WORDS)) return false;
+    if (type == 0) return true;
+    ht_put(writer, ht_extended(HT_EXTENDED_FREED_TYPE, 2, 0));
+    ht_put(writer, (uint64_t)(uintptr_t)block);
+    ht_put(writer, type);
+    return true;
+}
+
+static inline __attribute__((always_inline)) void record_free(const void *block, uint64_t now, bool is_next,
+                                                              bool looks) {
     ht_thread *self = &ht_self;
     ht_writer *writer = ht_enter(self);
     if (writer == NULL) {
         lose(ht_region_shared, 0, 1, 0, HT_LOSS_NESTED);
         return;
     }
-    if (__builtin_expect(ht_writer_reserve(self, writer, HT_RECORD_WORDS), 1)) {
+    if (__builtin_expect(ht_writer_reserve(self, writer, HT_RECORD_WORDS), 1) &&
+        (!looks || put_freed_type(self, writer, block, now))) {
         if (__builtin_expect(ht_narrow_address((uint64_t)(uintptr_t)block) && !is_next, 1)) {
             uint64_t delta = ht_put_delta(writer, now);
             ht_put(writer, ht_event_word(HT_RECORD_FREE, delta, (uint64_t)(uintptr_t)block));
@@ -172,9 +200,14 @@ static inline __attribute__((always_inline)) void record_free(const void *block,
     ht_leave(self);
 }
 
-HOT void ht_record_free(const void *block, uint64_t now) { record_free(block, now, false); }
+HOT void ht_record_free(const void *block, uint64_t now) { record_free(block, now, false, false); }
 
-HOT void ht_record_free_next(const void *block, uint64_t now) { record_free(block, now, true); }
+HOT void ht_record_free_next(const void *block, uint64_t now) { record_free(block, now, true, false); }
+
+void ht_record_free_looking(const void *block, uint64_t now, bool is_next) {
+    if (is_next) record_free(block, now, true, true);
+    else record_free(block, now, false, true);
+}
 
 HOT void ht_record_reallocation(const void *old, uint64_t before, const void *block, size_t size, uint32_t code,
                                 const void *frame) {

@@ -17,6 +17,9 @@ static inline uint32_t ht_alignment_code(size_t alignment) {
 // ALLOC of `size` bytes at `block`. `via` is the real function to show as the innermost frame when it made the block
 // without calling malloc (operator new), else NULL.
 void ht_record_allocation(const void *block, size_t size, uint32_t alignment_code, const void *frame, const void *via);
+// The same where the Swift runtime has announced a type (swift_types.h): ALLOC_TYPED when it is this allocation's.
+void ht_record_typed_allocation(const void *block, size_t size, uint32_t alignment_code, const void *frame,
+                                const void *via);
 // FREE of `block`, not NULL, stamped `now` (before the real call).
 void ht_record_free(const void *block, uint64_t now);
 // A realloc that succeeded: FREE of `old` at `before`, ALLOC of `block` now, as one record.
@@ -27,6 +30,8 @@ bool ht_record_sample(const void *block, size_t size, uint32_t alignment_code, c
                       double weight);
 // FREE of a sampled block as the next event of the thread that allocated it.
 void ht_record_free_next(const void *block, uint64_t now);
+// FREE of a block that is alive still and may tell its type (swift_freed.c); `is_next` as in ht_record_free_next.
+void ht_record_free_looking(const void *block, uint64_t now, bool is_next);
 // Counts events that are lost. The reason is kept unless it is HT_LOSS_NONE.
 void ht_record_loss(uint32_t allocations, uint32_t frees, size_t bytes, uint32_t reason);
 // For a followed child: forgets whose usable size its parent's trace has.

@@ -31,10 +31,11 @@ static bool on_alternate_stack(void) {
 // written and not published is taken back; the stream goes on from there.
 void ht_leave_abandoned(ht_thread *self, const void *frame) {
     uintptr_t here = (uintptr_t)frame;
-    while (self->depth > 0 && self->depth <= HT_LANES) {
-        if ((uintptr_t)self->entered_at[self->depth - 1] > here || here >= self->stack_top || on_alternate_stack())
-            return;
-        ht_writer *writer = &self->lane[--self->depth];
+    for (uint32_t depth = ht_depth(self); depth > 0 && depth <= HT_LANES; depth = ht_depth(self)) {
+        uintptr_t entered_at = self->guard & ~(uintptr_t)HT_DEPTH_MASK;
+        if (entered_at > here || here >= self->stack_top || on_alternate_stack()) return;
+        ht_writer *writer = &self->lane[depth - 1];
+        self->guard = self->outer[depth - 1];
         if (writer->segment == NULL) continue;
         writer->at = writer->segment->words + atomic_load_explicit(&writer->segment->used, memory_order_relaxed);
         writer->end = writer->segment->words + HT_SEGMENT_WORDS;
@@ -188,17 +189,11 @@ static bool resume_stream(ht_thread *self, ht_writer *writer, ht_region *region)
 static bool open_stream(ht_thread *self, ht_writer *writer, ht_region *region) {
     if (self->epoch != ht_epoch) {
         // First event of this thread in this process (or, in a followed child, since the fork).
-        uintptr_t top = self->stack_top;
-        uint32_t depth = self->depth, tag = self->tag, tag_depth = self->tag_depth;
         memset(self->lane, 0, sizeof self->lane);
-        self->stack_top = top;
-        if (top == 0 && ht_attached) {
+        if (self->stack_top == 0 && ht_attached) {
             self->stack_top = ht_life_stack_top();
             self->stack_low = ht_life_stack_low(self->stack_top);
         }
-        self->depth = depth;
-        self->tag = tag;
-        self->tag_depth = tag_depth;
         self->epoch = ht_epoch;
         if (resume_stream(self, writer, region)) return true;
         self->serial = atomic_fetch_add_explicit(&region->serials, 1, memory_order_relaxed) + 1;

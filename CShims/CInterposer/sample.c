@@ -4,6 +4,7 @@
 #include "poisson.h"
 #include "record.h"
 #include "ring.h"
+#include "swift_types.h"
 
 #include <string.h>
 #include <system.h>
@@ -20,7 +21,7 @@ static void seed(ht_thread *self, const ht_region *region) {
 // Finds the thread's totals: in the home of its own stream, which is opened for it. They stay NULL inside a signal
 // handler that interrupted that very opening, and when there is no home.
 static void settle(ht_thread *self, const ht_region *region) {
-    if (self->depth == 0) {
+    if (self->guard == 0) {
         ht_writer *writer = ht_enter(self);
         if (writer != NULL) {
             if (ht_writer_reserve(self, writer, HT_RECORD_WORDS)) self->totals = &writer->home->totals;
@@ -31,7 +32,7 @@ static void settle(ht_thread *self, const ht_region *region) {
 }
 
 // The drain thread inside the program keeps itself out by a depth that no recording thread reaches.
-static bool is_ours(const ht_thread *self) { return self->depth >= HT_LANES; }
+static bool is_ours(const ht_thread *self) { return ht_depth(self) >= HT_LANES; }
 
 // Counts an allocation without the fast path's certainty that there is a home.
 static void count_allocation(ht_thread *self, ht_region *region, size_t size) {
@@ -51,7 +52,9 @@ const void *ht_sample_first_allocation(ht_thread *self, const void *block, size_
     if (region == NULL || is_ours(self)) return block;
     count_allocation(self, region, size);
     ht_note_allocation(self, block);
-    return ht_sample_spend(self, size) ? ht_sample_take(self, block, size, code, frame, via) : block;
+    if (ht_sample_spend(self, size)) return ht_sample_take(self, block, size, code, frame, via);
+    self->type = 0;  // announced before it was known whether this is a sample
+    return block;
 }
 
 void ht_sample_first_free(ht_thread *self) {
@@ -100,16 +103,17 @@ double ht_sample_count(ht_thread *self, const void *block, size_t size) {
 
 // Records the FREE of a sampled block; it is counted already. The thread's latest event before it was the block's own
 // allocation when no other was counted since.
-static void record_free(ht_thread *self, const void *block, uint64_t now) {
+static void record_free(ht_thread *self, const void *block, uint64_t now, bool is_alive) {
     bool is_next =
         self->totals != NULL && self->sample_block == block && events_of(self->totals) == self->sample_block_event + 1;
-    if (is_next) ht_record_free_next(block, now);
+    if (is_alive && ht_type_is_looked_at()) ht_record_free_looking(block, now, is_next);
+    else if (is_next) ht_record_free_next(block, now);
     else ht_record_free(block, now);
 }
 
 void ht_sample_freed(ht_thread *self, const void *block) {
     uint64_t now = ht_now();
-    if (ht_sampled_remove(block)) record_free(self, block, now);
+    if (ht_sampled_remove(block)) record_free(self, block, now, true);
 }
 
 uint64_t ht_sample_resizing(const void *block) {
@@ -129,14 +133,14 @@ void ht_sample_resized(const void *old, uint64_t before, const void *block, size
     if (self->totals != NULL) ht_sample_add(&self->totals->reallocations, 1);
     else if (ht_region_shared != NULL)
         atomic_fetch_add_explicit(&ht_region_shared->unplaced.reallocations, 1, memory_order_relaxed);
-    if (before != 0) record_free(self, old, before);
+    if (before != 0) record_free(self, old, before, false);
     ht_sample_allocation(block, size, code, frame, NULL);
 }
 
 void ht_sample_resize_freed(const void *old, uint64_t before) {
     ht_thread *self = &ht_self;
     count_free(self);
-    if (before != 0) record_free(self, old, before);
+    if (before != 0) record_free(self, old, before, false);
 }
 
 void ht_sample_clear(ht_thread *thread) {

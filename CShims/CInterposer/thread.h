@@ -12,6 +12,7 @@
 #include <stdint.h>
 
 enum {
+    HT_DEPTH_MASK = 15,
     HT_LANES = 4,  // 0 the thread's stream, 1 to 3 signal handlers that interrupt the recorder, one within the other
     HT_TAG_DEPTH = 64,     // owner tags pushed on one thread; deeper ones count but do not show
     HT_RECORD_WORDS = 24,  // words that the longest record of the hot path may take, definitions aside
@@ -42,7 +43,9 @@ typedef struct ht_pending {
 
 typedef struct ht_thread {
     // Hot: read on every event.
-    uint32_t depth;       // guards entered: index of the lane to use
+    // How many guards are entered, which is the lane to use, and above those bits the frame that entered the innermost
+    // one, 16 bytes aligned: one word, for a signal may strike between two.
+    uintptr_t guard;
     uint32_t tag;         // owner tag on top, 0 none
     uintptr_t stack_top;  // end of the stack the thread was started with; 0 when not known
     uintptr_t stack_low;  // an sp from here to the top is on that stack, and all above it can be read
@@ -53,13 +56,17 @@ typedef struct ht_thread {
     const void *deleting;  // pointer that operator delete recorded already: the free beneath it is the same event
     int64_t sample_left;   // bytes to the next sample; not positive before the first one is drawn
     ht_totals *totals;     // the thread's exact counts, in its home; NULL before its first event, or without a home
+    // What the Swift runtime is about to allocate (swift_types.h): the type's metadata, 0 none; how many bytes; and the
+    // frame of its hook, by which malloc's hook knows that it is the allocation beneath.
+    uintptr_t type;
+    size_t type_size;
+    uintptr_t type_frame;
     // Of redirected functions (nested.h): whose usable size to ask for the event at hand (NULL: libc's), and the
     // innermost one at work.
     const struct ht_patch_slot *slot;
     struct ht_nested *nested;
     ht_pending pending;
-    // Frame that entered each guard: finds out the guards that a handler left by siglongjmp.
-    const void *entered_at[HT_LANES];
+    uintptr_t outer[HT_LANES];  // the guard in which each was entered
     ht_writer lane[HT_LANES];
     // Cold.
     uint32_t epoch;  // ht_epoch at registration: differs in a followed child
@@ -78,20 +85,23 @@ typedef struct ht_thread {
 
 extern __thread ht_thread ht_self __attribute__((tls_model("initial-exec"), visibility("hidden")));
 
+static inline uint32_t ht_depth(const ht_thread *self) { return (uint32_t)(self->guard & HT_DEPTH_MASK); }
+
 // The rare case: a guard is entered already. Leaves those first that nobody will ever leave, because a signal handler
 // jumped out of the recorder.
 void ht_leave_abandoned(ht_thread *self, const void *frame) __attribute__((cold, noinline, visibility("hidden")));
 
 // Enters the guard. NULL when events of this thread are nested too deep to be recorded. No fence is needed: only this
-// thread, its signal handlers included, reads depth.
+// thread, its signal handlers included, reads the guard. A handler leaves all as it was, wherever it strikes: what it
+// stores in `outer` is what the interrupted call stores there.
 static inline ht_writer *ht_enter(ht_thread *self) {
     const void *frame = __builtin_frame_address(0);
-    if (__builtin_expect(self->depth != 0, 0)) ht_leave_abandoned(self, frame);
-    uint32_t depth = self->depth;
+    if (__builtin_expect(self->guard != 0, 0)) ht_leave_abandoned(self, frame);
+    uint32_t depth = ht_depth(self);
     if (__builtin_expect(depth >= HT_LANES, 0)) return NULL;
-    self->entered_at[depth] = frame;
+    self->outer[depth] = self->guard;
     atomic_signal_fence(memory_order_seq_cst);
-    self->depth = depth + 1;
+    self->guard = ((uintptr_t)frame & ~(uintptr_t)HT_DEPTH_MASK) | (depth + 1);
     atomic_signal_fence(memory_order_seq_cst);
     return &self->lane[depth];
 }
@@ -104,5 +114,5 @@ static inline void ht_note_allocation(ht_thread *self, const void *block) {
 
 static inline void ht_leave(ht_thread *self) {
     atomic_signal_fence(memory_order_seq_cst);
-    self->depth--;
+    self->guard = self->outer[ht_depth(self) - 1];
 }

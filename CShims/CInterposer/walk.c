@@ -1,6 +1,8 @@
 // The full walk. Runs inside hooks.
 #include "walk.h"
 
+#include "life.h"
+
 #include <heaptrail_trace.h>
 
 // How to step out of a frame that no unwind table explains, HT_RULE_NONE where it is no code at all. The innermost
@@ -39,6 +41,9 @@ ht_walked ht_walk(ht_thread *self, ht_writer *writer, const ht_registers *start,
             break;
         }
         if (ht_rule_kind_of(rule) != HT_RULE_SELF) frames[walked.count++] = at.pc + interrupted;
+        // Where we call anyone our frame is set up; where a signal strikes it may not be yet, or no longer.
+        else if (interrupted)
+            rule = ht_cfi_rule(ht_self_tables, (const uint8_t *)ht_self_start, (const uint8_t *)ht_self_end, at.pc);
         ht_step_reads reads;
         ht_step step = own ? ht_step_on(&at, rule, top, NULL, &reads) : ht_step_on(&at, rule, top, &span, &reads);
         interrupted = known = step == HT_STEP_SIGNAL;

@@ -22,11 +22,11 @@ int ht_patch_place(const ht_patch_entry *entry, uint64_t bias, uint64_t data_add
     code[LEA_BYTES] = 0xff;  // jmp *hook(%rip)
     code[LEA_BYTES + 1] = 0x25;
     far |= put_distance(code + LEA_BYTES + 2, code_address + LEA_BYTES + LEAP_BYTES, data_address);
-    uint8_t *moved = code + HT_PATCH_STUB_BYTES;
+    uint8_t *moved = code + HT_PATCH_THUNK_BYTES;
     for (int i = 0; i < entry->moved_bytes; i++) moved[i] = entry->moved[i];
     for (int i = 0; i < entry->fixups; i++) {
         const ht_patch_fixup *fixup = &entry->fixup[i];
-        far |= put_distance(moved + fixup->at, code_address + HT_PATCH_STUB_BYTES + fixup->end, fixup->target + bias);
+        far |= put_distance(moved + fixup->at, code_address + HT_PATCH_THUNK_BYTES + fixup->end, fixup->target + bias);
     }
     jump[0] = 0xe9;
     far |= put_distance(jump + 1, entry->address + bias + HT_PATCH_JUMP_BYTES, code_address);

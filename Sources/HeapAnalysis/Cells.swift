@@ -1,5 +1,7 @@
 // The cells of a pass: one per distinct (stack, type) and, only when a grouping asks for it, size and thread. Each holds the sums that rows are
 // made of. A hash index of 32-bit cell numbers lies over one flat buffer; cells are numbered by first use, so the same trace gives the same cells.
+// Keys of a stack alone, which are nearly all, are looked up in an array by the stack's id.
+internal import CMachine
 
 /// What makes two allocations fall into one cell. Parts that the grouping does not ask for are 0.
 struct CellKey: Hashable {
@@ -7,12 +9,25 @@ struct CellKey: Hashable {
     var stack: UInt32
     /// Serial of the thread that allocated.
     var thread: UInt32
-    /// Bytes asked for.
+    /// Bytes asked for and, above them, the alignment code: see `sizePart`.
     var size: UInt64
     /// Id of the runtime type the recorder saw, 0 for none.
     var type: UInt64
     /// What the order of events told of the cause, where frames do not.
     var order = OrderCause.none
+
+    private static let alignmentShift: UInt64 = 48
+
+    /// A size below 2^48 and an alignment code as one part of a key.
+    @inline(__always)
+    static func sizePart(_ size: UInt64, alignmentCode: UInt8) -> UInt64 {
+        size | UInt64(alignmentCode) &<< alignmentShift
+    }
+
+    /// Bytes asked for, of a key that keeps them apart.
+    var bytesAsked: Int { Int(size & (1 << Self.alignmentShift - 1)) }
+    /// The alignment code, of a key that keeps sizes apart.
+    var alignmentCode: UInt8 { UInt8(truncatingIfNeeded: size >> Self.alignmentShift) }
 }
 
 /// A block's part in the sums of its cell.
@@ -77,6 +92,9 @@ struct CellTable: ~Copyable {
     private var index: UnsafeMutablePointer<UInt32>
     private var mask = 2047
     private var shift: UInt64 = 53
+    /// Cells of keys that are a stack alone, by its id; `unused` where there is none. Ids far beyond the number of cells have no place here.
+    private var near: UnsafeMutablePointer<UInt32>
+    private var nearCount = 1024
 
     private static let unused = UInt32.max
 
@@ -84,11 +102,34 @@ struct CellTable: ~Copyable {
         cells = .allocate(capacity: capacity)
         index = .allocate(capacity: mask + 1)
         index.initialize(repeating: Self.unused, count: mask + 1)
+        near = .allocate(capacity: nearCount)
+        near.initialize(repeating: Self.unused, count: nearCount)
     }
 
     deinit {
         cells.deallocate()
         index.deallocate()
+        near.deallocate()
+    }
+
+    /// Whether a key is a stack alone and has its place in `near`, if that is long enough.
+    @inline(__always)
+    private func isPlain(_ key: CellKey) -> Bool {
+        key.size | key.type | UInt64(key.thread) | UInt64(key.order.rawValue) == 0
+    }
+
+    /// Fetches the cell that an allocation from `stack` will be counted in, where it is one by stack alone.
+    @inline(__always)
+    func prefetch(stack: UInt32) {
+        guard Int(stack) < nearCount, near[Int(stack)] != Self.unused else { return }
+        prefetch(number: near[Int(stack)])
+    }
+
+    /// Fetches a cell, which takes two lines.
+    @inline(__always)
+    func prefetch(number: UInt32) {
+        ht_machine_prefetch(cells + Int(number))
+        ht_machine_prefetch(UnsafeRawPointer(cells + Int(number)) + 64)
     }
 
     @inline(__always)
@@ -102,6 +143,10 @@ struct CellTable: ~Copyable {
     /// The number of the cell for `key`, made when it is new. Expected O(1).
     @inline(__always)
     mutating func cell(for key: CellKey) -> UInt32 {
+        if isPlain(key), Int(key.stack) < nearCount {
+            let number = near[Int(key.stack)]
+            if number != Self.unused { return number }
+        }
         var slot = home(key)
         while true {
             let number = index[slot]
@@ -135,8 +180,25 @@ struct CellTable: ~Copyable {
         (cells + count).initialize(to: Cell(key: key))
         index[slot] = number
         count += 1
+        if isPlain(key) { note(stack: key.stack, number) }
         if count * 2 > mask + 1 { growIndex() }
         return number
+    }
+
+    private mutating func note(stack: UInt32, _ number: UInt32) {
+        if Int(stack) >= nearCount {
+            guard Int(stack) < 4 * count + 1024 else { return }
+            var larger = nearCount
+            while larger <= Int(stack) { larger *= 2 }
+            let old = near
+            near = .allocate(capacity: larger)
+            near.update(from: old, count: nearCount)
+            (near + nearCount).initialize(repeating: Self.unused, count: larger - nearCount)
+            old.deallocate()
+            nearCount = larger
+            // Cells of those stacks that had no place until now are found by the index; they need none.
+        }
+        near[Int(stack)] = number
     }
 
     private mutating func growIndex() {

@@ -71,6 +71,8 @@ public enum RowOrder: Sendable {
     case live
     /// Temporary allocations.
     case temporary
+    /// Allocations.
+    case allocations
 
     func measure(_ figures: HeapFigures) -> Int {
         switch self {
@@ -78,6 +80,7 @@ public enum RowOrder: Sendable {
         case .peak: figures.peakBytes
         case .live: figures.liveBytes
         case .temporary: figures.temporary
+        case .allocations: figures.allocations
         }
     }
 }
@@ -88,6 +91,8 @@ public struct RowFilter: Sendable {
     public var family: String?
     /// Only allocations whose owner, site or module contains this text, ignoring case.
     public var text: String?
+    /// Only owners of this family: the one that a view is about, whatever `family` says.
+    public var viewFamily: String?
 
     /// A filter; without arguments everything passes.
     public init(family: String? = nil, text: String? = nil) {
@@ -98,6 +103,7 @@ public struct RowFilter: Sendable {
     func accepts(_ stack: ProfileStack) -> Bool {
         let owner = stack.attribution.owner
         if let family, owner.family.lowercased() != family.lowercased() { return false }
+        if let viewFamily, owner.family != viewFamily { return false }
         guard let text, !text.isEmpty else { return true }
         let wanted = text.lowercased()
         let places = [owner.type, owner.family, stack.attribution.site?.description ?? "", stack.module]

@@ -20,11 +20,17 @@ public struct HeapFigures: Hashable, Sendable {
     public var temporary = 0
     /// Usable bytes less bytes asked for, over all allocations; nil when any of them has no known usable size.
     public var slackBytes: Int? = 0
+    /// Bytes of the temporary blocks; nil unless sizes were kept apart.
+    public var temporaryBytes: Int? = 0
+    /// Blocks freed by another thread than the one that allocated them; nil unless the flows between threads were tracked.
+    public var elsewhere: Int? = 0
+    /// Their bytes.
+    public var elsewhereBytes: Int? = 0
 
     /// All sums zero.
     public init() {}
 
-    /// Adds `other` to every sum; an unknown slack makes the sum's unknown. O(1).
+    /// Adds `other` to every sum; where one of two is not known, their sum is not. O(1).
     public mutating func add(_ other: HeapFigures) {
         allocations &+= other.allocations
         frees &+= other.frees
@@ -34,11 +40,15 @@ public struct HeapFigures: Hashable, Sendable {
         peakBytes &+= other.peakBytes
         peakBlocks &+= other.peakBlocks
         temporary &+= other.temporary
-        if let mine = slackBytes, let theirs = other.slackBytes {
-            slackBytes = mine &+ theirs
-        } else {
-            slackBytes = nil
-        }
+        slackBytes = Self.sum(slackBytes, other.slackBytes)
+        temporaryBytes = Self.sum(temporaryBytes, other.temporaryBytes)
+        elsewhere = Self.sum(elsewhere, other.elsewhere)
+        elsewhereBytes = Self.sum(elsewhereBytes, other.elsewhereBytes)
+    }
+
+    private static func sum(_ one: Int?, _ other: Int?) -> Int? {
+        guard let one, let other else { return nil }
+        return one &+ other
     }
 
     /// The figures in whole blocks and bytes, from sums in `units`.
@@ -54,6 +64,9 @@ public struct HeapFigures: Hashable, Sendable {
         result.peakBlocks = Self.rounded(peakBlocks, units.blocks)
         result.temporary = Self.rounded(temporary, units.blocks)
         result.slackBytes = slackBytes.map { Self.rounded($0, units.bytes) }
+        result.temporaryBytes = temporaryBytes.map { Self.rounded($0, units.bytes) }
+        result.elsewhere = elsewhere.map { Self.rounded($0, units.blocks) }
+        result.elsewhereBytes = elsewhereBytes.map { Self.rounded($0, units.bytes) }
         return result
     }
 
@@ -75,6 +88,9 @@ extension Cell {
         figures.peakBlocks = peakNumber == peak ? blocksAtPeak : liveBlocks
         figures.temporary = temporary
         figures.slackBytes = withoutSlack == 0 ? slackBytes : nil
+        figures.temporaryBytes = nil
+        figures.elsewhere = nil
+        figures.elsewhereBytes = nil
         return figures
     }
 }

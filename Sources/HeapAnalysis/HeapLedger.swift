@@ -6,8 +6,10 @@
 
 /// What the pass keeps apart and how it reads the trace.
 struct LedgerOptions {
-    /// Cells are kept by size too.
+    /// Cells are kept by size and alignment too.
     var bySize = false
+    /// With `bySize`: only the cells of these stacks are.
+    var sizedStacks: SizedStacks?
     /// Cells are kept by allocating thread too.
     var byThread = false
     /// Events carry weights.
@@ -16,6 +18,11 @@ struct LedgerOptions {
     var isForkedChild = false
     /// Events to wait for the FREE of a block whose address was allocated again; 0 when the trace has lost events, for then it may never come.
     var repairWindow: UInt64 = 65_536
+
+    /// Whether a cell's key tells its size.
+    func keepsSize(of key: CellKey) -> Bool {
+        bySize && sizedStacks?.contains(stack: key.stack, type: key.type) != false
+    }
 }
 
 struct HeapLedger<Observer: LedgerObserver>: ~Copyable {
@@ -80,12 +87,37 @@ struct HeapLedger<Observer: LedgerObserver>: ~Copyable {
         byteUnits(Int(truncatingIfNeeded: min(size, Self.largestSize)), weight)
     }
 
+    /// What a cell's key says of the size, where sizes are kept apart.
+    @inline(__always)
+    private func sizePart(_ size: UInt64, _ alignment: UInt8, _ stack: UInt32, _ type: UInt64) -> UInt64 {
+        if let sized = options.sizedStacks, !sized.contains(stack: stack, type: type) { return 0 }
+        return CellKey.sizePart(min(size, Self.largestSize), alignmentCode: alignment)
+    }
+
     @inline(__always)
     private mutating func count(_ time: UInt64) {
         events &+= 1
         if firstTime == nil { firstTime = time }
         if time > lastTime { lastTime = time }
         if !repair.isIdle { repair.expire(at: events) }
+    }
+
+    /// Fetches the tags of the table of live blocks that an event about `address` will need; to be called many events ahead.
+    @inline(__always)
+    func prefetchTags(_ address: UInt64) { blocks.prefetchTags(address) }
+
+    /// Fetches the slot of the block at `address`, whose tags must be there already.
+    @inline(__always)
+    func prefetchBlock(_ address: UInt64) { blocks.prefetchSlot(address) }
+
+    /// Fetches the cell that an allocation will be counted in.
+    @inline(__always)
+    func prefetchCell(stack: UInt32) { cells.prefetch(stack: stack) }
+
+    /// Fetches the cell that the block at `address` was counted in, whose slot must be there already.
+    @inline(__always)
+    func prefetchCell(ofBlockAt address: UInt64) {
+        if let cell = blocks.likelyCell(of: address) { cells.prefetch(number: cell) }
     }
 
     /// Takes an ALLOC. Expected O(1).
@@ -104,7 +136,8 @@ struct HeapLedger<Observer: LedgerObserver>: ~Copyable {
         let weighed = sizeUnits(size, weight)
         let number = cells.cell(
             for: CellKey(
-                stack: stack, thread: options.byThread ? thread : 0, size: options.bySize ? size : 0, type: type))
+                stack: stack, thread: options.byThread ? thread : 0,
+                size: options.bySize ? sizePart(size, alignment, stack, type) : 0, type: type))
 
         let index = threads.index(of: thread)  // first: it may move the states
         let state = threads.states + index
@@ -147,7 +180,7 @@ struct HeapLedger<Observer: LedgerObserver>: ~Copyable {
                 ObservedAllocation(
                     block: block, stack: stack, thread: thread, type: type, alignment: alignment,
                     isReallocation: isReallocation, slack: slack, peakNumber: peakNumber))
-            if !observer.settled.isEmpty { _ = countApart(ending: block) }
+            if observer.hasSettled { _ = countApart(ending: block) }
         }
         if let earlyFree {
             closeFreedEarly(block, by: earlyFree)
@@ -191,7 +224,7 @@ struct HeapLedger<Observer: LedgerObserver>: ~Copyable {
         let isOwnLast = isTemporary && (options.isSampled || block.time == state.pointee.lastAllocationTime)
         if Observer.isActive {
             tellFreed(block, at: time, by: thread, isReallocation: isReallocation, isTemporary: isOwnLast)
-            if !observer.settled.isEmpty { block = countApart(ending: block) }
+            if observer.hasSettled { block = countApart(ending: block) }
         }
         close(block, at: time, amount: amount)
         if isOwnLast { countTemporary(cell: block.cell, amount: amount, weight: block.weight) }
@@ -200,9 +233,10 @@ struct HeapLedger<Observer: LedgerObserver>: ~Copyable {
     /// Ends the pass: FREEs still owed are missing for good.
     mutating func finish() {
         repair.finish()
+        lifetimes.flush()
         guard Observer.isActive else { return }
         observer.finish()
-        if !observer.settled.isEmpty {
+        if observer.hasSettled {
             _ = countApart(ending: LiveBlock(address: 0, size: 0, time: 0, cell: .max, weight: 0))
         }
     }

@@ -20,7 +20,7 @@ public struct RowKey: Hashable, Sendable {
     /// Path of the allocating module; empty when not known.
     public var module: String?
 
-    fileprivate init(_ fields: RowFields, cell: ProfileCell, stack: ProfileStack) {
+    init(_ fields: RowFields, cell: ProfileCell, stack: ProfileStack) {
         self.init(fields, stack: stack)
         if fields.contains(.size) { size = cell.size }
         if fields.contains(.thread) { thread = cell.thread }
@@ -66,12 +66,19 @@ public struct ProfileRow: Sendable {
     /// Lifetimes of its freed blocks in nanoseconds, at most 1/16 off: the median and the 99th percentile. Nil when none was freed or the
     /// trace's times are no times.
     public var lifetime: (median: Int, p99: Int)?
+    /// Lifetimes of its freed blocks by decade; nil when the trace's times are no times.
+    public var lifetimes: LifetimeDistribution?
     /// The stack that allocated most of its bytes: an index into ``HeapProfile/stacks``.
     public var sampleStack: Int
-    /// Rules that attributed its allocations, by bytes descending.
-    public var rules: [String]
+    /// What each rule decided of it, by bytes descending.
+    public var ruleShares: [RuleShare]
     /// Why its allocations were made, by bytes descending.
     public var causes: [Cause]
+    /// Where rules would name other owners for some of its allocations, by bytes descending.
+    public var disagreements: [DisagreementShare]
+
+    /// Rules that attributed its allocations, by bytes descending.
+    public var rules: [String] { ruleShares.map(\.rule) }
 }
 
 extension HeapProfile {
@@ -81,8 +88,9 @@ extension HeapProfile {
         var lifetimes = LifetimeHistogram()
         var sampleStack = 0
         var sampleBytes = -1
-        var rules: [String: Int] = [:]
+        var rules: [String: RuleShare] = [:]
         var causes: [Cause: Int] = [:]
+        var disagreements: [Int32: (allocations: Int, bytes: Int)] = [:]
     }
 
     /// The rows of the profile, grouped by `fields`, largest `order` first; ties go by bytes, allocations, then the key. O(cells + rows log rows).
@@ -93,7 +101,7 @@ extension HeapProfile {
         let accepted = stacks.map { filter.accepts($0) }
         for cell in cells where accepted[cell.stack] {
             let stack = stacks[cell.stack]
-            add(cell, stack.attribution, to: &groups[RowKey(fields, cell: cell, stack: stack), default: Group()])
+            add(cell, stack, to: &groups[RowKey(fields, cell: cell, stack: stack), default: Group()])
         }
         let rows = groups.map { key, group in row(key, group) }
         return rows.sorted { left, right in
@@ -108,7 +116,8 @@ extension HeapProfile {
         }
     }
 
-    private func add(_ cell: ProfileCell, _ attribution: Attribution, to group: inout Group) {
+    private func add(_ cell: ProfileCell, _ stack: ProfileStack, to group: inout Group) {
+        let attribution = stack.attribution
         group.figures.add(cell.figures)
         if let variance = cell.variance { group.variance = group.variance.map { $0.adding(variance) } ?? variance }
         for (bucket, count) in lifetimes[cell.lifetimes] { group.lifetimes.add(bucket: bucket, count: count) }
@@ -116,7 +125,11 @@ extension HeapProfile {
             group.sampleBytes = cell.figures.bytes
             group.sampleStack = cell.stack
         }
-        group.rules[attribution.rule, default: 0] &+= cell.figures.bytes
+        group.rules[attribution.rule, default: RuleShare(rule: attribution.rule)].add(cell)
+        if let number = stack.disagreement {
+            group.disagreements[number, default: (0, 0)].allocations &+= cell.figures.allocations
+            group.disagreements[number, default: (0, 0)].bytes &+= cell.figures.bytes
+        }
         group.causes[attribution.cause, default: 0] &+= cell.figures.bytes
     }
 
@@ -124,9 +137,14 @@ extension HeapProfile {
         ProfileRow(
             key: key, figures: group.figures.divided(by: units),
             standardError: group.variance?.standardError, lifetime: lifetime(group.lifetimes),
+            lifetimes: trace.facts.nanosecondsPerTick.map {
+                LifetimeDistribution(group.lifetimes, tick: $0, units: units)
+            },
             sampleStack: group.sampleStack,
-            rules: group.rules.sorted { ($1.value, $0.key) < ($0.value, $1.key) }.map(\.key),
-            causes: group.causes.sorted { ($1.value, $0.key.rawValue) < ($0.value, $1.key.rawValue) }.map(\.key))
+            ruleShares: group.rules.values.sorted { ($1.bytes, $0.rule) < ($0.bytes, $1.rule) }
+                .map { $0.divided(by: units) },
+            causes: group.causes.sorted { ($1.value, $0.key.rawValue) < ($0.value, $1.key.rawValue) }.map(\.key),
+            disagreements: shares(group.disagreements))
     }
 
     private func lifetime(_ histogram: LifetimeHistogram) -> (median: Int, p99: Int)? {

@@ -12,13 +12,17 @@ public struct ProfileStack: Sendable {
     public var module: String
     /// Whether frames further out were dropped at the recorder's depth limit.
     public var isTruncated: Bool
+    /// Index into ``HeapProfile/disagreements`` where two rules would name different owners.
+    public var disagreement: Int32?
+    /// Whether frames leave the cause open and the order of events told it: growth or a copy of a Swift container.
+    public var causeIsByOrder = false
 
     /// The stack as it made those of its blocks of which the order of events told the cause.
     func with(_ order: OrderCause) -> ProfileStack {
         guard let cause = order.cause, cause != attribution.cause else { return self }
         var result = self
         result.attribution.cause = cause
-        result.attribution.rule += "+order"
+        result.causeIsByOrder = true
         return result
     }
 }
@@ -29,6 +33,10 @@ public struct ProfileCell: Sendable {
     public var stack: Int
     /// Bytes asked for by each; nil unless sizes were kept apart.
     public var size: Int?
+    /// The trace's code of the alignment that each asked for, 0 for malloc's own; of cells with a size.
+    public var alignmentCode: UInt8 = 0
+    /// Usable bytes of each of its blocks; nil unless sizes were kept apart and the trace tells.
+    public var usable: Int?
     /// Serial of the thread that allocated; nil unless threads were kept apart.
     public var thread: Int?
     /// The sums, in ``HeapProfile/units``.
@@ -37,6 +45,24 @@ public struct ProfileCell: Sendable {
     var variance: SampleVariance?
     /// Its part of ``HeapProfile/lifetimes``.
     var lifetimes: Range<Int>
+
+    init(stack: Int, figures: HeapFigures, lifetimes: Range<Int>) {
+        self.stack = stack
+        self.figures = figures
+        self.lifetimes = lifetimes
+    }
+
+    /// Takes over the size that the cell's key tells, and what follows from it.
+    mutating func keepSize(_ key: CellKey, units: SumUnits, usable: (_ size: Int, _ alignmentCode: UInt8) -> Int?) {
+        let bytes = key.bytesAsked
+        size = bytes
+        alignmentCode = key.alignmentCode
+        self.usable = usable(bytes, alignmentCode).flatMap { $0 < bytes ? nil : $0 }
+        let perBlock = Double(bytes) * Double(units.bytes) / Double(units.blocks)
+        figures.temporaryBytes =
+            units == .whole
+            ? figures.temporary &* bytes : Int(exactly: (Double(figures.temporary) * perBlock).rounded())
+    }
 }
 
 /// What one pass over a trace measured.
@@ -53,6 +79,10 @@ public struct HeapProfile: Sendable {
     public var threads: [ThreadSummary]
     /// What the program counted itself, by name.
     public var counters: [CounterTotal]
+    /// Every distinct pair of rules that name different owners for the same stack.
+    public var disagreements: [Disagreement]
+    /// What decided, and can be asked again for its reasons.
+    let attributor: Attributor
     /// What the trackers that the options asked for found.
     public var views: TrackedViews
 
@@ -64,7 +94,8 @@ public struct HeapProfile: Sendable {
     init(
         trace: TraceSummary, frames: [SymbolicatedFrame], stacks: [ProfileStack], cells: [ProfileCell],
         threads: [ThreadSummary], counters: [CounterTotal], units: SumUnits,
-        lifetimes: [(bucket: Int, count: Int)], views: TrackedViews = TrackedViews()
+        lifetimes: [(bucket: Int, count: Int)], views: TrackedViews = TrackedViews(),
+        disagreements: [Disagreement], attributor: Attributor
     ) {
         self.trace = trace
         self.frames = frames
@@ -75,6 +106,8 @@ public struct HeapProfile: Sendable {
         self.units = units
         self.lifetimes = lifetimes
         self.views = views
+        self.disagreements = disagreements
+        self.attributor = attributor
     }
 
     /// The sums of a cell in whole blocks and bytes.

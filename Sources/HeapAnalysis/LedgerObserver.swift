@@ -58,6 +58,8 @@ protocol LedgerObserver {
     mutating func finish()
     /// Blocks to count apart from now on, as if their allocations had been counted so; the ledger empties it after each call. Never in sampled traces.
     var settled: [SettledBlock] { get set }
+    /// Whether there are any.
+    var hasSettled: Bool { get }
 }
 
 /// Nobody watches.
@@ -76,5 +78,8 @@ struct NoObserver: LedgerObserver {
     var settled: [SettledBlock] {
         @inline(__always) get { [] }
         @inline(__always) set {}
+    }
+    var hasSettled: Bool {
+        @inline(__always) get { false }
     }
 }

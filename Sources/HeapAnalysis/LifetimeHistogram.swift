@@ -1,5 +1,6 @@
 // How long blocks lived, in logarithmic buckets: eight to an octave, so a value read back from its bucket's middle is at most 1/16 off.
 // Two forms: a sparse table of (cell, bucket) counts that the pass fills, and a small dense histogram that rows are summed into.
+internal import CMachine
 
 /// The bucket scheme: bucket 0 to 7 hold the values 0 to 7 exactly, then every octave is cut into eight equal parts.
 enum LifetimeBucket {
@@ -35,6 +36,11 @@ struct LifetimeHistogram: Equatable {
         total &+= count
     }
 
+    /// Calls `body` with every occupied bucket, in no particular order.
+    func forEach(_ body: (_ bucket: Int, _ count: Int) -> Void) {
+        for (bucket, count) in buckets { body(bucket, count) }
+    }
+
     /// The lifetime that a share `quantile` of the counted ones do not exceed, in ticks, at most 1/16 off; nil when none was counted.
     /// - Complexity: O(b log b) in the occupied buckets.
     func quantile(_ quantile: Double) -> Double? {
@@ -63,14 +69,22 @@ struct LifetimeTable: ~Copyable {
     private var mask: Int
     private var shift: UInt64
     private var used = 0
+    /// Counts that were asked for and not yet made: the table's memory is fetched meanwhile. A ring; key 0 is none.
+    private let pending: UnsafeMutablePointer<Entry>
+    private var oldest = 0
+    private static let pendingCount = 16
 
     init(bits: Int = 10) {
         entries = Self.emptyEntries(1 << bits)
         mask = 1 << bits - 1
         shift = UInt64(64 - bits)
+        pending = Self.emptyEntries(Self.pendingCount)
     }
 
-    deinit { entries.deallocate() }
+    deinit {
+        entries.deallocate()
+        pending.deallocate()
+    }
 
     private static func emptyEntries(_ capacity: Int) -> UnsafeMutablePointer<Entry> {
         let entries = UnsafeMutablePointer<Entry>.allocate(capacity: capacity)
@@ -83,16 +97,33 @@ struct LifetimeTable: ~Copyable {
         Int(truncatingIfNeeded: (key &* 0x9E37_79B9_7F4A_7C15) &>> shift)
     }
 
-    /// Counts a lifetime of `ticks` for `cell`, `count` times. Expected O(1).
+    /// Counts a lifetime of `ticks` for `cell`, `count` times; it is in the table after ``flush()``. Expected O(1).
     @inline(__always)
     mutating func add(cell: UInt32, ticks: UInt64, count: Int) {
         let key = UInt64(cell) &* Self.stride &+ UInt64(LifetimeBucket.index(of: ticks)) &+ 1
+        ht_machine_prefetch(entries + home(key))
+        let due = pending[oldest]
+        pending[oldest] = Entry(key: key, count: count)
+        oldest = (oldest &+ 1) & (Self.pendingCount &- 1)
+        if due.key != 0 { add(due.key, count: due.count) }
+    }
+
+    /// Makes the counts that are still pending.
+    mutating func flush() {
+        for index in 0..<Self.pendingCount where pending[index].key != 0 {
+            add(pending[index].key, count: pending[index].count)
+            pending[index].key = 0
+        }
+    }
+
+    @inline(__always)
+    private mutating func add(_ key: UInt64, count: Int) {
         var index = home(key)
         while entries[index].key != key {
             if entries[index].key == 0 {
                 entries[index].key = key
                 used &+= 1
-                if used &* 4 > (mask &+ 1) &* 3 {
+                if used &* 8 > (mask &+ 1) &* 5 {
                     grow()
                     index = home(key)
                     while entries[index].key != key { index = (index &+ 1) & mask }
@@ -119,7 +150,7 @@ struct LifetimeTable: ~Copyable {
         old.deallocate()
     }
 
-    /// Calls `body` with every (cell, bucket, count), in no particular order. O(table).
+    /// Calls `body` with every (cell, bucket, count), in no particular order; nothing may be pending. O(table).
     func forEach(_ body: (_ cell: Int, _ bucket: Int, _ count: Int) -> Void) {
         for index in 0...mask where entries[index].key != 0 {
             let key = entries[index].key - 1

@@ -101,6 +101,7 @@ struct OrderRepair {
     }
 
     /// Gives up what has been pending for longer than the window at event number `event`.
+    @inline(never)
     mutating func expire(at event: UInt64) {
         while let oldest = order.first, oldest.event &+ window < event {
             order.removeFirst()

@@ -5,8 +5,12 @@ internal import Symbolication
 public struct AnalysisOptions: Sendable {
     /// Keeps sizes apart, for rows grouped by size.
     public var keepsSizes = false
+    /// Keeps the sizes of this family's owners apart, whatever `keepsSizes` says of the others.
+    public var sizedFamily: String?
     /// Keeps allocating threads apart, for rows grouped by thread.
     public var keepsThreads = false
+    /// Counts the blocks that one thread allocates and another frees; needs `keepsThreads`.
+    public var tracksFlows = false
     /// Follows containers from block to block, and copies to their end.
     public var tracksChains = false
 
@@ -25,28 +29,36 @@ struct ProfileBuilder<Source: ProfileSource> {
     /// Runs the pass and resolves what it saw.
     /// - Complexity: O(events) time, O(live blocks + distinct cells) memory, and one symbolication per distinct address.
     func build(attributor: Attributor) -> HeapProfile {
-        var resolver = StackResolver(source: source, symbolicator: symbolicator, attributor: attributor)
-        if let trackers = PassTrackers(options: options, chains: chainTracker(&resolver)) {
-            return build(&resolver, observer: trackers) { $0.views(stacks: $1) }
+        let resolver = ResolvedStacks(
+            StackResolver(source: source, symbolicator: symbolicator, attributor: attributor))
+        let units: SumUnits = source.facts.isSampled ? .sampled : .whole
+        if let trackers = PassTrackers(options: options, units: units, chains: chainTracker(resolver)) {
+            return build(attributor: attributor, resolver, observer: trackers) { $0.views(stackNumbers: $1) }
         }
-        return build(&resolver, observer: NoObserver()) { _, _ in TrackedViews() }
+        return build(attributor: attributor, resolver, observer: NoObserver()) { _, _ in TrackedViews() }
     }
 
-    /// What follows growth and copies: nil where nobody asks for them and no cause depends on them. Stacks are resolved before the pass then.
-    private func chainTracker(_ resolver: inout StackResolver<Source>) -> ChainTracker? {
+    /// What follows growth and copies: nil where nobody asks for them and no cause depends on them.
+    private func chainTracker(_ resolver: ResolvedStacks<Source>) -> ChainTracker? {
         let facts = source.facts
         guard !facts.isSampled, options.tracksChains || source.hasSwiftRuntime else { return nil }
-        var classes = StackClasses()
-        for stack in source.stackIDs { classes.add(stack, resolver.resolve(stack).attribution) }
-        return ChainTracker(stacks: classes, remaps: facts.allocator == "glibc")
+        return ChainTracker(remaps: facts.allocator == "glibc") { stack, type in
+            resolver.stacks[resolver.number(of: stack, type: type)].attribution
+        }
     }
 
     private func build<Observer: LedgerObserver>(
-        _ resolver: inout StackResolver<Source>, observer: Observer, views: (Observer, StackNumbers) -> TrackedViews
+        attributor: Attributor, _ resolver: ResolvedStacks<Source>, observer: Observer,
+        views: (Observer, [TypedStack: Int]) -> TrackedViews
     ) -> HeapProfile {
         let facts = source.facts
         var ledgerOptions = LedgerOptions()
-        ledgerOptions.bySize = options.keepsSizes
+        ledgerOptions.bySize = options.keepsSizes || options.sizedFamily != nil
+        if !options.keepsSizes, let family = options.sizedFamily {
+            ledgerOptions.sizedStacks = SizedStacks { stack, type in
+                resolver.stacks[resolver.number(of: stack, type: type)].attribution.owner.family == family
+            }
+        }
         ledgerOptions.byThread = options.keepsThreads
         ledgerOptions.isSampled = facts.isSampled
         ledgerOptions.isForkedChild = facts.isForkedChild
@@ -57,37 +69,35 @@ struct ProfileBuilder<Source: ProfileSource> {
         source.replay(into: &ledger)
         ledger.finish()
 
-        var stacks: [ProfileStack] = []
         var cells: [ProfileCell] = []
-        var stackNumbers = StackNumbers()
         let (lifetimes, ranges) = Self.lifetimes(of: ledger)
         for number in 0..<ledger.cells.count {
             let cell = ledger.cells.cells[number]
-            let stack: Int
-            if let known = stackNumbers[cell.key.stack, cell.key.order] {
-                stack = known
-            } else {
-                stack = stacks.count
-                stackNumbers[cell.key.stack, cell.key.order] = stack
-                stacks.append(resolver.resolve(cell.key.stack).with(cell.key.order))
+            let stack = resolver.number(of: cell.key.stack, type: cell.key.type, order: cell.key.order)
+            // Nothing is left in a cell when the order of events told the cause of all its blocks.
+            if cell.allocations == 0, !facts.isSampled { continue }
+            var made = ProfileCell(
+                stack: stack,
+                figures: cell.figures(peak: ledger.peakNumber),
+                lifetimes: ranges[number])
+            if options.keepsThreads { made.thread = Int(cell.key.thread) }
+            if facts.isSampled { made.variance = ledger.variances[number].finished(peak: ledger.peakNumber) }
+            if ledgerOptions.keepsSize(of: cell.key) {
+                made.keepSize(cell.key, units: ledger.units) {
+                    source.usableSize(size: UInt64($0), alignmentCode: $1).flatMap { Int(exactly: $0) }
+                }
             }
-            // What the order of events told of every block of a cell has left nothing in it.
-            if cell.allocations == 0 { continue }
-            cells.append(
-                ProfileCell(
-                    stack: stack, size: options.keepsSizes ? Int(clamping: cell.key.size) : nil,
-                    thread: options.keepsThreads ? Int(cell.key.thread) : nil,
-                    figures: cell.figures(peak: ledger.peakNumber),
-                    variance: facts.isSampled ? ledger.variances[number].finished(peak: ledger.peakNumber) : nil,
-                    lifetimes: ranges[number]))
+            cells.append(made)
         }
         var trace = Self.summary(of: ledger, facts: facts)
         if facts.isSampled { complete(&trace, of: ledger, cells) }
+        let views = views(ledger.observer, resolver.numbers)
+        views.flows?.add(to: &cells)
         return HeapProfile(
-            trace: trace, frames: resolver.frames, stacks: stacks, cells: cells,
+            trace: trace, frames: resolver.frames, stacks: resolver.stacks, cells: cells,
             threads: threads(of: ledger),
             counters: counters, units: ledger.units, lifetimes: lifetimes,
-            views: views(ledger.observer, stackNumbers))
+            views: views, disagreements: resolver.disagreements, attributor: attributor)
     }
 
     /// The counters by name; libraries that count under the same name count together.

@@ -1,5 +1,6 @@
 // The seam between the analysis and what it reads: a trace in production, a hand-built list of events in tests.
 internal import Symbolication
+internal import TraceReader
 
 /// A module as it was loaded when a stack was first used.
 struct LoadedModule: Hashable {
@@ -20,8 +21,6 @@ protocol ProfileSource {
     func replay<Observer>(into ledger: inout HeapLedger<Observer>)
     /// The usable size of a block, nil when it is not known.
     func usableSize(size: UInt64, alignmentCode: UInt8) -> UInt64?
-    /// The ids of all stacks that are defined.
-    var stackIDs: [UInt32] { get }
     /// Whether Swift's runtime was in the program, whose containers' frames do not always tell a copy from growth.
     var hasSwiftRuntime: Bool { get }
     /// The stack of an id; nil for 0 and ids that were never defined.
@@ -30,6 +29,10 @@ protocol ProfileSource {
     func moduleRow(for address: UInt64, at time: UInt64) -> Int?
     /// The module in a row.
     func module(row: Int) -> LoadedModule
+    /// What the recorder copied of a type of the Swift runtime; nil for an id of which it copied nothing.
+    func runtimeType(_ id: UInt64) -> MetadataRecord?
+    /// The name that the trace itself gives a type; nil where it gives none.
+    func typeName(_ id: UInt64) -> String?
 }
 
 /// A stack as the trace holds it.

@@ -17,6 +17,7 @@ struct StackResolver<Source: ProfileSource> {
     private let source: Source
     private let symbolicator: any FrameSymbolicator
     private let attributor: Attributor
+    private let types: RuntimeTypeNames<Source>
     /// Every distinct frame, in the order of first use.
     private(set) var frames: [SymbolicatedFrame] = []
     private var classified: [AttributableFrame] = []
@@ -24,9 +25,11 @@ struct StackResolver<Source: ProfileSource> {
     /// Frames of each place, as a part of `expansions`: an address has one frame more for each call that was inlined there.
     private var places: [Place: Range<Int>] = [:]
     private var expansions: [Int32] = []
+    /// Every distinct pair of rules that disagree, in the order of their first stacks.
+    private(set) var disagreements: [Disagreement] = []
+    private var disagreementNumbers: [Disagreement: Int32] = [:]
     private var modules: [Int: LoadedModule] = [:]
     private var placements: [Int: Placement] = [:]
-    private var resolved: [UInt32: ProfileStack] = [:]
 
     private static var noModule: Int { -1 }
 
@@ -34,20 +37,17 @@ struct StackResolver<Source: ProfileSource> {
         self.source = source
         self.symbolicator = symbolicator
         self.attributor = attributor
+        types = RuntimeTypeNames(source: source)
     }
 
-    /// Resolves the stack of an id. O(depth), plus symbolication of places not seen before; O(1) for one resolved before.
-    mutating func resolve(_ id: UInt32) -> ProfileStack {
-        if let known = resolved[id] { return known }
-        let stack = resolveAnew(id)
-        resolved[id] = stack
-        return stack
-    }
-
-    private mutating func resolveAnew(_ id: UInt32) -> ProfileStack {
+    /// Resolves the stack of an id, of blocks of a runtime type (0: none is known). O(depth), plus symbolication of places not seen before.
+    mutating func resolve(_ id: UInt32, type: UInt64 = 0) -> ProfileStack {
+        let evidence = types.evidence(type)
         guard let stack = source.stack(id) else {
+            let verdict = attributor.attribute(walking: EmptyCollection(), tag: nil, type: evidence)
             return ProfileStack(
-                frames: [], attribution: attributor.attribute(stack: [], tag: nil), module: "", isTruncated: false)
+                frames: [], attribution: verdict.attribution,
+                module: "", isTruncated: false)
         }
         var numbers: [Int32] = []
         numbers.reserveCapacity(stack.addresses.count + stack.addresses.count / 2)
@@ -63,10 +63,19 @@ struct StackResolver<Source: ProfileSource> {
             }
         }
         let walked = numbers.lazy.map { [classified] in classified[Int($0)] }
+        let verdict = attributor.attribute(walking: walked, tag: stack.tag, type: evidence)
         return ProfileStack(
-            frames: numbers, attribution: attributor.attribute(walking: walked, tag: stack.tag),
+            frames: numbers, attribution: verdict.attribution,
             module: (allocating ?? innermost).flatMap { modules[$0]?.description.path } ?? "",
-            isTruncated: stack.isTruncated)
+            isTruncated: stack.isTruncated, disagreement: verdict.disagreement.map { number(of: $0) })
+    }
+
+    private mutating func number(of disagreement: Disagreement) -> Int32 {
+        if let known = disagreementNumbers[disagreement] { return known }
+        let number = Int32(truncatingIfNeeded: disagreements.count)
+        disagreements.append(disagreement)
+        disagreementNumbers[disagreement] = number
+        return number
     }
 
     private mutating func expansion(of address: UInt64, row: Int) -> Range<Int> {
@@ -102,6 +111,43 @@ struct StackResolver<Source: ProfileSource> {
         frames.append(frame)
         classified.append(AttributableFrame(frame, by: attributor))
         frameNumbers[frame] = number
+        return number
+    }
+}
+
+/// What an attribution depends on: a stack's id, and the id of the runtime type, 0 where none is known.
+struct TypedStack: Hashable {
+    var stack: UInt32
+    var type: UInt64
+    /// What the order of events told of the cause.
+    var order = OrderCause.none
+}
+
+/// The stacks that were resolved, each once for each type of its blocks, numbered by first use: during the pass, where a view asks who owns a stack, or after it.
+final class ResolvedStacks<Source: ProfileSource> {
+    private var resolver: StackResolver<Source>
+    /// The stacks, by number.
+    private(set) var stacks: [ProfileStack] = []
+    /// Their numbers by id.
+    private(set) var numbers: [TypedStack: Int] = [:]
+
+    init(_ resolver: StackResolver<Source>) { self.resolver = resolver }
+
+    /// Every distinct frame, in the order of first use.
+    var frames: [SymbolicatedFrame] { resolver.frames }
+
+    /// Every distinct pair of rules that disagree.
+    var disagreements: [Disagreement] { resolver.disagreements }
+
+    /// The number of a stack's id. O(1) once it is known, see `StackResolver.resolve` before.
+    /// - Parameter order: what the order of events told of the cause of the blocks.
+    func number(of id: UInt32, type: UInt64, order: OrderCause = .none) -> Int {
+        let key = TypedStack(stack: id, type: type, order: order)
+        if let known = numbers[key] { return known }
+        let stack = order == .none ? resolver.resolve(id, type: type) : stacks[number(of: id, type: type)].with(order)
+        let number = stacks.count
+        stacks.append(stack)
+        numbers[key] = number
         return number
     }
 }

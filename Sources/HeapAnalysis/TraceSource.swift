@@ -83,10 +83,9 @@ struct TraceSource: ProfileSource {
         tables.usableSizes.usableSize(size: size, alignmentCode: alignmentCode)
     }
 
-    var stackIDs: [UInt32] { (0..<tables.stacks.count).map { tables.stacks[$0].id.rawValue } }
-
     var hasSwiftRuntime: Bool {
-        !tables.typeNames.isEmpty || tables.modules.all.contains { $0.path.contains("/libswiftCore.so") }
+        !tables.typeNames.isEmpty || !tables.metadata.isEmpty
+            || tables.modules.all.contains { $0.path.contains("/libswiftCore.so") }
     }
 
     func stack(_ id: UInt32) -> SourceStack? {
@@ -123,10 +122,43 @@ extension ModuleTable {
     }
 }
 
+extension TraceSource {
+    func runtimeType(_ id: UInt64) -> MetadataRecord? { tables.metadata[id] }
+
+    func typeName(_ id: UInt64) -> String? { tables.typeNames[id] }
+}
+
 /// The visitor that hands a trace's events to a ledger, which outlives it.
 private struct LedgerFeed<Observer: LedgerObserver>: EventVisitor {
     let ledger: UnsafeMutablePointer<HeapLedger<Observer>>
 
+    /// How many events ahead the tags of a block are asked for, then its slot, then its cell: each as long as memory takes.
+    private static var tagLead: Int { 24 }
+    private static var slotLead: Int { 16 }
+    private static var cellLead: Int { 8 }
+
+    @inline(__always)
+    mutating func visit(batch events: UnsafeBufferPointer<HeapEvent>) {
+        for index in 0..<min(Self.tagLead, events.count) { ledger.pointee.prefetchTags(events[index].address) }
+        for index in 0..<events.count {
+            if index &+ Self.tagLead < events.count {
+                ledger.pointee.prefetchTags(events[index &+ Self.tagLead].address)
+            }
+            if index &+ Self.slotLead < events.count {
+                ledger.pointee.prefetchBlock(events[index &+ Self.slotLead].address)
+            }
+            if index &+ Self.cellLead < events.count {
+                let ahead = events[index &+ Self.cellLead]
+                switch ahead.kind {
+                case .allocation: ledger.pointee.prefetchCell(stack: ahead.stack.rawValue)
+                case .free: ledger.pointee.prefetchCell(ofBlockAt: ahead.address)
+                }
+            }
+            visit(events[index])
+        }
+    }
+
+    @inline(__always)
     mutating func visit(_ event: HeapEvent) {
         switch event.kind {
         case .allocation:
@@ -156,15 +188,16 @@ extension HeapProfile {
     /// - Parameters:
     ///   - image: the image's number; the last one when nil.
     ///   - options: what the pass keeps apart.
+    ///   - rules: what decides who owns an allocation.
     ///   - symbolicator: answers for addresses; asked once for each distinct one.
     /// - Returns: nil when the trace has no such image.
     /// - Complexity: O(events) time, O(live blocks + distinct stacks) memory.
     public init?(
         analysing trace: Trace, image: Int? = nil, options: AnalysisOptions = AnalysisOptions(),
-        symbolicator: any FrameSymbolicator
+        rules: RuleSet = .builtIn, symbolicator: any FrameSymbolicator
     ) {
         guard let source = TraceSource(trace: trace, image: image) else { return nil }
         let builder = ProfileBuilder(source: source, options: options, symbolicator: symbolicator)
-        self = builder.build(attributor: Attributor(executablePath: source.facts.executablePath))
+        self = builder.build(attributor: Attributor(executablePath: source.facts.executablePath, rules: rules))
     }
 }

@@ -28,6 +28,10 @@ public struct ReportDocument: Sendable {
             ("rows", .array(rows.map { row($0) })),
             ("counters", .object(profile.counters.map { ($0.name, .integer($0.total)) })),
         ]
+        let disagreements = profile.disagreements(filter: request.filter)
+        if request.explains || !disagreements.isEmpty {
+            members.append(("disagreements", .array(disagreements.map(\.json))))
+        }
         if let view { members.append((request.view.rawValue, view)) }
         return JSONValue.object(members).document()
     }
@@ -91,11 +95,7 @@ public struct ReportDocument: Sendable {
             ),
         ]
         if let errors = row.standardError { members.append(("standard_error", errors.json)) }
-        if request.explains {
-            members.append(("rules", .array(row.rules.map { .string($0) })))
-            let stack = profile.symbolicatedFrames(ofStack: row.sampleStack)
-            members.append(("stack", .array(stack.map { .string(FrameText.long($0)) })))
-        }
+        if request.explains { members += RowExplanation(row, of: profile).members }
         return .object(members)
     }
 

@@ -6,7 +6,6 @@ internal import Symbolication
 public struct ReportText: Sendable {
     private static let defaultRows = 20
     private static let topSites = 5
-    private static let explainedFrames = 12
 
     private let profile: HeapProfile
     private let request: ReportRequest
@@ -31,6 +30,7 @@ public struct ReportText: Sendable {
         if showsSites { lines += sites }
         if !profile.counters.isEmpty { lines += counters }
         if request.view == .thread { lines += threads }
+        if request.explains { lines += disagreements }
         return lines.joined(separator: "\n") + "\n"
     }
 
@@ -52,6 +52,7 @@ public struct ReportText: Sendable {
         how.append(
             (facts.mode == "text" ? "read from text" : "recorded by " + facts.mode)
                 + (facts.isAttached ? ", attached" : "") + (facts.isSampled ? ", sampled" : ""))
+        let disagreed = profile.disagreements(filter: request.filter)
         let estimate = EstimateText(trace)
         let errors = trace.standardError
         var bytes = (trace.hasExactTotals ? "" : "≈") + NumberText.bytes(trace.bytesAllocated)
@@ -84,7 +85,16 @@ public struct ReportText: Sendable {
                 "attributed",
                 estimate.percent(shares.bytes) + " of bytes, " + estimate.percent(shares.allocations)
                     + " of allocations"),
-        ]
+        ] + (disagreed.isEmpty ? [] : [labelled("disagreed", disagreement(disagreed))])
+    }
+
+    private func disagreement(_ shares: [DisagreementShare]) -> String {
+        let bytes = shares.reduce(0) { $0 + $1.bytes }
+        let share = profile.trace.bytesAllocated == 0 ? nil : Double(bytes) / Double(profile.trace.bytesAllocated)
+        let text =
+            plural(shares.reduce(0) { $0 + $1.allocations }, "allocation") + " ("
+            + EstimateText(profile.trace).percent(share)
+        return text + " of bytes): two rules name different owners" + (request.explains ? "" : "; --explain shows them")
     }
 
     private var events: String {
@@ -146,17 +156,7 @@ public struct ReportText: Sendable {
     }
 
     private func explanation(_ row: ProfileRow) -> [String] {
-        let others = row.rules.count > 1 ? " (and \(row.rules.count - 1) more rules)" : ""
-        var lines = ["    rule: " + FrameText.printable(row.rules.first ?? "none") + others]
-        let frames = profile.symbolicatedFrames(ofStack: row.sampleStack)
-        for frame in frames.prefix(Self.explainedFrames) {
-            let text = (frame.isInlined ? "inlined " : "") + FrameText.printable(FrameText.short(frame))
-            lines.append("      " + TextTable.shortened(text, to: style.width - 6))
-        }
-        if frames.count > Self.explainedFrames {
-            lines.append("      … " + plural(frames.count - Self.explainedFrames, "frame") + " further out")
-        }
-        return lines.map { style.dim($0) }
+        RowExplanation(row, of: profile).lines(width: style.width).map { style.dim($0) }
     }
 
     // MARK: - Blocks under the table
@@ -177,6 +177,23 @@ public struct ReportText: Sendable {
                 row.key.cause?.rawValue ?? "", estimate.count(row.figures.allocations),
                 estimate.bytes(row.figures.bytes),
             ]
+        }
+        return [""] + table.lines(style)
+    }
+
+    private var disagreements: [String] {
+        let shares = profile.disagreements(filter: request.filter)
+        if shares.isEmpty { return [] }
+        var table = TextTable([
+            .init(title: "rules that disagree: kept", isText: true), .init(title: "owner", isText: true),
+            .init(title: "other", isText: true), .init(title: "owner", isText: true), .init(title: "allocs"),
+            .init(title: "bytes"),
+        ])
+        let estimate = EstimateText(profile.trace)
+        table.rows = shares.prefix(request.top ?? Self.defaultRows).map { share in
+            let pair = share.disagreement
+            return [pair.keptRule, pair.keptType, pair.otherRule, pair.otherType].map { FrameText.printable($0) }
+                + [estimate.count(share.allocations), estimate.bytes(share.bytes)]
         }
         return [""] + table.lines(style)
     }

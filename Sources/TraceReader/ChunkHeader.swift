@@ -56,17 +56,16 @@ struct ChunkHeader {
 }
 
 /// Where one EVENTS chunk lies: 32 bytes a chunk is all that a trace's length costs in memory.
-@usableFromInline
 struct ChunkRow: Sendable {
     /// Offset of the payload in the file, a multiple of 8.
-    @usableFromInline let payload: UInt64
-    @usableFromInline let firstTime: UInt64
+    let payload: UInt64
+    let firstTime: UInt64
     /// Words of the unpacked payload.
-    @usableFromInline let words: UInt32
+    let words: UInt32
     /// Bytes of the payload in the file.
     let storedBytes: UInt32
     /// The stream's next chunk: its row + 1; 0 for the last.
-    @usableFromInline var next: UInt32 = 0
+    var next: UInt32 = 0
 
     let codec: UInt8
 
@@ -90,16 +89,15 @@ struct StreamKey: Hashable {
 }
 
 /// The chunks of one (image, thread, lane), which are in time order.
-@usableFromInline
 struct StreamRow: Sendable {
-    @usableFromInline let image: UInt16
-    @usableFromInline let lane: UInt16
-    @usableFromInline let thread: UInt32
+    let image: UInt16
+    let lane: UInt16
+    let thread: UInt32
     /// Row + 1 of the first chunk; 0 without one.
-    @usableFromInline var firstChunk: UInt32 = 0
+    var firstChunk: UInt32 = 0
     var lastChunk: UInt32 = 0
     /// When its first chunk begins and its last event is: while it is read, its largest packed chunk is in memory, unpacked.
-    @usableFromInline var firstTime: UInt64 = .max
+    var firstTime: UInt64 = .max
     var lastTime: UInt64 = 0
     var unpackedBytes = 0
     /// Stacks that were defined and not yet used, whose first use is the stream's next allocation.

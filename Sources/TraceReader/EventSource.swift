@@ -2,16 +2,14 @@
 // is read. What stands in those buffers at once was bounded by the scan.
 
 /// Gives the words of chunks to the cursors of one walk over an image.
-@usableFromInline
 final class EventSource {
-    @usableFromInline let chunks: [ChunkRow]
-    @usableFromInline let file: UnsafeRawBufferPointer
+    let chunks: [ChunkRow]
+    let file: UnsafeRawBufferPointer
     private let codec = PayloadCodec()
     private var buffers: [UnsafeMutableRawBufferPointer]
     private var bufferedBytes = 0
 
     /// For a walk of so many cursors.
-    @usableFromInline
     init(_ trace: Trace, cursors: Int) {
         chunks = trace.chunkRows
         file = trace.fileBytes
@@ -24,7 +22,6 @@ final class EventSource {
 
     /// The words of a chunk; they last until the cursor's next. The file was verified, but another process may write to it meanwhile: a chunk
     /// that is no longer what it was has no words.
-    @usableFromInline
     func words(of chunk: ChunkRow, cursor: Int) -> UnsafeBufferPointer<UInt64> {
         let start = Int(chunk.payload)
         if chunk.isRaw {
@@ -49,7 +46,6 @@ final class EventSource {
     }
 
     /// Frees the buffer of a cursor that is behind its last event.
-    @usableFromInline
     func close(_ cursor: Int) {
         bufferedBytes -= buffers[cursor].count
         buffers[cursor].deallocate()

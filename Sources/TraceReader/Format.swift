@@ -1,6 +1,5 @@
 // The format's numbers on the Swift side (CShims/CTraceFormat/FORMAT.md is the specification; its header the C side).
-// Those of the records are inlinable, for the event loop is specialised into the caller's module, which must not see the C module;
-// the tests hold each of them, and the structures' layouts, against the header.
+// The tests hold each of them, and the structures' layouts, against the header.
 
 internal import CTraceFormat
 
@@ -40,36 +39,35 @@ enum ChunkKind: UInt16 {
 }
 
 /// Bit fields of a record's words (FORMAT.md §4).
-@usableFromInline
 enum RecordWord {
-    @inlinable static var kindMask: UInt64 { 7 }
-    @inlinable static var free: UInt64 { 1 }
-    @inlinable static var allocation: UInt64 { 2 }
-    @inlinable static var reallocation: UInt64 { 3 }
-    @inlinable static var typedAllocation: UInt64 { 4 }
-    @inlinable static var sampledAllocation: UInt64 { 5 }
-    @inlinable static var extended: UInt64 { 7 }
+    static var kindMask: UInt64 { 7 }
+    static var free: UInt64 { 1 }
+    static var allocation: UInt64 { 2 }
+    static var reallocation: UInt64 { 3 }
+    static var typedAllocation: UInt64 { 4 }
+    static var sampledAllocation: UInt64 { 5 }
+    static var extended: UInt64 { 7 }
 
-    @inlinable @inline(__always)
+    @inline(__always)
     static func delta(_ word: UInt64) -> UInt64 { (word >> 3) & 0x1FFFF }
-    @inlinable @inline(__always)
+    @inline(__always)
     static func address(_ word: UInt64) -> UInt64 { (word >> 20) << 3 }
-    @inlinable @inline(__always)
+    @inline(__always)
     static func size(_ word: UInt64) -> UInt64 { word & 0xFFFF_FFFF }
-    @inlinable @inline(__always)
+    @inline(__always)
     static func stack(_ word: UInt64) -> UInt32 { UInt32(truncatingIfNeeded: word >> 32) & 0xFFF_FFFF }
-    @inlinable @inline(__always)
+    @inline(__always)
     static func alignment(_ word: UInt64) -> UInt8 { UInt8(truncatingIfNeeded: word >> 60) }
-    @inlinable @inline(__always)
+    @inline(__always)
     static func sub(_ word: UInt64) -> UInt64 { (word >> 3) & 31 }
     /// Words that follow an EXTENDED record's first.
-    @inlinable @inline(__always)
+    @inline(__always)
     static func followers(_ word: UInt64) -> Int { Int(truncatingIfNeeded: (word >> 8) & 0xFFFF) }
-    @inlinable @inline(__always)
+    @inline(__always)
     static func argument(_ word: UInt64) -> UInt64 { word >> 24 }
 
     /// The words that a record of this first word has at least, by its kind.
-    @inlinable @inline(__always)
+    @inline(__always)
     static func least(_ word: UInt64) -> Int {
         switch word & kindMask {
         case allocation: 2
@@ -79,7 +77,6 @@ enum RecordWord {
     }
 
     /// The alignment code of a WIDE record's argument (log2 + 1 of the bytes, or 0).
-    @inlinable
     static func alignmentCode(wide argument: UInt64) -> UInt8 {
         if argument == 0 { return 0 }
         let log2 = UInt8(truncatingIfNeeded: min(argument - 1, 63))
@@ -88,26 +85,27 @@ enum RecordWord {
 }
 
 /// Sub-kinds of EXTENDED that the event loop must know.
-@usableFromInline
 enum ExtendedSub {
-    @inlinable static var time: UInt64 { 1 }
-    @inlinable static var wideFree: UInt64 { 2 }
-    @inlinable static var wideAllocation: UInt64 { 3 }
-    @inlinable static var wideReallocation: UInt64 { 4 }
-    @inlinable static var stack: UInt64 { 5 }
-    @inlinable static var module: UInt64 { 6 }
-    @inlinable static var moduleGone: UInt64 { 7 }
-    @inlinable static var usable: UInt64 { 8 }
-    @inlinable static var tag: UInt64 { 9 }
-    @inlinable static var counter: UInt64 { 10 }
-    @inlinable static var count: UInt64 { 11 }
-    @inlinable static var thread: UInt64 { 12 }
-    @inlinable static var type: UInt64 { 13 }
-    @inlinable static var loss: UInt64 { 14 }
-    @inlinable static var totals: UInt64 { 15 }
-    @inlinable static var task: UInt64 { 16 }
-    @inlinable static var image: UInt64 { 17 }
+    static var time: UInt64 { 1 }
+    static var wideFree: UInt64 { 2 }
+    static var wideAllocation: UInt64 { 3 }
+    static var wideReallocation: UInt64 { 4 }
+    static var stack: UInt64 { 5 }
+    static var module: UInt64 { 6 }
+    static var moduleGone: UInt64 { 7 }
+    static var usable: UInt64 { 8 }
+    static var tag: UInt64 { 9 }
+    static var counter: UInt64 { 10 }
+    static var count: UInt64 { 11 }
+    static var thread: UInt64 { 12 }
+    static var type: UInt64 { 13 }
+    static var loss: UInt64 { 14 }
+    static var totals: UInt64 { 15 }
+    static var task: UInt64 { 16 }
+    static var image: UInt64 { 17 }
+    static var metadata: UInt64 { 18 }
+    static var freedType: UInt64 { 19 }
 
     /// The bit of WIDE_FREE's argument that says the block was freed as the next event of the thread that allocated it.
-    @inlinable static var freedNext: UInt64 { 1 }
+    static var freedNext: UInt64 { 1 }
 }

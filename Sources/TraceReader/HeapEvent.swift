@@ -19,7 +19,8 @@
     public var size: UInt64
     /// How many allocations this event stands for: 1 unless the trace is sampled.
     public var weight: Double
-    /// The address of the runtime's metadata that names the type, 0 when not known; see ``ImageTables/typeNames``.
+    /// The address of the runtime's metadata that describes the type, 0 when not known; see ``ImageTables/typeNames`` and
+    /// ``ImageTables/metadata``. Of a free it is what the block itself said, where the recorder looked.
     public var typeID: UInt64
     /// The thread that called.
     public var thread: ThreadSerial
@@ -72,4 +73,15 @@ public protocol EventVisitor {
     associatedtype Failure: Error = Never
     /// Takes the next event. Throwing ends the walk with that error.
     mutating func visit(_ event: HeapEvent) throws(Failure)
+    /// Takes the next events, at least one, which last for the call only. For visitors that look ahead, as one that fetches the memory it will
+    /// need does; by default each is visited.
+    mutating func visit(batch events: UnsafeBufferPointer<HeapEvent>) throws(Failure)
+}
+
+extension EventVisitor {
+    /// Visits one event after the other.
+    @inlinable
+    public mutating func visit(batch events: UnsafeBufferPointer<HeapEvent>) throws(Failure) {
+        for event in events { try visit(event) }
+    }
 }

@@ -25,6 +25,8 @@ public struct ImageTables: Sendable {
     public internal(set) var tags: [TagID: OwnerTagInfo] = [:]
     /// Names of types by the address of their metadata (``HeapEvent/typeID``).
     public internal(set) var typeNames: [UInt64: String] = [:]
+    /// What the Swift runtime's metadata says of types, by its address (``HeapEvent/typeID``).
+    public internal(set) var metadata: [UInt64: MetadataRecord] = [:]
     /// Names of language-level tasks by the id in ``StackInfo/task``.
     public internal(set) var taskNames: [UInt32: String] = [:]
     /// Usable sizes.

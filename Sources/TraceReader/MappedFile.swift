@@ -8,10 +8,9 @@ internal import Glibc
 func systemErrorText(_ number: Int32) -> String { String(cString: strerror(number)) }
 
 /// Owner of a file's bytes, aligned to 8 at least.
-@usableFromInline
 struct MappedFile: ~Copyable {
     /// All of the file's bytes.
-    @usableFromInline let bytes: UnsafeRawBufferPointer
+    let bytes: UnsafeRawBufferPointer
     private let isMapping: Bool
 
     /// Maps the file, or reads it whole where it is a pipe or a device.
@@ -65,7 +64,6 @@ struct MappedFile: ~Copyable {
 
     /// Lets the kernel take back the pages that were read, so that a pass over a large file does not fill the resident set.
     /// Pages that are needed again come back from the page cache.
-    @usableFromInline
     func releasePages() {
         if isMapping { madvise(UnsafeMutableRawPointer(mutating: bytes.baseAddress), bytes.count, MADV_DONTNEED) }
     }

@@ -23,7 +23,7 @@ public final class Trace: Sendable {
 
     // The mapping and the raw pointers into it never change after init, and nobody writes through them: reading them from any
     // thread is safe, which the compiler cannot see.
-    @usableFromInline nonisolated(unsafe) let file: MappedFile
+    nonisolated(unsafe) let file: MappedFile
     let contents: TraceContents
     @usableFromInline let isText: Bool
     private let lastRow: Int
@@ -85,8 +85,8 @@ public final class Trace: Sendable {
 
     // MARK: For the event loop
 
-    @usableFromInline var fileBytes: UnsafeRawBufferPointer { file.bytes }
-    @usableFromInline var chunkRows: [ChunkRow] { contents.chunks }
-    @usableFromInline var streams: [StreamRow] { contents.streams }
-    @usableFromInline func releasePages() { file.releasePages() }
+    var fileBytes: UnsafeRawBufferPointer { file.bytes }
+    var chunkRows: [ChunkRow] { contents.chunks }
+    var streams: [StreamRow] { contents.streams }
+    func releasePages() { file.releasePages() }
 }

@@ -50,6 +50,7 @@ extension TraceScanner {
             }
         case ExtendedSub.count:
             addCount(CounterID(UInt32(truncatingIfNeeded: argument)), words[at + 1], image: image)
+        case ExtendedSub.metadata: try scanMetadata(walk, at: at, followers: followers, argument: argument)
         default: try scanName(walk, at: at, end: end, sub: sub, argument: argument, thread: thread)
         }
     }
@@ -132,8 +133,8 @@ extension TraceScanner {
         case ExtendedSub.time, ExtendedSub.wideFree, ExtendedSub.count, ExtendedSub.tag, ExtendedSub.counter,
             ExtendedSub.thread, ExtendedSub.task, ExtendedSub.image:
             1
-        case ExtendedSub.stack, ExtendedSub.usable, ExtendedSub.type: 2
-        case ExtendedSub.loss, ExtendedSub.totals: 3
+        case ExtendedSub.stack, ExtendedSub.usable, ExtendedSub.type, ExtendedSub.freedType: 2
+        case ExtendedSub.loss, ExtendedSub.totals, ExtendedSub.metadata: 3
         case ExtendedSub.module: 4
         case ExtendedSub.wideAllocation, ExtendedSub.wideReallocation: 5
         default: 0

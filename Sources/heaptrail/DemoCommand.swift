@@ -18,6 +18,8 @@ struct DemoCommand: ParsableCommand {
     @Option(help: ArgumentHelp("Timed runs on each allocator.", valueName: "n"))
     var runs = 10
 
+    @OptionGroup var rules: RuleOptions
+
     @Argument(help: ArgumentHelp("Workloads.", valueName: "name"))
     var names: [String] = []
 
@@ -26,6 +28,7 @@ struct DemoCommand: ParsableCommand {
     }
 
     func run() throws {
+        let ruleSet = try rules.ruleSet()
         let executable = try InstalledFiles.demo()
         let chosen = try allocators.split(separator: ",").map {
             (name: String($0), path: try AllocatorChoice.path(of: String($0)))
@@ -46,7 +49,7 @@ struct DemoCommand: ParsableCommand {
                         "the workload '\(workload)' failed; type: heaptrail-demo list")
                 }
                 let profile = try TraceInput(path: trace, isQuiet: true).analyse(
-                    image: nil, options: AnalysisOptions(fields: []))
+                    image: nil, options: AnalysisOptions(fields: []), rules: ruleSet)
                 columns.append(.init(allocator: allocator.name, profile: profile))
             }
             try report(workload, columns)

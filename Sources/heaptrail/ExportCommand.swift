@@ -35,6 +35,8 @@ struct ExportCommand: ParsableCommand {
     @Option(help: ArgumentHelp("The executed program to export, from 1; the last one unless given.", valueName: "n"))
     var image: Int?
 
+    @OptionGroup var rules: RuleOptions
+
     @Flag(help: "Put the owner's type, in brackets, as the innermost frame.")
     var owners = false
 
@@ -53,8 +55,10 @@ struct ExportCommand: ParsableCommand {
         try Failure.reported { () throws(Failure) in
             if output != "-", !force { try OutputFile.refuseExisting(output) }
             try OutputFile.refuseSame(output, as: trace)
+            let ruleSet = try rules.ruleSet()
             let input = try TraceInput(path: trace)
-            let profile = try input.analyse(image: image, options: AnalysisOptions())
+            let profile = try input.analyse(image: image, options: AnalysisOptions(), rules: ruleSet)
+            rules.tellUnused(in: profile)
             let text = CollapsedStacks(profile: profile, weight: weight, showsOwners: owners).text()
             if output == "-" {
                 try Terminal.write(text)

@@ -11,7 +11,7 @@ struct Heaptrail: ParsableCommand {
         version: "heaptrail \(version)",
         subcommands: [
             RecordCommand.self, ReportCommand.self, CompareCommand.self, ExportCommand.self, CompactCommand.self,
-            DemoCommand.self, DoctorCommand.self, VersionCommand.self, CollectCommand.self,
+            DemoCommand.self, DoctorCommand.self, RulesCommand.self, VersionCommand.self, CollectCommand.self,
         ])
 
     /// The tool's version, written into every trace.

@@ -1,6 +1,7 @@
 // Commands that take a program's command line leave every word from the first unknown one on to it, so that words of their
 // own that are misspelt, and the request for help, arrive there, too.
 internal import ArgumentParser
+internal import HeapAnalysis
 
 extension ParsableCommand {
     /// Answers a request for help or the version that stands where the program belongs, and refuses an option that is none.
@@ -25,28 +26,8 @@ enum Suggestion {
             .filter { $0.hasPrefix("--") && $0.count > 3 }
     }
 
-    /// The nearest of `words` that a third of the letters at most tell from `word`; nil where none is so near.
+    /// The nearest of `words` to `word`, the value of an option left aside; nil where none is near.
     static func nearest(to word: String, among words: [String]) -> String? {
-        let stem = word.prefix { $0 != "=" }
-        let candidates = words.map { (word: $0, distance: distance(Array(stem.utf8), Array($0.utf8))) }
-        guard let best = candidates.min(by: { $0.distance < $1.distance }), best.distance * 3 <= stem.count else {
-            return nil
-        }
-        return best.word
-    }
-
-    /// Letters to insert, remove or replace (Levenshtein).
-    private static func distance(_ first: [UInt8], _ second: [UInt8]) -> Int {
-        var row = Array(0...second.count)
-        for (i, letter) in first.enumerated() {
-            var diagonal = row[0]
-            row[0] = i + 1
-            for (j, other) in second.enumerated() {
-                let above = row[j + 1]
-                row[j + 1] = min(above + 1, row[j] + 1, diagonal + (letter == other ? 0 : 1))
-                diagonal = above
-            }
-        }
-        return row[second.count]
+        NearestWord.nearest(to: String(word.prefix { $0 != "=" }), among: words)
     }
 }

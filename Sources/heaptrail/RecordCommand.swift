@@ -36,6 +36,9 @@ struct RecordCommand: ParsableCommand {
     @Flag(help: "Record no call stacks: sizes and times alone.")
     var noStacks = false
 
+    @Flag(help: "Leave the Swift runtime's allocation hook alone: types are told by call stacks alone.")
+    var noSwiftTypes = false
+
     @Option(help: "Innermost frames kept of each call stack (1 to 952).")
     var maxDepth: Int = 952
 
@@ -105,7 +108,7 @@ struct RecordCommand: ParsableCommand {
             executable: program.path, arguments: arguments, output: output, outputBase: defaultOutput(of: name),
             force: force,
             allocator: allocator,
-            allocatorPath: allocatorPath, noStacks: noStacks, maxDepth: maxDepth,
+            allocatorPath: allocatorPath, noStacks: noStacks, noSwiftTypes: noSwiftTypes, maxDepth: maxDepth,
             sampleBytes: sample?.bytes ?? 0, follow: follow,
             drop: whenFull == .drop, text: format == .text)
         let began = Compaction.now()
@@ -127,7 +130,8 @@ struct RecordCommand: ParsableCommand {
         let recorder = Recorder(
             executable: process.executable, arguments: process.arguments, output: output,
             outputBase: defaultOutput(of: process.name), force: force, allocator: "",
-            noStacks: noStacks, maxDepth: maxDepth, sampleBytes: sample?.bytes ?? 0, follow: follow,
+            noStacks: noStacks, noSwiftTypes: noSwiftTypes, maxDepth: maxDepth, sampleBytes: sample?.bytes ?? 0,
+            follow: follow,
             drop: whenFull == .drop, text: format == .text)
         let began = Compaction.now()
         let summary = try recorder.attach(to: process, seconds: duration)

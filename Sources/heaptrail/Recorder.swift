@@ -15,6 +15,8 @@ struct Recorder {
     var allocator = "glibc"
     var allocatorPath = ""
     var noStacks = false
+    /// Whether the Swift runtime's allocation hook is left alone.
+    var noSwiftTypes = false
     var maxDepth = 952
     /// The mean distance between samples in bytes; 0 to record every event.
     var sampleBytes: UInt64 = 0
@@ -82,6 +84,7 @@ struct Recorder {
             request.text = text
             request.force = force
             request.no_stacks = noStacks
+            request.no_swift_types = noSwiftTypes
             request.drop = drop
             request.follow = follow
             request.silent = silencesOutput
@@ -161,7 +164,7 @@ struct RecordingSummary {
         let lost = result.lost_allocations + result.lost_frees
         if lost > 0 {
             lines.append(
-                "warning: \(lost) events were lost (\(result.lost_allocations) allocations, \(result.lost_frees) frees)"
+                "warning: \(lost) event\(lost == 1 ? " was" : "s were") lost (allocations: \(result.lost_allocations), frees: \(result.lost_frees))"
             )
         }
         if result.write_error != 0 {

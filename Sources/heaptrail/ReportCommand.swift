@@ -33,7 +33,9 @@ struct ReportCommand: ParsableCommand {
     @Option(help: ArgumentHelp("The executed program to show, from 1; the last one unless given.", valueName: "n"))
     var image: Int?
 
-    @Flag(help: "Show for each row the rule that decided and a call stack.")
+    @OptionGroup var rules: RuleOptions
+
+    @Flag(help: "Show for each row what decided: the rules, their patterns, a call stack and the frame that matched.")
     var explain = false
 
     @Flag(help: "Write JSON, schema heaptrail.report/1.")
@@ -51,8 +53,10 @@ struct ReportCommand: ParsableCommand {
             request.top = top
             request.filter = RowFilter(family: family, text: filter)
             request.explains = explain
+            let ruleSet = try rules.ruleSet()
             let input = try TraceInput(path: trace)
-            let profile = try input.analyse(image: image, options: request.analysis)
+            let profile = try input.analyse(image: image, options: request.analysis, rules: ruleSet)
+            rules.tellUnused(in: profile)
             if json {
                 try Terminal.write(ReportDocument(profile: profile, request: request).json())
             } else {

@@ -43,10 +43,13 @@ struct TraceInput {
         return Failure(status: .data, "\(path): \(error); \(advice)")
     }
 
-    /// Analyses an image; the last one when nil.
-    func analyse(image: Int?, options: AnalysisOptions) throws(Failure) -> HeapProfile {
+    /// Analyses an image, the last one when nil, by these rules.
+    func analyse(
+        image: Int?, options: AnalysisOptions, rules: RuleSet = .builtIn
+    ) throws(Failure) -> HeapProfile {
         let symbolicator = Symbolicator()
-        let analysed = HeapProfile(analysing: trace, image: image, options: options, symbolicator: symbolicator)
+        let analysed = HeapProfile(
+            analysing: trace, image: image, options: options, rules: rules, symbolicator: symbolicator)
         guard let profile = analysed else {
             let numbers = trace.images.map { String($0.number) }.joined(separator: ", ")
             throw Failure(

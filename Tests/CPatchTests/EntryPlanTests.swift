@@ -151,7 +151,7 @@ import Testing
         #expect(Self.plan([]).refusal == HT_PATCH_TOO_SHORT)
     }
 
-    @Test func `a placed entry jumps to its stub, which hands the slot to its hook`() {
+    @Test func `a placed entry jumps to its thunk, which hands the slot to its hook`() {
         var entry = Self.plan(Self.ordinary).entry
         var code = [UInt8](repeating: 0, count: Int(HT_PATCH_CODE_BYTES))
         var jump = [UInt8](repeating: 0, count: Int(HT_PATCH_REPLACED_MAX))

@@ -8,6 +8,7 @@ import Testing
         static var isActive: Bool { true }
         var lines: [String] = []
         var settled: [SettledBlock] = []
+        var hasSettled: Bool { !settled.isEmpty }
 
         mutating func allocated(_ allocation: ObservedAllocation) {
             let block = allocation.block

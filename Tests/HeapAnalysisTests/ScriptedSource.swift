@@ -1,10 +1,12 @@
 // A source of events written by hand, and a symbolicator that answers from a list: what the engine's tests feed it with.
 @testable import HeapAnalysis
 import Symbolication
+import TraceReader
 
 /// One event of a script.
 enum ScriptedEvent {
-    case allocate(UInt64, size: UInt64, stack: UInt32 = 1, thread: UInt32 = 1, at: UInt64, weight: Float = 1)
+    case allocate(
+        UInt64, size: UInt64, stack: UInt32 = 1, thread: UInt32 = 1, at: UInt64, weight: Float = 1, type: UInt64 = 0)
     case free(UInt64, thread: UInt32 = 1, at: UInt64)
     /// A free that a sampled trace says came next.
     case freeNext(UInt64, at: UInt64)
@@ -13,9 +15,9 @@ enum ScriptedEvent {
 
     func feed<Observer>(_ ledger: inout HeapLedger<Observer>) {
         switch self {
-        case .allocate(let address, let size, let stack, let thread, let time, let weight):
+        case .allocate(let address, let size, let stack, let thread, let time, let weight, let type):
             ledger.allocate(
-                address: address, size: size, stack: stack, thread: thread, time: time, weight: weight)
+                address: address, size: size, stack: stack, thread: thread, time: time, type: type, weight: weight)
         case .free(let address, let thread, let time):
             ledger.free(address: address, thread: thread, time: time)
         case .freeNext(let address, let time):
@@ -38,18 +40,21 @@ struct ScriptedSource: ProfileSource {
     var stacks: [UInt32: SourceStack] = [:]
     var modules: [(range: Range<UInt64>, module: LoadedModule)] = []
     var usable: [UInt64: UInt64] = [:]
+    var runtimeTypes: [UInt64: MetadataRecord] = [:]
+    var typeNames: [UInt64: String] = [:]
 
     func replay<Observer>(into ledger: inout HeapLedger<Observer>) {
         for event in events { event.feed(&ledger) }
     }
     func usableSize(size: UInt64, alignmentCode: UInt8) -> UInt64? { usable[size] }
-    var stackIDs: [UInt32] { stacks.keys.sorted() }
     var hasSwiftRuntime = false
     func stack(_ id: UInt32) -> SourceStack? { stacks[id] }
     func moduleRow(for address: UInt64, at time: UInt64) -> Int? {
         modules.firstIndex { $0.range.contains(address) }
     }
     func module(row: Int) -> LoadedModule { modules[row].module }
+    func runtimeType(_ id: UInt64) -> MetadataRecord? { runtimeTypes[id] }
+    func typeName(_ id: UInt64) -> String? { typeNames[id] }
 
     /// Gives stack `id` an owner by a tag, and these frames.
     mutating func own(_ id: UInt32, family: String, type: String, cause: String, addresses: [UInt64] = []) {

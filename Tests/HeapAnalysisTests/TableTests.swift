@@ -82,8 +82,41 @@ import Testing
             model[Int(cell) * 1000 + LifetimeBucket.index(of: ticks), default: 0] += 2
         }
         var found: [Int: Int] = [:]
+        table.flush()
         table.forEach { cell, bucket, count in found[cell * 1000 + bucket, default: 0] += count }
         #expect(found == model)
+    }
+
+    @Test func `cells of stacks alone are found whatever ids the stacks have`() {
+        var table = CellTable()
+        var model: [UInt32: UInt32] = [:]
+        var numbers = NumberSequence(seed: 5)
+        for _ in 0..<30_000 {
+            // Dense ids, as a recorder gives them, and wild ones, as a file may hold.
+            let stack = numbers.next(3) == 0 ? UInt32(numbers.next(1 << 28)) : UInt32(numbers.next(5000))
+            let number = table.cell(for: CellKey(stack: stack, thread: 0, size: 0, type: 0))
+            #expect(number == model[stack] ?? UInt32(model.count))
+            model[stack] = number
+        }
+        #expect(table.count == model.count)
+    }
+
+    @Test func `blocks whose group is full are found, and not when they are gone`() {
+        var table = LiveBlockTable(bits: 6)
+        // All of one group: addresses whose hash has the same high bits.
+        let crowd = (1..<60_000 as Range<UInt64>).map { $0 * 8 }
+            .filter { ($0 >> 3) &* 0x9E37_79B9_7F4A_7C15 >> 58 == 63 }.prefix(300)
+        for address in crowd {
+            #expect(table.insert(LiveBlock(address: address, size: address, time: 0, cell: 0, weight: 1)) == nil)
+        }
+        for address in crowd where address % 16 == 0 {
+            let slot = table.slot(of: address)
+            #expect(slot != nil)
+            if let slot { table.remove(slot: slot) }
+        }
+        for address in crowd {
+            #expect(table.slot(of: address).map { table[$0].size } == (address % 16 == 0 ? nil : address))
+        }
     }
 
     @Test func cellsAreNumberedByFirstUseAndFoundAgain() {

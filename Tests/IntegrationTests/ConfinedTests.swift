@@ -11,14 +11,7 @@ struct ConfinedTests {
     private static let rootAlone = ["chroot", "user", "namespace"]
 
     private func record(_ how: String, options: [String]) throws -> Recording {
-        let program = try ProgramBuilder.build(
-            testProgram: "confined.c", language: .c, arguments: ["-O1", "-fno-builtin"])
-        let native = try run(program, [how])
-        let recording = try Recording(program, [how], options: options)
-        #expect(recording.result.status == native.status, "\(recording.result.stderr)")
-        #expect(recording.result.stdout == native.stdout)
-        #expect(recording.programErrors == native.stderr)
-        return recording
+        try .likeNative(testProgram: "confined.c", how, options: options)
     }
 
     private func expectExact(_ report: Report) {

@@ -9,23 +9,11 @@ import Testing
 @Suite(.enabled(if: BuildProducts.areBuilt, Machine.notBuilt))
 struct HazardTests {
     private func record(_ how: String, options: [String] = []) throws -> Recording {
-        let program = try ProgramBuilder.build(
-            testProgram: "hazards.c", language: .c, arguments: ["-O1", "-fno-builtin"])
-        let native = try run(program, [how])
-        let recording = try Recording(program, [how], options: options)
-        #expect(recording.result.status == native.status, "\(recording.result.stderr)")
-        #expect(recording.result.stdout == native.stdout)
-        #expect(recording.programErrors == native.stderr)
-        return recording
+        try .likeNative(testProgram: "hazards.c", how, options: options)
     }
 
     private func report(_ how: String, by keys: String = "size", options: [String] = []) throws -> Report {
-        let report = try record(how, options: options).report(by: keys)
-        #expect(report.trace.lost == 0)
-        #expect(report.trace.complete)
-        #expect(report.trace.unmatchedFrees == 0)
-        #expect(report.trace.missingFrees == 0)
-        return report
+        try record(how, options: options).wholeReport(by: keys)
     }
 
     @Test func `forks while eight threads allocate neither hang nor add to the parent`() throws {

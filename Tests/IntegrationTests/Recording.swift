@@ -30,6 +30,28 @@ final class Recording {
             environment: environment, workingDirectory: workingDirectory, stdin: stdin, timeout: timeout)
     }
 
+    /// Records a test program, whose first argument names the way, and expects of it what it does natively.
+    static func likeNative(testProgram: String, _ how: String, options: [String]) throws -> Recording {
+        let program = try ProgramBuilder.build(
+            testProgram: testProgram, language: .c, arguments: ["-O1", "-fno-builtin"])
+        let native = try run(program, [how])
+        let recording = try Recording(program, [how], options: options)
+        #expect(recording.result.status == native.status, "\(recording.result.stderr)")
+        #expect(recording.result.stdout == native.stdout)
+        #expect(recording.programErrors == native.stderr)
+        return recording
+    }
+
+    /// The report on the trace, of which nothing may be missing.
+    func wholeReport(by keys: String) throws -> Report {
+        let report = try report(by: keys)
+        #expect(report.trace.lost == 0)
+        #expect(report.trace.complete)
+        #expect(report.trace.unmatchedFrees == 0)
+        #expect(report.trace.missingFrees == 0)
+        return report
+    }
+
     /// The report on the trace.
     ///
     /// - Throws: with the tool's own words where it fails.

@@ -16,7 +16,7 @@ struct WalkComparison {
     private(set) var endedEarly = 0
     /// Stacks that lack a last frame of libunwind's that lies in no module.
     private(set) var withoutGarbage = 0
-    /// Stacks that differ, the first few of them in words.
+    /// Stacks that differ; and in words the first few of those that differ or ended early.
     private(set) var differing = 0
     private(set) var differences: [String] = []
     /// Allocations that libunwind saw and the trace lacks.
@@ -93,6 +93,7 @@ struct WalkComparison {
             withoutGarbage += 1
         } else if info?.endedEarly == true {
             endedEarly += 1
+            note(wanted, got, event, trace)
         } else if rest.count <= 2, modules.allSatisfy({ $0?.contains("libc.so") == true }) {
             equal += 1
         } else {
@@ -102,6 +103,10 @@ struct WalkComparison {
 
     private mutating func differ(_ wanted: [UInt64], _ got: [UInt64], _ event: HeapEvent, _ trace: Trace) {
         differing += 1
+        note(wanted, got, event, trace)
+    }
+
+    private mutating func note(_ wanted: [UInt64], _ got: [UInt64], _ event: HeapEvent, _ trace: Trace) {
         guard differences.count < 3 else { return }
         func text(_ frames: [UInt64]) -> String {
             frames.prefix(40).map { frame in
@@ -118,7 +123,7 @@ struct WalkComparison {
     func expectEqual(atLeast least: Int, sourceLocation: SourceLocation = #_sourceLocation) {
         #expect(differing == 0, "\(differences)", sourceLocation: sourceLocation)
         #expect(missing == 0, sourceLocation: sourceLocation)
-        #expect(endedEarly == 0, sourceLocation: sourceLocation)
+        #expect(endedEarly == 0, "\(differences)", sourceLocation: sourceLocation)
         #expect(withoutGarbage == 0, sourceLocation: sourceLocation)
         #expect(equal >= least, sourceLocation: sourceLocation)
     }

@@ -26,6 +26,7 @@ struct WalkTests {
     func signals(flags: [String]) throws {
         let program = try shapes(flags)
         try WalkComparison(program, ["steps"]).expectEqual(atLeast: 1000)
+        try WalkComparison(program, ["releases"]).expectEqual(atLeast: 1000)
         try WalkComparison(program, ["profile"], every: 7).expectEqual(atLeast: 1000)
         try WalkComparison(program, ["altstack"], every: 7).expectEqual(atLeast: 1000)
     }

@@ -7,6 +7,8 @@
 //   10099: a block whose reallocs fail and are no events
 // The calls that succeed leave errno alone; of those that fail, one line each tells the errno, which is the C library's
 // own.
+#include "check.h"
+
 #include <dlfcn.h>
 #include <errno.h>
 #include <malloc.h>
@@ -14,14 +16,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-#define CHECK(condition)                                            \
-    do {                                                            \
-        if (!(condition)) {                                         \
-            fprintf(stderr, "line %d: %s\n", __LINE__, #condition); \
-            exit(1);                                                \
-        }                                                           \
-    } while (0)
 
 static volatile size_t huge = SIZE_MAX / 2 + 1, most = SIZE_MAX;  // more than an allocator can give
 

@@ -7,6 +7,8 @@
 //   examined: while the program makes blocks of 22037, a child attaches to it and lets go, 20 times, as a debugger
 //   does;
 //     prints "ok" and how many blocks it made, or "not permitted"
+#include "check.h"
+
 #include <errno.h>
 #include <signal.h>
 #include <stdint.h>
@@ -18,14 +20,6 @@
 #include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
-
-#define CHECK(condition)                                            \
-    do {                                                            \
-        if (!(condition)) {                                         \
-            fprintf(stderr, "line %d: %s\n", __LINE__, #condition); \
-            exit(1);                                                \
-        }                                                           \
-    } while (0)
 
 static volatile sig_atomic_t children_told;
 

@@ -5,6 +5,8 @@
 //     before the block is freed (21013, 21017)
 //   deep: a block of 21019 at every 1,000th of 100,000 frames of recursion on the way down, another of 21023 on the way
 //   up narrow: 64 threads with 16 KiB of stack that use all but 4 KiB of it before they allocate a block of 21031
+#include "check.h"
+
 #include <errno.h>
 #include <limits.h>
 #include <pthread.h>
@@ -13,14 +15,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-
-#define CHECK(condition)                                            \
-    do {                                                            \
-        if (!(condition)) {                                         \
-            fprintf(stderr, "line %d: %s\n", __LINE__, #condition); \
-            exit(1);                                                \
-        }                                                           \
-    } while (0)
 
 #define PLAIN __attribute__((noinline))
 

@@ -1,5 +1,7 @@
 // What programs do to themselves that recorders break on; the first argument names which. Every way checks itself and
 // prints "ok"; the counts a trace can be held to stand beside each.
+#include "check.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
@@ -12,14 +14,6 @@
 #include <sys/wait.h>
 #include <ucontext.h>
 #include <unistd.h>
-
-#define CHECK(condition)                                            \
-    do {                                                            \
-        if (!(condition)) {                                         \
-            fprintf(stderr, "line %d: %s\n", __LINE__, #condition); \
-            exit(1);                                                \
-        }                                                           \
-    } while (0)
 
 static volatile int stop;
 

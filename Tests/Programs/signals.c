@@ -6,6 +6,8 @@
 //   deep jump: the handler leaves by siglongjmp, 20047 in the loop (its blocks are kept in a table, so none is lost),
 //   20051 fork: the handler forks; the child makes one of 20063 and leaves; 20071 in the loop cancel: 200 threads
 //   cancelled asynchronously in a loop of 20089 that runs with cancellation off around the calls
+#include "check.h"
+
 #include <dlfcn.h>
 #include <link.h>
 #include <pthread.h>
@@ -21,14 +23,6 @@
 #include <time.h>
 #include <ucontext.h>
 #include <unistd.h>
-
-#define CHECK(condition)                                            \
-    do {                                                            \
-        if (!(condition)) {                                         \
-            fprintf(stderr, "line %d: %s\n", __LINE__, #condition); \
-            exit(1);                                                \
-        }                                                           \
-    } while (0)
 
 static uintptr_t libc_start, libc_end, loader_start, loader_end;
 static _Atomic unsigned long handled, looped;

@@ -3,6 +3,7 @@
 //   deep        300 and 100,000 frames, each depth met again and again         jumps     longjmp, siglongjmp out of a handler
 //   profile     a timer's signal at 1 kHz that allocates                       steps     a signal after each instruction that allocates
 //   altstack    the same on an alternate signal stack                          contexts  swapcontext coroutines, switched at every depth
+//   releases    the same after each instruction of free, the recorder's and the allocator's
 //   threads     pthread_create; clone without it                               switches  coroutines switched by hand, without terminator
 // To be built at several optimisation levels, with and without frame pointers. Prints "ok".
 #include <alloca.h>
@@ -174,13 +175,19 @@ static void jumps(void) {
 // MARK: signals
 
 static volatile long handled;
+static volatile bool quiet;  // while the stack pointer is moved behind the unwind tables' back
 
 static void allocating_handler(int number) {
+    if (quiet) return;
     take(number == SIGTRAP ? 700 : 701);
     handled = handled + 1;
 }
 
+// A handler that interrupts the allocator must not need more of it than a thread's own cache of blocks, filled here.
 static void handle(int number, int flags) {
+    void *volatile blocks[8];
+    for (int i = 0; i < 8; i++) blocks[i] = malloc(700 + (size_t)i % 2);
+    for (int i = 0; i < 8; i++) free(blocks[i]);
     struct sigaction action = {.sa_handler = allocating_handler, .sa_flags = flags | SA_RESTART};
     sigaction(number, &action, NULL);
 }
@@ -207,10 +214,12 @@ static void profile(void) {
 }
 
 static void set_trap_flag(void) {
+    quiet = false;
     __asm__ volatile("lea -128(%%rsp), %%rsp\n pushfq\n orq $0x100, (%%rsp)\n popfq\n lea 128(%%rsp), %%rsp" ::: "cc", "memory");
 }
 
 static void clear_trap_flag(void) {
+    quiet = true;
     __asm__ volatile("lea -128(%%rsp), %%rsp\n pushfq\n andq $-0x101, (%%rsp)\n popfq\n lea 128(%%rsp), %%rsp" ::: "cc", "memory");
 }
 
@@ -227,6 +236,16 @@ static void steps(void) {
         clear_trap_flag();
     }
     if (handled < 500) abort();
+}
+
+static void releases(void) {
+    handle(SIGTRAP, 0);
+    void *volatile blocks[20];
+    for (int i = 0; i < 20; i++) blocks[i] = malloc(64);
+    set_trap_flag();
+    for (int i = 0; i < 20; i++) free(blocks[i]);
+    clear_trap_flag();
+    if (handled < 1000) abort();
 }
 
 static void altstack(void) {
@@ -384,7 +403,7 @@ int main(int count, char **arguments) {
         const char *name;
         void (*run)(void);
     } shapes[] = {{"calls", calls},       {"frames", frames},     {"deep", deep},         {"jumps", jumps},     {"profile", profile},
-                  {"steps", steps},       {"altstack", altstack}, {"contexts", contexts}, {"switches", switches}, {"threads", threads}};
+                  {"steps", steps},       {"releases", releases}, {"altstack", altstack}, {"contexts", contexts}, {"switches", switches}, {"threads", threads}};
     for (size_t i = 0; count > 1 && i < sizeof shapes / sizeof shapes[0]; i++) {
         if (strcmp(arguments[1], shapes[i].name) != 0) continue;
         shapes[i].run();

@@ -104,7 +104,9 @@ public enum ProgramBuilder {
             throw TestSupportError("\(path) cannot be read")
         }
         let stem = file.split(separator: "/").last!.split(separator: ".").first!
-        return try build(source, language: language, name: name ?? String(stem), arguments: arguments)
+        // The headers that lie beside the programs.
+        let headers = source.contains("#include \"") ? ["-I", BuildProducts.testProgram("")] : []
+        return try build(source, language: language, name: name ?? String(stem), arguments: headers + arguments)
     }
 
     /// FNV-1a, 64 bits: enough to tell a few hundred small programs apart.

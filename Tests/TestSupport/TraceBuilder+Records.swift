@@ -159,6 +159,18 @@ package struct RecordWriter {
         extended(13, [id, UInt64(name.utf8.count)] + Self.words(Array(name.utf8)))
     }
 
+    /// METADATA. `count` is what the record says of its own words.
+    package mutating func metadata(
+        _ id: UInt64, kind: UInt64, kindWord: UInt64 = 0, descriptor: UInt64, _ arguments: [UInt64] = [],
+        flags: UInt64 = 0, count: Int? = nil
+    ) {
+        let count = UInt64(count ?? 1 + arguments.count)
+        extended(18, argument: flags, [id, count | kind << 16 | kindWord << 32, descriptor] + arguments)
+    }
+
+    /// FREED_TYPE.
+    package mutating func freedType(_ address: UInt64, _ type: UInt64) { extended(19, [address, type]) }
+
     /// LOSS.
     package mutating func loss(allocations: UInt64, frees: UInt64, bytes: UInt64) {
         extended(14, [allocations, frees, bytes])

@@ -93,19 +93,20 @@ private func goldenPath(_ name: String) -> String {
                 kind: .allocation, time: time, thread: thread, address: address, size: size, stack: StackID(stack),
                 alignmentCode: code, isReallocationHalf: half, typeID: type)
         }
-        func free(_ time: UInt64, _ address: UInt64, half: Bool = false) -> HeapEvent {
-            HeapEvent(kind: .free, time: time, thread: thread, address: address, isReallocationHalf: half)
+        func free(_ time: UInt64, _ address: UInt64, half: Bool = false, type: UInt64 = 0) -> HeapEvent {
+            HeapEvent(
+                kind: .free, time: time, thread: thread, address: address, isReallocationHalf: half, typeID: type)
         }
         #expect(
             events(of: trace) == [
                 allocation(1010, 0x10_0000, 505, 1), allocation(1020, 0x10_0400, 64, 2, code: 4),
                 allocation(1030, 0x10_0800, 96, 2, type: 0x7F00_1000), free(1040, 0x10_0800, half: true),
-                allocation(1050, 0x10_0C00, 192, 1, half: true), free(1060, 0x10_0400),
+                allocation(1050, 0x10_0C00, 192, 1, half: true), free(1060, 0x10_0400, type: 0x7F00_2000),
                 allocation(jump, 0x10_1000, 8, 0),
                 allocation(jump, 0x10_0000_0000_0000, 1 << 33, 2, code: 16 + 21, type: 0x7F00_1000),
                 free(jump, 0x10_0000_0000_0000, half: true),
                 allocation(2_000_000, 0x20_0000_0000_0000, 1 << 34, 1, half: true),
-                free(2_000_000, 0x20_0000_0000_0000),
+                free(2_000_000, 0x20_0000_0000_0000, type: 0x7F00_1000),
             ])
         #expect(trace.allocations == 7)
         #expect(trace.frees == 4)
@@ -124,6 +125,13 @@ private func goldenPath(_ name: String) -> String {
                 TagID(1): OwnerTagInfo(family: "Box", type: "Box<Matrix>", cause: "construct", language: "swift")
             ])
         #expect(trace.typeNames == [0x7F00_1000: "Array<Point>"])
+        #expect(
+            trace.tables()?.metadata == [
+                0x7F00_1000: MetadataRecord(kind: .nominalClass, descriptor: 0x40_6000, arguments: [0x7F00_2000]),
+                0x7F00_2000: MetadataRecord(kind: .nominalStruct, kindWord: 0x200, descriptor: 0x40_5000),
+                0x7F00_3000: MetadataRecord(
+                    kind: .function, kindWord: 0x302, descriptor: 0, arguments: [0x7F00_2000], flags: 0x401_0000),
+            ])
         #expect(trace.tables()?.taskNames == [9: "reader"])
         #expect(trace.counters == [CounterInfo(id: CounterID(1), name: "Cow.borrowed", total: 7)])
         #expect(trace.usableSizes.usableSize(size: 505, alignmentCode: 0) == 520)

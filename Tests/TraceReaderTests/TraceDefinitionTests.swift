@@ -168,6 +168,23 @@ import TraceReader
         #expect(try Trace.open(bytes: hiding.bytes).corruption?.isCorrupt == true)
     }
 
+    @Test func `a type's metadata keeps its words, its kind where it is known, and stays inside its record`() throws {
+        let trace = try trace {
+            $0.metadata(0x1000, kind: 99, kindWord: 0x307, descriptor: 0x2000, [1, 2, 3])
+            $0.metadata(0x1008, kind: 1, descriptor: 0x3000, [1, 2, 3], count: 2)
+        }
+        #expect(
+            trace.tables()?.metadata == [
+                0x1000: MetadataRecord(kind: .other, kindWord: 0x307, descriptor: 0x2000, arguments: [1, 2, 3]),
+                0x1008: MetadataRecord(kind: .nominalClass, descriptor: 0x3000, arguments: [1]),
+            ])
+        for count in [0, 5] {
+            var builder = TraceBuilder()
+            builder.events { $0.metadata(0x1000, kind: 1, descriptor: 0x3000, [1, 2, 3], count: count) }
+            #expect(try Trace.open(bytes: builder.bytes).corruption?.isCorrupt == true, "\(count) words")
+        }
+    }
+
     @Test func `a program executed in the place of another goes by its own name`() throws {
         var builder = TraceBuilder()
         builder.info([(2, "env"), (3, "env\0worker\0"), (4, "glibc"), (10, "/usr/bin/env"), (7, "/")])

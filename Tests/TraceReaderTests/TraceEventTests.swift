@@ -67,6 +67,32 @@ func events(of trace: Trace, image: Int? = nil) -> [HeapEvent] {
         #expect(events(of: trace).map(\.address) == [0x10, 0x20, 0x30, 0x30])
     }
 
+    @Test func `the type of a freed block belongs to its own free, and to no other event`() throws {
+        var builder = TraceBuilder()
+        builder.events(from: 1000) {
+            $0.freedType(0x10, 7)
+            $0.free(0x10, at: 1000 + 1 << 20)
+            $0.freedType(0x20, 8)
+            $0.free(0x30, at: $0.time + 1)
+            $0.freedType(0x40, 9)
+            $0.allocate(0x40, size: 8, at: $0.time + 1)
+            $0.freedType(0x50, 10)
+            $0.setTime($0.time + 5)
+            $0.wideFree(0x58)
+            $0.freedType(0x60, 11)
+            $0.freedType(0x60, 12)
+            $0.wideFree(0x60, isFreedNext: true)
+            $0.freedType(0x70, 13)
+        }
+        builder.events(from: 3 << 20) { $0.free(0x70, at: 4 << 20) }
+        builder.end()
+        let seen = events(of: try Trace.open(bytes: builder.bytes))
+        #expect(seen.map(\.address) == [0x10, 0x30, 0x40, 0x58, 0x60, 0x70])
+        #expect(seen.map(\.typeID) == [7, 0, 0, 0, 12, 0])
+        #expect(seen.map(\.isFreedNext) == [false, false, false, false, true, false])
+        #expect(seen.map(\.kind) == [.free, .free, .allocation, .free, .free, .free])
+    }
+
     @Test func `the time of a stream starts anew at each chunk's first time`() throws {
         var builder = TraceBuilder()
         builder.events(from: 1000) { $0.free(0x10, at: 1005) }

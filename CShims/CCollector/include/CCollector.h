@@ -33,6 +33,7 @@ typedef struct ht_collect_request {
     bool text;
     bool force;  // overwrite existing outputs
     bool no_stacks;
+    bool no_swift_types;
     bool drop;
     bool follow;
     bool silent;           // the program's standard output goes to /dev/null

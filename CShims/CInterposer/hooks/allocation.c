@@ -34,7 +34,7 @@ static inline __attribute__((always_inline)) void *made(void *block, size_t size
 }
 
 // Whether the FREE of `block` is still to be recorded; operator delete records its own before it calls free.
-static inline void released(void *block) {
+static inline __attribute__((always_inline)) void released(void *block) {
     if (block == NULL || !recording()) return;
     if (__builtin_expect(ht_self.deleting == block, 0)) {
         ht_self.deleting = NULL;

@@ -9,6 +9,7 @@
 #include "rule.h"
 #include "sample.h"
 #include "stack.h"
+#include "swift_types.h"
 #include "walk.h"
 
 #include <errno.h>
@@ -31,6 +32,7 @@ static uint64_t prepare(void) {
     if (block.allocator == 0 && block.state == HT_ATTACH_IDLE) {
         block.allocator = (uint64_t)(uintptr_t)ht_real_defined("malloc");
         ht_life_prepare();
+        ht_swift_prepare();
     }
     return (uint64_t)(uintptr_t)&block;
 }
@@ -57,6 +59,7 @@ static uint64_t start(int region_fd) {
     }
     ht_boot_state = HT_BOOT_DONE;
     if (!ht_life_attach(region_fd)) return EINVAL;
+    ht_swift_attach();
     block.mapped = 1;
     block.state = HT_ATTACH_RECORDING;
     return 0;
@@ -72,7 +75,7 @@ static uint64_t stop(void) {
 static uint64_t clear(const uint64_t *thread_pointers, uint64_t count) {
     ptrdiff_t offset = (char *)&ht_self - (char *)__builtin_thread_pointer();
     for (uint64_t i = 0; i < count; i++) {
-        if (((const ht_thread *)(thread_pointers[i] + (uint64_t)offset))->depth != 0) return 0;
+        if (((const ht_thread *)(thread_pointers[i] + (uint64_t)offset))->guard != 0) return 0;
     }
     for (uint64_t i = 0; i < count; i++) {
         ht_thread *thread = (ht_thread *)(thread_pointers[i] + (uint64_t)offset);

@@ -1,4 +1,4 @@
-// The hooks of redirected functions: one for each shape. A stub jumps here with the function's own arguments and its
+// The hooks of redirected functions: one for each shape. A thunk jumps here with the function's own arguments and its
 // slot as the sixth; the frame is as if the function itself had been called, so call stacks and exceptions pass through
 // as they do through the interposed names. The real function runs outside the recorder's guard: what it calls in turn
 // is seen, too (nested.h says what of it is recorded).
@@ -20,10 +20,10 @@
 
 // Which argument says what, by kind.
 typedef struct signature {
-    uint8_t block, count, size, alignment, flags;
+    uint8_t shape, block, count, size, alignment, flags;
 } signature;
 
-#define SIGNATURE(name, shape, block, count, size, alignment, flags) {block, count, size, alignment, flags},
+#define SIGNATURE(name, shape, ...) {HT_PATCH_##shape, __VA_ARGS__},
 static const signature signatures[] = {HT_PATCH_KINDS(SIGNATURE)};
 #undef SIGNATURE
 
@@ -76,19 +76,10 @@ static uintptr_t patched_allocates(ARGUMENTS) {
     uintptr_t block = REAL;
     if (block != 0 && recording()) {
         size_t size = of->size == 0 ? strlen((const char *)block) + 1 : size_of(of, arguments);
-        ht_nested_made(&call, slot, (const void *)block, size, code_of(of, arguments), FRAME, NULL);
+        // C++'s operator new shows in stacks, as it does where it is interposed.
+        const void *via = of->shape == HT_PATCH_MAKES ? (const void *)(uintptr_t)slot->entry : NULL;
+        ht_nested_made(&call, slot, (const void *)block, size, code_of(of, arguments), FRAME, via);
     }
-    LEAVE(block);
-}
-
-static uintptr_t patched_makes(ARGUMENTS) {
-    LIST;
-    const signature *of = &signatures[slot->kind];
-    ENTER;
-    uintptr_t block = REAL;
-    if (block != 0 && recording())
-        ht_nested_made(&call, slot, (const void *)block, size_of(of, arguments), code_of(of, arguments), FRAME,
-                       (const void *)(uintptr_t)slot->entry);
     LEAVE(block);
 }
 
@@ -180,13 +171,10 @@ static uintptr_t patched_extends(ARGUMENTS) {
 
 uint64_t ht_patched_hook(uint32_t kind) {
     static uintptr_t (*const hooks[])(ARGUMENTS) = {
-        [HT_PATCH_ALLOCATES] = patched_allocates, [HT_PATCH_MAKES] = patched_makes,
+        [HT_PATCH_ALLOCATES] = patched_allocates, [HT_PATCH_MAKES] = patched_allocates,
         [HT_PATCH_RESIZES] = patched_resizes,     [HT_PATCH_RELEASES] = patched_releases,
         [HT_PATCH_STORES] = patched_stores,       [HT_PATCH_EXTENDS] = patched_extends,
     };
-#define SHAPE(name, shape, block, count, size, alignment, flags) HT_PATCH_##shape,
-    static const uint8_t shapes[] = {HT_PATCH_KINDS(SHAPE)};
-#undef SHAPE
     if (kind == HT_PATCH_MALLOC) return (uintptr_t)patched_malloc;
-    return (uintptr_t)hooks[shapes[kind]];
+    return (uintptr_t)hooks[signatures[kind].shape];
 }

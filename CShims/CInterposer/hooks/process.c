@@ -10,6 +10,7 @@
 #include "rule.h"
 #include "shell.h"
 #include "stack.h"
+#include "swift_types.h"
 
 #include <alloca.h>
 #include <errno.h>
@@ -333,6 +334,7 @@ __attribute__((constructor)) static void construct(void) {
     ht_alone_go_first();
     ht_ready();
     ht_patch_start(ht_patched_hook);
+    ht_swift_start();
     ht_alone_constructed();
     // The first stream is opened now: what it opens with takes system calls that the program may forbid itself later.
     ht_thread *self = &ht_self;

@@ -2,8 +2,8 @@
 // which decode machine code, and carried out inside the traced program (or from outside, by ptrace), which decode
 // nothing.
 //
-//   entry:  jmp stub           5 bytes, then traps up to the end of the last instruction they replace
-//   stub:   lea slot(%rip), %r9 ; jmp *slot.hook
+//   entry:  jmp thunk          5 bytes, then traps up to the end of the last instruction they replace
+//   thunk:  lea slot(%rip), %r9 ; jmp *slot.hook
 //   moved:  the replaced instructions, put right for their new place ; jmp entry + replaced
 //
 // The hook of an entry gets the function's own arguments and, as the sixth, the slot: no allocator function has six.
@@ -73,8 +73,8 @@ enum {
     HT_PATCH_REPLACED_MAX = 24,  // bytes at an entry that a plan may replace
     HT_PATCH_MOVED_MAX = 104,    // the moved instructions with their jump back
     HT_PATCH_FIXUP_MAX = 8,
-    HT_PATCH_STUB_BYTES = 16,
-    HT_PATCH_CODE_BYTES = 128,  // of one slot: the stub, then `moved`
+    HT_PATCH_THUNK_BYTES = 16,
+    HT_PATCH_CODE_BYTES = 128,  // of one slot: the thunk, then `moved`
     HT_PATCH_DATA_BYTES = 64,   // of one slot: ht_patch_slot
     HT_PATCH_NAME_BYTES = 48,
     HT_PATCH_ENTRY_MAX = 512,  // entries of a plan
@@ -132,7 +132,7 @@ typedef struct ht_patch_plan {
 
 // What the hook gets. Lies in writable memory of the traced program, within 2 GiB of the entry.
 typedef struct ht_patch_slot {
-    uint64_t hook;    // where the stub goes
+    uint64_t hook;    // where the thunk goes
     uint64_t real;    // `moved`
     uint64_t entry;   // address of the function, its endbr64 included where it has one
     uint64_t usable;  // the allocator's own function that gives a block's usable size; 0 where it has none

@@ -8,7 +8,7 @@
 
 enum {
     HT_VERSION_MAJOR = 1,
-    HT_VERSION_MINOR = 1,
+    HT_VERSION_MINOR = 2,
     HT_ARCH_X86_64 = 1,
     HT_ARCH_AARCH64 = 2,
     HT_BYTE_ORDER_LITTLE = 1,
@@ -89,6 +89,8 @@ enum ht_extended_kind {
     HT_EXTENDED_TOTALS = 15,
     HT_EXTENDED_TASK = 16,
     HT_EXTENDED_IMAGE = 17,
+    HT_EXTENDED_METADATA = 18,
+    HT_EXTENDED_FREED_TYPE = 19,
 };
 
 // Fields of a record's words (FORMAT.md §4).
@@ -111,6 +113,28 @@ enum {
     HT_STACK_TRUNCATED = 1,
     HT_STACK_ENDED_EARLY = 2,
     HT_FREED_NEXT = 1,  // WIDE_FREE's argument in a sampled trace
+};
+
+// METADATA's kind class, in bits 16 to 31 of its second word.
+enum ht_metadata_class {
+    HT_METADATA_OTHER = 0,
+    HT_METADATA_CLASS = 1,
+    HT_METADATA_STRUCT = 2,
+    HT_METADATA_ENUM = 3,
+    HT_METADATA_TUPLE = 4,
+    HT_METADATA_FUNCTION = 5,
+    HT_METADATA_EXISTENTIAL = 6,
+    HT_METADATA_METATYPE = 7,
+    HT_METADATA_BOX = 8,
+    HT_METADATA_ERROR = 9,
+    HT_METADATA_CONTEXT = 10,
+    HT_METADATA_OPAQUE = 11,
+};
+
+enum {
+    HT_METADATA_CLASS_SHIFT = 16,
+    HT_METADATA_KIND_SHIFT = 32,
+    HT_METADATA_WORDS_BITS = 16,
 };
 
 enum ht_loss_reason {

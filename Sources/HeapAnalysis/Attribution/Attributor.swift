@@ -13,9 +13,12 @@ public import Symbolication
 /// guarded by a lock, so an attributor may be used from several threads.
 public struct Attributor: Sendable {
     private let classifier: FrameClassifier
+    /// The rules it goes by.
+    let rules: RuleSet
 
     /// Makes an attributor for the program at `executablePath` (nil: any module that is no shared library).
     public init(executablePath: String?, rules: RuleSet = .builtIn) {
+        self.rules = rules
         classifier = FrameClassifier(executablePath: executablePath, rules: rules)
     }
 
@@ -27,34 +30,52 @@ public struct Attributor: Sendable {
     /// - Returns: The attribution; its rule is `none` when there is neither a stack nor a tag.
     /// - Complexity: O(frames up to the site), each a table look-up.
     public func attribute(stack: [SymbolicatedFrame], tag: TagEvidence?) -> Attribution {
-        attribute(walking: stack.lazy.map { AttributableFrame($0, by: self) }, tag: tag)
+        attribute(walking: stack.lazy.map { AttributableFrame($0, by: self) }, tag: tag).attribution
     }
 
     /// What the frame is. O(1) for a function seen before.
     func classify(_ frame: SymbolicatedFrame) -> ClassifiedFrame { classifier.classify(frame) }
 
     /// Decides as ``attribute(stack:tag:)`` does, of frames whose classification the caller keeps.
-    func attribute(walking frames: some Sequence<AttributableFrame>, tag: TagEvidence?) -> Attribution {
+    ///
+    /// - Parameter type: What the runtime's metadata says of the block; it decides the owner unless there is a tag.
+    func attribute(
+        walking frames: some Sequence<AttributableFrame>, tag: TagEvidence?, type: RuntimeTypeEvidence? = nil
+    ) -> Verdict {
         var walk = StackWalk()
+        var creator: AttributableFrame?
         for frame in frames {
+            if type != nil, creator == nil, RuntimeTypeEvidence.isCreator(frame) { creator = frame }
             walk.visit(frame.frame, frame.kind)
             if walk.isFinished { break }
         }
         let site = walk.site
         if let tag {
-            return Attribution(
-                owner: Owner(family: tag.family, type: tag.type, language: tag.language),
-                cause: Cause(rawValue: tag.cause) ?? .unknown, site: site, rule: "tag")
+            return Verdict(
+                attribution: Attribution(
+                    owner: Owner(family: tag.family, type: tag.type, language: tag.language),
+                    cause: Cause(rawValue: tag.cause) ?? .unknown, site: site, rule: "tag"))
+        }
+        if let type {
+            return Verdict(attribution: type.owner(creator: creator).attribution(beside: walk.claim(), site: site))
         }
         guard let claim = walk.claim() else {
-            return Attribution(
-                owner: Owner(family: "Unattributed", type: "unknown", language: "c"), cause: .unknown, site: site,
-                rule: "none")
+            return Verdict(
+                attribution: Attribution(
+                    owner: Owner(family: "Unattributed", type: "unknown", language: "c"), cause: .unknown, site: site,
+                    rule: "none"))
         }
-        return Attribution(
-            owner: Owner(family: claim.family, type: claim.type, language: claim.language), cause: claim.cause,
-            site: site, rule: claim.rule)
+        return Verdict(
+            attribution: Attribution(
+                owner: Owner(family: claim.family, type: claim.type, language: claim.language), cause: claim.cause,
+                site: site, rule: claim.rule), disagreement: walk.disagreement)
     }
+}
+
+/// An attribution, and what speaks against it.
+struct Verdict {
+    var attribution: Attribution
+    var disagreement: Disagreement?
 }
 
 /// A frame and what it is, shared by every stack that it is on.

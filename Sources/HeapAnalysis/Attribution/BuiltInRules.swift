@@ -1,12 +1,12 @@
 // The rule tables that every analysis starts with: the files of Rules/, which the build embeds in the library.
 
 /// The built-in rule tables, as text.
-enum BuiltInRules {
+public enum BuiltInRules {
     /// The tables, in the order in which they are read.
-    static var tables: [String] {
+    public static var tables: [RuleSet.Table] {
         [
-            PackageResources.rust_rules, PackageResources.cxx_rules, PackageResources.swift_rules,
-            PackageResources.c_rules,
-        ].map { String(decoding: $0, as: UTF8.self) }
+            ("rust.rules", PackageResources.rust_rules), ("cxx.rules", PackageResources.cxx_rules),
+            ("swift.rules", PackageResources.swift_rules), ("c.rules", PackageResources.c_rules),
+        ].map { RuleSet.Table(file: $0.0, text: String(decoding: $0.1, as: UTF8.self)) }
     }
 }

@@ -25,7 +25,8 @@ enum CodeOrigin: Sendable {
     /// Classifies one frame of a program whose executable is at `executablePath`.
     init(of frame: SymbolicatedFrame, spelling: Spelling, name: String, executablePath: String?) {
         let module = frame.modulePath
-        let isExecutable = executablePath.map { $0 == module } ?? !module.contains(".so")
+        // The path that was started may be relative, or a link to the file that was loaded.
+        let isExecutable = module == executablePath || !module.contains(".so") && !module.hasPrefix("[")
         if !isExecutable, Self.isSystemModule(module) {
             self = Self.systemOrigin(frame, spelling: spelling, name: name)
             return
@@ -94,7 +95,8 @@ enum CodeOrigin: Sendable {
         "/swift-corelibs-", "/swift-foundation",
     ]
     private static let dependencyRoots = [
-        "/.cargo/registry/", "/.cargo/git/", "/.build/checkouts/", "/SourcePackages/checkouts/", "/.conan",
+        "/registry/src/", "/git/checkouts/", "/cargo/registry/", "/vendor/", "/.build/checkouts/",
+        "/SourcePackages/checkouts/", "/.conan",
         "/vcpkg_installed/", "/vcpkg/", "/site-packages/", "/_deps/", "/go/pkg/mod/",
     ]
     private static let startup: Set<String> = [

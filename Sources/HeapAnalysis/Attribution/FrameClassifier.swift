@@ -14,6 +14,10 @@ struct ClassifiedFrame: Sendable {
     var innermostClaim: Claim?
     /// Whether a rule knows the frame, be it as an owner or as plumbing.
     var isRuleMatched: Bool
+    /// The rule that makes it plumbing, if one does.
+    var skippedBy: String?
+    /// Whether it is user code that a rule of the user's own declares to be a container: its callers are the sites.
+    var isDeclaredOwner: Bool
     /// Whether the compiler made the function, so that no user would look for it.
     var isGenerated: Bool
     var isUnnamed: Bool
@@ -66,12 +70,14 @@ final class FrameClassifier: Sendable {
 
     private func decide(_ frame: SymbolicatedFrame) -> ClassifiedFrame {
         let spelling = Spelling(of: frame)
-        let name = spelling.canonical(frame.function, arguments: frame.templateArguments)
+        let name =
+            RustLineName.qualified(frame) ?? spelling.canonical(frame.function, arguments: frame.templateArguments)
         var origin = CodeOrigin(of: frame, spelling: spelling, name: name, executablePath: executablePath)
         var match = rules.firstMatch(
             name, spelling: spelling, isCopyConstructor: Self.isCopyConstructor(frame.linkageName),
             isUserCode: origin == .user)
-        if let match, origin == .executable || match.rule.isSkip { origin = .standardLibrary }
+        let isDeclaredOwner = origin == .user && match?.rule.isSkip == false
+        if let match, origin == .executable || match.rule.isSkip || isDeclaredOwner { origin = .standardLibrary }
         let innermost =
             origin == .user
             ? nil : rules.firstMatch(name, spelling: spelling, isCopyConstructor: false, isInnermost: true)
@@ -84,7 +90,9 @@ final class FrameClassifier: Sendable {
             innermostClaim: innermost.flatMap {
                 claim(of: $0.rule, captures: $0.captures, frame: frame, spelling: spelling)
             },
-            isRuleMatched: match != nil, isGenerated: Self.isGenerated(frame, spelling: spelling), isUnnamed: isUnnamed,
+            isRuleMatched: match != nil, skippedBy: match.flatMap { $0.rule.isSkip ? $0.rule.name : nil },
+            isDeclaredOwner: isDeclaredOwner, isGenerated: Self.isGenerated(frame, spelling: spelling),
+            isUnnamed: isUnnamed,
             isWrapper: (spelling == .c || spelling == .cxx) && CName.isAllocatorWrapper(name),
             display: display(frame, spelling: spelling, name: name), library: library,
             sourceFile: CodeOrigin.userSourceFile(of: frame), hasSource: CodeOrigin.sourceFile(of: frame) != nil,
@@ -110,7 +118,7 @@ final class FrameClassifier: Sendable {
 
     private func display(_ frame: SymbolicatedFrame, spelling: Spelling, name: String) -> String {
         switch spelling {
-        case .rust: return RustName.display(frame.function)
+        case .rust: return RustName.display(RustLineName.display(frame) ?? frame.function)
         case .swift: return SwiftFrameName.display(frame.function)
         case .cxx: return name
         case .c: return Library.isSystem(Library.name(ofModule: frame.modulePath)) ? CName.publicName(name) : name

@@ -6,34 +6,53 @@
 //     rust.vec.growth | alloc::vec::Vec<{T}>::push | Array | Vec<{T}> | growth | over Vec<
 //     rust.plumbing   | alloc::alloc::Global::*    | skip
 //
-// Fields: name, pattern, family, type, cause, options. Options, separated by commas:
-//   over P      the rule may take over an inner owner whose type starts with P (equal types always may); a weak one that
-//               starts with P is the storage of the rule's own container, so no `sourceless` text is needed
-//   over all    it takes over whatever the frames it called had claimed
-//   weak        any other rule takes over from it; `{caller}` in its type is the first frame that no rule knows
-//   object      claims only what the runtime's allocator of objects claimed before, not a bare malloc
-//   refine      claims only what another rule, not a weak one, claimed before
-//   innermost   matches only the direct caller of malloc, whatever else matches that frame
-//   anywhere    matches frames of user code too
-//   copy        matches only C++ copy constructors
-//   else TEXT   where an argument of the type stays unknown, the owner is unattributed and shown as TEXT
-//   sourceless TEXT   the same where the frame has no debug information: what was inlined into it is then not known
-//   sourced     where the frame that `{caller}` names has no debug information, the owner is unattributed, the cause unknown
-//   borrowed    the owner it takes over from names the argument of the type (Cow)
-//   language L  the owner's language, where it is not the frames' own
-// A rule with the cause `unknown` names the type and keeps the cause of the claim that it takes over.
-// The first rule that matches a frame decides what the frame is.
+// Rules/README.md describes the language for those who write rules of their own; RuleLine.swift reads a line, and
+// FramePattern.swift a pattern. The first rule that matches a frame decides what the frame is.
 
 /// A table of named frame rules.
 public struct RuleSet: Sendable {
     /// A line of a rule table that cannot be read.
     public struct ParseError: Error, CustomStringConvertible {
+        /// The name of the table's file; empty for a text that has none.
+        public var file = ""
         /// The line, from 1.
         public let line: Int
         /// What is wrong with it.
         public let reason: String
-        /// The line and the reason.
-        public var description: String { "rule table, line \(line): \(reason)" }
+        /// The file, the line and the reason.
+        public var description: String { "\(file.isEmpty ? "rule table" : file), line \(line): \(reason)" }
+    }
+
+    /// A table of rules as text, and what to call it in errors.
+    public struct Table: Sendable {
+        /// The name of its file.
+        public var file: String
+        /// The rules.
+        public var text: String
+
+        /// A table of this text.
+        public init(file: String, text: String) {
+            self.file = file
+            self.text = text
+        }
+    }
+
+    /// A rule as its author wrote it.
+    public struct Listing: Sendable, Hashable {
+        /// The rule's name.
+        public var name: String
+        /// The spelling of the frames it reads: `rust`, `c++`, `swift` or `c`.
+        public var spelling: String
+        /// The file that it stands in.
+        public var file: String
+        /// Its line, from 1.
+        public var line: Int
+        /// Its pattern, over the names of frames.
+        public var pattern: String
+        /// What stands behind the pattern: `skip`, or family, type and cause; then the options.
+        public var result: String
+        /// Whether it came with the tool.
+        public var isBuiltIn: Bool
     }
 
     /// What must have been claimed before a rule may claim.
@@ -69,6 +88,8 @@ public struct RuleSet: Sendable {
     }
 
     private(set) var rules: [Rule] = []
+    /// The rules as they were written, in the order of `rules`.
+    public private(set) var listings: [Listing] = []
     /// Patterns by spelling, then by the first two bytes of their literal prefix; order of the table within each.
     private var indexed: [Spelling: [UInt16: [Entry]]] = [:]
     private var unindexed: [Spelling: [Entry]] = [:]
@@ -77,20 +98,25 @@ public struct RuleSet: Sendable {
     public static let builtIn: RuleSet = {
         var set = RuleSet()
         for table in BuiltInRules.tables {
-            do { try set.append(parsing: table) } catch { preconditionFailure("\(error)") }
+            do { try set.append(parsing: table, isBuiltIn: true) } catch { preconditionFailure("\(error)") }
         }
         return set
     }()
 
-    /// The built-in rules after those of a text, which come first and, alone of all, also match frames of user code.
+    /// The built-in rules after those of a user's tables, which come first and, alone of all, also match frames of user
+    /// code. Within a user's tables every rule has a name of its own, and every file has a rule.
+    /// - Throws: `ParseError` with the first line that cannot be read.
+    public static func builtIn(precededBy tables: [Table]) throws(ParseError) -> RuleSet {
+        var set = RuleSet()
+        for table in tables { try set.append(declared: table) }
+        for table in BuiltInRules.tables { try set.append(parsing: table, isBuiltIn: true) }
+        return set
+    }
+
+    /// The built-in rules after those of one text.
     /// - Throws: `ParseError` with the first line that cannot be read.
     public static func builtIn(precededBy text: String) throws(ParseError) -> RuleSet {
-        var set = try RuleSet(parsing: text)
-        for index in set.rules.indices { set.rules[index].isDeclared = true }
-        for table in BuiltInRules.tables {
-            try set.append(parsing: table)
-        }
-        return set
+        try builtIn(precededBy: [Table(file: "", text: text)])
     }
 
     /// Makes an empty table.
@@ -99,49 +125,76 @@ public struct RuleSet: Sendable {
     /// Makes a table from text.
     /// - Throws: `ParseError` with the first line that cannot be read.
     public init(parsing text: String) throws(ParseError) {
-        try append(parsing: text)
+        try append(parsing: Table(file: "", text: text))
     }
 
     /// The names of all rules, in the order of the table.
     public var names: [String] { rules.map(\.name) }
 
-    /// Adds the rules of a text after those already there.
-    /// - Throws: `ParseError` with the first line that cannot be read; the lines before it are kept.
-    public mutating func append(parsing text: String) throws(ParseError) {
-        var spelling: Spelling?
-        for (index, raw) in text.split(separator: "\n", omittingEmptySubsequences: false).enumerated() {
-            let line = raw.trimmingSpaces
-            if line.isEmpty || line.hasPrefix("#") { continue }
-            if line.hasPrefix("["), line.hasSuffix("]") {
-                spelling = Spelling(rawValue: String(line.dropFirst().dropLast()))
-                guard spelling != nil else { throw ParseError(line: index + 1, reason: "unknown spelling \(line)") }
-                continue
+    /// The rule of a name as it was written; nil for evidence that is no rule, such as a tag. O(rules).
+    public func listing(of name: String) -> Listing? { listings.first { $0.name == name } }
+
+    private mutating func append(declared table: Table) throws(ParseError) {
+        let first = rules.count
+        try append(parsing: table)
+        if rules.count == first {
+            throw ParseError(file: table.file, line: 1, reason: "the file holds no rule")
+        }
+        for index in first..<rules.count {
+            let listing = listings[index]
+            rules[index].isDeclared = true
+            if let other = listings[..<index].first(where: { $0.name == listing.name }) {
+                let place =
+                    other.file == listing.file ? "on line \(other.line)" : "in \(other.file), line \(other.line)"
+                throw ParseError(
+                    file: listing.file, line: listing.line,
+                    reason: "a rule named '\(listing.name)' stands \(place) already")
             }
-            guard let spelling else { throw ParseError(line: index + 1, reason: "a rule before the first heading") }
-            try append(line, spelling: spelling, number: index + 1)
+            if Self.builtIn.listing(of: listing.name) != nil {
+                throw ParseError(
+                    file: listing.file, line: listing.line,
+                    reason: "'\(listing.name)' is the name of a built-in rule; choose another")
+            }
+            if let meant = OwnerFamily.misspelt(rules[index].family) {
+                throw ParseError(
+                    file: listing.file, line: listing.line,
+                    reason: "unknown family '\(rules[index].family)' (did you mean \(meant)?)")
+            }
         }
     }
 
-    private mutating func append(_ line: String, spelling: Spelling, number: Int) throws(ParseError) {
-        let fields = line.components(separatedBy: " | ")
-        guard fields.count >= 3 else { throw ParseError(line: number, reason: "fewer than three fields") }
-        var rule = Rule(name: fields[0])
-        if fields[2] == "skip" {
-            rule.isSkip = true
-            if fields.count > 3 { try rule.apply(fields[3], line: number) }
-        } else {
-            guard fields.count >= 5, let cause = Cause(rawValue: fields[4]) else {
-                throw ParseError(line: number, reason: "no family, type and cause")
-            }
-            rule.family = fields[2]
-            rule.type = fields[3]
-            rule.cause = cause
-            if fields.count > 5 {
-                for option in fields[5].components(separatedBy: "; ") { try rule.apply(option, line: number) }
+    /// Adds the rules of a text after those already there.
+    /// - Throws: `ParseError` with the first line that cannot be read; the lines before it are kept.
+    mutating func append(parsing table: Table, isBuiltIn: Bool = false) throws(ParseError) {
+        var spelling: Spelling?
+        for (index, raw) in table.text.split(omittingEmptySubsequences: false, whereSeparator: \.endsLine).enumerated()
+        {
+            let line = raw.trimmingSpaces
+            if line.isEmpty || line.hasPrefix("#") { continue }
+            do throws(RuleLineError) {
+                if let heading = try RuleLine.heading(line) {
+                    spelling = heading
+                } else {
+                    guard let spelling else {
+                        throw RuleLineError(
+                            "a rule before the first heading; write [rust], [c++], [swift] or [c] on a line above it")
+                    }
+                    add(
+                        try RuleLine(line), spelling: spelling, file: table.file, line: index + 1, isBuiltIn: isBuiltIn)
+                }
+            } catch {
+                throw ParseError(file: table.file, line: index + 1, reason: error.reason)
             }
         }
-        rules.append(rule)
-        for pattern in FramePattern.parse(fields[1]) {
+    }
+
+    private mutating func add(_ line: RuleLine, spelling: Spelling, file: String, line number: Int, isBuiltIn: Bool) {
+        rules.append(line.rule)
+        listings.append(
+            Listing(
+                name: line.rule.name, spelling: spelling.rawValue, file: file, line: number,
+                pattern: line.pattern, result: line.result, isBuiltIn: isBuiltIn))
+        for pattern in line.patterns {
             let entry = Entry(pattern: pattern, rule: rules.count - 1)
             if let key = Self.key(pattern.prefix) {
                 indexed[spelling, default: [:]][key, default: []].append(entry)
@@ -178,59 +231,7 @@ public struct RuleSet: Sendable {
     }
 }
 
-extension RuleSet.Rule {
-    fileprivate mutating func apply(_ option: String, line: Int) throws(RuleSet.ParseError) {
-        if option == "over all" {
-            overAll = true
-        } else if option == "weak" {
-            isWeak = true
-        } else if option == "object" {
-            needs = .object
-        } else if option == "refine" {
-            needs = .storage
-        } else if option == "anywhere" {
-            isDeclared = true
-        } else if option == "sourced" {
-            needsSource = true
-        } else if option == "innermost" {
-            innermostOnly = true
-        } else if option == "borrowed" {
-            isBorrowing = true
-        } else if option.hasPrefix("sourceless ") {
-            sourcelessFallback = String(option.dropFirst(11))
-        } else if option.hasPrefix("else ") {
-            fallback = String(option.dropFirst(5))
-        } else if option == "copy" {
-            copyConstructorOnly = true
-        } else if option.hasPrefix("over ") {
-            over.append(String(option.dropFirst(5)))
-        } else if option.hasPrefix("language ") {
-            language = String(option.dropFirst(9))
-        } else {
-            throw RuleSet.ParseError(line: line, reason: "unknown option '\(option)'")
-        }
-    }
-}
-
-extension StringProtocol {
-    /// The text without spaces and tabs at its ends.
-    var trimmingSpaces: String {
-        let isSpace: (Character) -> Bool = { $0 == " " || $0 == "\t" }
-        var rest = self[...]
-        while let first = rest.first, isSpace(first) { rest = rest.dropFirst() }
-        while let last = rest.last, isSpace(last) { rest = rest.dropLast() }
-        return String(rest)
-    }
-
-    /// The pieces between occurrences of `separator`, each without spaces at its ends; empty pieces are kept.
-    func components(separatedBy separator: String) -> [String] {
-        var pieces: [String] = []
-        var rest = self[...]
-        while let found = rest.firstRange(of: separator) {
-            pieces.append(rest[..<found.lowerBound].trimmingSpaces)
-            rest = rest[found.upperBound...]
-        }
-        pieces.append(rest.trimmingSpaces)
-        return pieces
-    }
+extension Character {
+    /// Whether it ends a line of a text file.
+    var endsLine: Bool { self == "\n" || self == "\r\n" }
 }

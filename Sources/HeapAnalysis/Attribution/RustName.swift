@@ -70,7 +70,18 @@ enum RustName {
     /// The arguments of the method itself, `from_elem::<u8>`, which v0 names carry; empty when there are none.
     static func methodArguments(_ raw: String) -> [String] {
         guard raw.hasSuffix(">"), let open = raw.ranges(of: "::<").last else { return [] }
-        let text = Array(raw[open.upperBound...].utf8)
+        return arguments(in: raw[open.upperBound...])
+    }
+
+    /// The arguments at the end of a name of debug information, `push<u64, alloc::alloc::Global>`.
+    static func trailingArguments(_ name: String) -> [String] {
+        guard name.hasSuffix(">"), let open = name.firstIndex(of: "<"), open != name.startIndex else { return [] }
+        return arguments(in: name[name.index(after: open)...])
+    }
+
+    /// Splits the text between angle brackets, the closing one included; empty where the brackets do not match.
+    private static func arguments(in list: Substring) -> [String] {
+        let text = Array(list.utf8)
         var arguments: [String] = []
         var index = 0
         while index < text.count {

@@ -23,7 +23,8 @@ enum Spelling: String, Sendable, Hashable {
             self = .swift
         } else {
             switch frame.language {
-            case .rust: self = frame.function.contains("::") ? .rust : .c
+            // Debug information with lines alone gives inlined functions no path.
+            case .rust: self = link.isEmpty || frame.function.contains("::") ? .rust : .c
             case .cxx: self = frame.function.contains("::") || frame.function.contains("<") ? .cxx : .c
             case .swift: self = .c
             case .c, .unknown: self = frame.function.contains("::") ? .cxx : .c

@@ -18,50 +18,80 @@ struct StackWalk {
     private var candidateSite: Site?
     private(set) var isFinished = false
     private var foundSite: Site?
+    /// The innermost frame of a container of the user's own, where nothing but such containers is on the stack.
+    private var declaredSite: Site?
+    /// Claims that neither may take over from the other.
+    private(set) var disagreement: Disagreement?
+    /// How many frames were taken, and the one whose claim names the rule that decided.
+    private var position = -1
+    private(set) var decidingFrame: Int?
+    /// What became of each claim, where somebody asked for it.
+    private(set) var steps: [ClaimStep]?
+
+    /// A walk that has taken no frame.
+    init(keepsSteps: Bool = false) {
+        if keepsSteps { steps = [] }
+    }
 
     /// The innermost frame of user code.
-    var site: Site? { foundSite ?? candidateSite }
+    var site: Site? { foundSite ?? candidateSite ?? declaredSite }
 
     /// Takes the next frame outwards.
     mutating func visit(_ frame: SymbolicatedFrame, _ kind: ClassifiedFrame) {
+        position += 1
         if !runEnded { takeEvidence(kind) }
         switch kind.origin {
         case .user where !kind.isGenerated:
-            let line = kind.sourceFile == nil || frame.line == 0 ? nil : frame.line
-            foundSite = Site(function: kind.display, file: kind.sourceFile, line: line)
+            foundSite = Self.site(frame, kind)
             isFinished = true
         case .executable where candidateSite == nil && !kind.isRuleMatched:
             candidateSite = Site(function: kind.display)
+        case .standardLibrary where kind.isDeclaredOwner && declaredSite == nil:
+            declaredSite = Self.site(frame, kind)
         default: break
         }
+    }
+
+    private static func site(_ frame: SymbolicatedFrame, _ kind: ClassifiedFrame) -> Site {
+        let line = kind.sourceFile == nil || frame.line == 0 ? nil : frame.line
+        return Site(function: kind.display, file: kind.sourceFile, line: line)
     }
 
     private mutating func takeEvidence(_ kind: ClassifiedFrame) {
         let isInnermost = !hasEvidence && kind.library != "libheaptrail"
         if isInnermost { hasEvidence = true }
         if isInnermost, let claim = kind.innermostClaim {
-            owner = claim
+            decide(claim, by: claim, .claimed)
             isContested = true
             return
         }
         if let claim = kind.claim {
             guard let inner = owner else {
                 if direct == nil && claim.needs == .nothing || claim.overAll {
-                    owner = claim
-                } else if direct == nil, firstUnknown == nil {
-                    firstUnknown = kind
+                    decide(claim, by: claim, .claimed)
+                } else {
+                    note(refused: claim)
+                    if direct == nil, firstUnknown == nil { firstUnknown = kind }
                 }
                 return
             }
             if claim.takesOver(inner), !isContested || claim.overAll {
-                owner = claim.takingOver(inner)
-            } else if inner.isWeak {
-                if firstUnknown == nil { firstUnknown = kind }
+                decide(claim.takingOver(inner), by: claim, .tookOver)
+                disagreement = nil
             } else {
-                isContested = true
+                note(refused: claim)
+                if inner.isWeak {
+                    if firstUnknown == nil { firstUnknown = kind }
+                } else {
+                    if !isContested, claim.disagrees(with: inner) {
+                        disagreement = Disagreement(kept: inner, other: claim)
+                    }
+                    isContested = true
+                }
             }
             return
         }
+        if let rule = kind.skippedBy { note(skip: rule) }
         if kind.isRuleMatched { return }
         if firstUnknown == nil, !kind.isUnnamed { firstUnknown = kind }
         if firstOutside == nil, kind.origin != .standardLibrary {
@@ -74,6 +104,21 @@ struct StackWalk {
         }
         if owner == nil || owner?.isWeak == true { extendDirect(kind) }
         if kind.origin != .system, !(direct?.needsOutwardName(kind) ?? false) { runEnded = true }
+    }
+
+    private mutating func decide(_ result: Claim, by claim: Claim, _ outcome: ClaimStep.Outcome) {
+        // A claim that names the type alone leaves the rule to the one that it takes over from.
+        if outcome == .claimed || result.rule != owner?.rule { decidingFrame = position }
+        steps?.append(ClaimStep(frame: position, rule: claim.rule, type: result.type, outcome: outcome))
+        owner = result
+    }
+
+    private mutating func note(refused claim: Claim) {
+        steps?.append(ClaimStep(frame: position, rule: claim.rule, type: claim.type, outcome: .refused))
+    }
+
+    private mutating func note(skip rule: String) {
+        steps?.append(ClaimStep(frame: position, rule: rule, type: nil, outcome: .skipped))
     }
 
     /// The caller of the allocator where no rule applies, one level up past wrappers and through libc's insides.

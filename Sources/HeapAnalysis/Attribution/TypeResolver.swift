@@ -34,6 +34,17 @@ struct TypeResolver {
         return spelling.cleanType(text)
     }
 
+    /// The placeholders of a template, in order.
+    static func labels(in template: String) -> [String] {
+        var labels: [String] = []
+        var rest = template[...]
+        while let open = rest.firstIndex(of: "{"), let close = rest[open...].firstIndex(of: "}") {
+            labels.append(String(rest[rest.index(after: open)..<close]))
+            rest = rest[rest.index(after: close)...]
+        }
+        return labels
+    }
+
     /// Whether a resolved type has an argument that is not known.
     static func hasUnknownArgument(_ type: String) -> Bool {
         ["<_>", "<_,", " _>", " _,"].contains(where: type.contains)

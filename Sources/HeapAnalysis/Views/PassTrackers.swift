@@ -7,12 +7,14 @@
 struct PassTrackers: LedgerObserver {
     static var isActive: Bool { true }
 
+    private var flows: ThreadFlowTable?
     private var chains: ChainTracker?
 
     /// The trackers that the options ask for; nil when there are none, and the pass is then specialised for nobody watching.
     /// - Parameter chains: follows growth and copies, where they are asked for or causes depend on them.
-    init?(options: AnalysisOptions, chains: ChainTracker? = nil) {
-        if chains == nil { return nil }
+    init?(options: AnalysisOptions, units: SumUnits, chains: ChainTracker? = nil) {
+        if options.tracksFlows { flows = ThreadFlowTable(units: units) }
+        if flows == nil, chains == nil { return nil }
         self.chains = chains
     }
 
@@ -21,6 +23,7 @@ struct PassTrackers: LedgerObserver {
     }
 
     mutating func freed(_ free: ObservedFree) {
+        flows?.freed(free)
         chains?.freed(free)
     }
 
@@ -29,6 +32,10 @@ struct PassTrackers: LedgerObserver {
     /// The pass has come to its end; more may be settled.
     mutating func finish() {
         chains?.finish()
+    }
+
+    var hasSettled: Bool {
+        @inline(__always) get { chains?.hasSettled ?? false }
     }
 
     var settled: [SettledBlock] {
@@ -40,32 +47,18 @@ struct PassTrackers: LedgerObserver {
     }
 
     /// What they found, once the pass has ended.
-    /// - Parameter stacks: the index into ``HeapProfile/stacks`` of each stack's id.
-    consuming func views(stacks: StackNumbers) -> TrackedViews {
+    /// - Parameter stackNumbers: the index into ``HeapProfile/stacks`` of each stack's id and type.
+    consuming func views(stackNumbers: [TypedStack: Int]) -> TrackedViews {
         var views = TrackedViews()
-        views.chains = chains.map { ChainFindings($0, stacks: stacks) }
+        views.flows = flows?.finish()
+        views.chains = chains.map { ChainFindings($0, stacks: stackNumbers) }
         return views
-    }
-}
-
-/// The indexes into ``HeapProfile/stacks`` by the stacks' ids.
-struct StackNumbers {
-    private struct Key: Hashable {
-        var stack: UInt32
-        var order: OrderCause
-    }
-
-    private var numbers: [Key: Int] = [:]
-
-    /// The index of a stack, or of those of its blocks of which the order of events told more; nil where no cell is of it.
-    subscript(stack: UInt32, order: OrderCause = .none) -> Int? {
-        get { numbers[Key(stack: stack, order: order)] }
-        set { numbers[Key(stack: stack, order: order)] = newValue }
     }
 }
 
 /// What the trackers of a pass found; a member is nil when it was not asked for.
 public struct TrackedViews: Sendable {
+    var flows: CountedFlows?
     /// How containers grew and what was copied; nil also in sampled traces, where blocks cannot be followed.
     public internal(set) var chains: ChainFindings?
 

@@ -9,17 +9,19 @@ public struct ChainFindings: Sendable {
     /// Swift storage made at a stack that is a copy or the first of its container.
     var undecided: [(stack: Int, sum: BlockSum)] = []
 
-    init(_ tracker: ChainTracker, stacks: StackNumbers) {
+    init(_ tracker: ChainTracker, stacks: [TypedStack: Int]) {
         for (key, record) in tracker.chains where !record.buckets.isEmpty {
-            guard let stack = stacks[key.stack, .growth] ?? stacks[key.stack] else { continue }
+            let told = TypedStack(stack: key.stack, type: key.type, order: .growth)
+            guard let stack = stacks[told] ?? stacks[key] else { continue }
             chains.append((stack, record))
         }
         for (key, record) in tracker.copies where record.made.blocks > 0 {
-            guard let stack = stacks[key.stack, key.cause] ?? stacks[key.stack] else { continue }
+            let plain = TypedStack(stack: key.stack, type: key.type)
+            guard let stack = stacks[key] ?? stacks[plain] else { continue }
             copies.append((stack, record))
         }
         for (key, sum) in tracker.undecided.sorted(by: { ($0.key.stack, $0.key.type) < ($1.key.stack, $1.key.type) }) {
-            guard let stack = stacks[key.stack] else { continue }
+            guard let stack = stacks[key] else { continue }
             undecided.append((stack, sum))
         }
     }

@@ -116,7 +116,7 @@ extension ChainTracker {
             case .copy:
                 var key = kind.key
                 if kind.stack.cause != .copyOnWrite {
-                    key.cause = .copyOnWrite
+                    key.order = .copyOnWrite
                     tell(wait, .copyOnWrite)
                 }
                 chain.record = -1
@@ -175,7 +175,7 @@ extension ChainTracker {
         chains[number].record.buckets[bucket, default: ChainBucket()].add(sums)
     }
 
-    private mutating func chainRecord(_ key: Key) -> Int32 {
+    private mutating func chainRecord(_ key: TypedStack) -> Int32 {
         if let known = chainNumbers[key] { return known }
         let number = Int32(truncatingIfNeeded: chains.count)
         chainNumbers[key] = number
@@ -183,7 +183,7 @@ extension ChainTracker {
         return number
     }
 
-    private mutating func copyRecord(_ key: Key) -> Int32 {
+    private mutating func copyRecord(_ key: TypedStack) -> Int32 {
         if let known = copyNumbers[key] { return known }
         let number = Int32(truncatingIfNeeded: copies.count)
         copyNumbers[key] = number
@@ -195,8 +195,8 @@ extension ChainTracker {
     mutating func classify(_ cell: UInt32, stack: UInt32, type: UInt64) -> CellClass {
         while classes.count <= Int(cell) { classes.append(CellClass()) }
         var found = CellClass()
-        found.stack = stacks[stack]
-        found.key = Key(stack: stack, type: type)
+        found.stack = owners.stackClass(of: attribution(stack, type))
+        found.key = TypedStack(stack: stack, type: type)
         found.isKnown = true
         let cause = found.stack.cause
         found.isFollowed = cause == .growth || cause == .clone || cause == .copyOnWrite || found.stack.isAmbiguous
@@ -207,11 +207,11 @@ extension ChainTracker {
 
     /// The storage sizes of a type: by its id, or by its owner where the runtime did not tell it.
     private mutating func storage(of stack: StackClass, type: UInt64) -> Int32 {
-        let key = Key(stack: type == 0 ? UInt32(bitPattern: stack.owner) : 0, type: type)
+        let key = TypedStack(stack: type == 0 ? UInt32(bitPattern: stack.owner) : 0, type: type)
         if let known = storageNumbers[key] { return known }
         let number = Int32(truncatingIfNeeded: storages.count)
         storageNumbers[key] = number
-        storages.append(StorageSizes(stride: stacks.strides[stack.owner]))
+        storages.append(StorageSizes(stride: stack.stride.map { Int($0) }))
         if type == 0 { storagesOfHead[stack.head, default: []].append((number, stack.isBare)) }
         return number
     }

@@ -44,17 +44,10 @@ struct SettledBlock {
 }
 
 struct ChainTracker {
-    /// Chains and copies are counted by these.
-    struct Key: Hashable {
-        var stack: UInt32
-        var type: UInt64
-        var cause = OrderCause.none
-    }
-
     /// What is known of a cell: its stack's class, and where its blocks are counted.
     struct CellClass {
         var stack = StackClass()
-        var key = Key(stack: 0, type: 0)
+        var key = TypedStack(stack: 0, type: 0)
         /// Index into `storages`, -1 for blocks that are no Swift container's.
         var storage: Int32 = -1
         /// Whether entries are kept for its blocks.
@@ -104,32 +97,37 @@ struct ChainTracker {
     /// From here on glibc gives pages of their own to blocks, which it moves by remapping.
     static let remapThreshold: UInt64 = 128 << 10
 
-    let stacks: StackClasses
     let remaps: Bool
+    /// Who owns what a stack made of blocks of a runtime type, and why.
+    let attribution: (_ stack: UInt32, _ type: UInt64) -> Attribution
+    var owners = OwnerNumbers()
     var classes: [CellClass] = []
     var storages: [StorageSizes] = []
-    var storageNumbers: [Key: Int32] = [:]
+    var storageNumbers: [TypedStack: Int32] = [:]
     /// Storages of owners that differ by the arguments of their types alone, where the runtime told no types.
     var storagesOfHead: [Int32: [(number: Int32, isBare: Bool)]] = [:]
     var pending: [UInt32: Pending] = [:]
     var replacing: [UInt32: Replaced] = [:]
     /// Live blocks that grew, may grow or are copies, by address.
     var followed: [UInt64: Chain] = [:]
-    var chains: [(key: Key, record: ChainRecord)] = []
-    var copies: [(key: Key, record: CopyRecord)] = []
-    var chainNumbers: [Key: Int32] = [:]
-    var copyNumbers: [Key: Int32] = [:]
+    var chains: [(key: TypedStack, record: ChainRecord)] = []
+    var copies: [(key: TypedStack, record: CopyRecord)] = []
+    var chainNumbers: [TypedStack: Int32] = [:]
+    var copyNumbers: [TypedStack: Int32] = [:]
     /// Swift storage that is a copy or the first of its container, by stack.
-    var undecided: [Key: BlockSum] = [:]
+    var undecided: [TypedStack: BlockSum] = [:]
     /// What the ledger has to count apart; it takes them away.
     var settled: [SettledBlock] = []
+    var hasSettled: Bool {
+        @inline(__always) get { !settled.isEmpty }
+    }
 
     /// - Parameters:
-    ///   - stacks: the classes of all stacks.
     ///   - remaps: whether the allocator moves pages of large blocks instead of copying them.
-    init(stacks: StackClasses, remaps: Bool) {
-        self.stacks = stacks
+    ///   - attribution: asked once for each stack and type.
+    init(remaps: Bool, attribution: @escaping (_ stack: UInt32, _ type: UInt64) -> Attribution) {
         self.remaps = remaps
+        self.attribution = attribution
     }
 
     // MARK: - Events

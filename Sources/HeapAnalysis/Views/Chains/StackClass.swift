@@ -1,5 +1,6 @@
-// What the order of events needs to know of a stack before the pass: whose blocks it makes, why by its frames, and whether frames can tell.
-// Made once for each stack from its attribution; the pass compares numbers.
+// What the order of events needs to know of a stack: whose blocks it makes, why by its frames, and whether frames can tell.
+// Made once for each
+// stack and type from its attribution, when the pass first meets it; after that the pass compares numbers.
 
 /// A stack as the chain tracker sees it.
 struct StackClass {
@@ -16,6 +17,8 @@ struct StackClass {
     var isRuntime = true
     /// The kind of storage, which tells what sizes of it mean.
     var storage = Storage.other
+    /// Bytes of an element of an array, where the type's name tells.
+    var stride: Int16?
 
     /// How the sizes of a Swift container's storage come about.
     enum Storage: UInt8 {
@@ -29,19 +32,13 @@ struct StackClass {
     }
 }
 
-/// The classes of all stacks of a trace.
-struct StackClasses {
-    private var classes: [UInt32: StackClass] = [:]
+/// Numbers owners as they come up.
+struct OwnerNumbers {
     private var owners: [Owner: Int32] = [:]
     private var heads: [Owner: Int32] = [:]
-    /// Bytes of one element, by the owner's number, where the type's name tells.
-    private(set) var strides: [Int32: Int] = [:]
 
-    /// The class of a stack; of none where it was never defined.
-    subscript(stack: UInt32) -> StackClass { classes[stack] ?? StackClass() }
-
-    /// Adds a stack with its attribution.
-    mutating func add(_ stack: UInt32, _ attribution: Attribution) {
+    /// The class of a stack with this attribution.
+    mutating func stackClass(of attribution: Attribution) -> StackClass {
         var found = StackClass()
         let owner = attribution.owner
         found.owner = Self.number(of: owner, in: &owners)
@@ -53,14 +50,15 @@ struct StackClasses {
         found.isBare = arguments.map { owner.type[$0...].allSatisfy { "<_, >".contains($0) } } ?? true
         found.cause = attribution.cause
         found.isRuntime = owner.family == "Runtime" || owner.family == "Unattributed"
-        if owner.language == "swift", attribution.rule != "tag" { found.storage = Self.storage(of: owner.family) }
+        guard owner.language == "swift", attribution.rule != "tag" else { return found }
+        found.storage = Self.storage(of: owner.family)
         found.isAmbiguous =
             found.storage != .other
             && (found.cause == .growth || found.cause == .unknown
                 // A table that was empty has no storage of its own, and its first is made by the functions that copy.
                 || found.cause == .copyOnWrite && found.storage == .table)
-        if found.storage == .array, let stride = Self.stride(ofElement: owner.type) { strides[found.owner] = stride }
-        classes[stack] = found
+        if found.storage == .array { found.stride = Self.stride(ofElement: owner.type) }
+        return found
     }
 
     private static func storage(of family: String) -> StackClass.Storage {
@@ -80,7 +78,7 @@ struct StackClasses {
     }
 
     /// Bytes of an element of Swift's own types.
-    private static func stride(ofElement type: String) -> Int? {
+    private static func stride(ofElement type: String) -> Int16? {
         guard let open = type.firstIndex(of: "<"), type.last == ">" else { return nil }
         switch type[type.index(after: open)...].dropLast() {
         case "Int8", "UInt8", "Bool": return 1
