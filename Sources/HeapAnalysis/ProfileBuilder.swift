@@ -9,6 +9,8 @@ public struct AnalysisOptions: Sendable {
     public var sizedFamily: String?
     /// Keeps allocating threads apart, for rows grouped by thread.
     public var keepsThreads = false
+    /// Keeps how long live blocks have lived, for the leaks.
+    public var keepsAges = false
     /// Counts the blocks that one thread allocates and another frees; needs `keepsThreads`.
     public var tracksFlows = false
     /// Follows containers from block to block, and copies to their end.
@@ -31,6 +33,9 @@ struct ProfileBuilder<Source: ProfileSource> {
     func build(attributor: Attributor) -> HeapProfile {
         let resolver = ResolvedStacks(
             StackResolver(source: source, symbolicator: symbolicator, attributor: attributor))
+        var options = options
+        // The text dialect does not say which thread an event is of.
+        if source.facts.mode == "text" { options.tracksFlows = false }
         let units: SumUnits = source.facts.isSampled ? .sampled : .whole
         if let trackers = PassTrackers(options: options, units: units, chains: chainTracker(resolver)) {
             return build(attributor: attributor, resolver, observer: trackers) { $0.views(stackNumbers: $1) }
@@ -42,9 +47,7 @@ struct ProfileBuilder<Source: ProfileSource> {
     private func chainTracker(_ resolver: ResolvedStacks<Source>) -> ChainTracker? {
         let facts = source.facts
         guard !facts.isSampled, options.tracksChains || source.hasSwiftRuntime else { return nil }
-        return ChainTracker(remaps: facts.allocator == "glibc") { stack, type in
-            resolver.stacks[resolver.number(of: stack, type: type)].attribution
-        }
+        return ChainTracker(remaps: facts.allocator == "glibc") { resolver.attribution(of: $0, type: $1) }
     }
 
     private func build<Observer: LedgerObserver>(
@@ -56,7 +59,8 @@ struct ProfileBuilder<Source: ProfileSource> {
         ledgerOptions.bySize = options.keepsSizes || options.sizedFamily != nil
         if !options.keepsSizes, let family = options.sizedFamily {
             ledgerOptions.sizedStacks = SizedStacks { stack, type in
-                resolver.stacks[resolver.number(of: stack, type: type)].attribution.owner.family == family
+                let number = resolver.number(of: stack, type: type)
+                return resolver.stacks[number].attribution.owner.family == family
             }
         }
         ledgerOptions.byThread = options.keepsThreads
@@ -70,7 +74,12 @@ struct ProfileBuilder<Source: ProfileSource> {
         ledger.finish()
 
         var cells: [ProfileCell] = []
+        let ages = options.keepsAges ? ledger.ages() : [:]
         let (lifetimes, ranges) = Self.lifetimes(of: ledger)
+        for number in 0..<ledger.cells.count {
+            let key = ledger.cells.cells[number].key
+            if key.type != 0 { resolver.note(key.stack, type: key.type) }
+        }
         for number in 0..<ledger.cells.count {
             let cell = ledger.cells.cells[number]
             let stack = resolver.number(of: cell.key.stack, type: cell.key.type, order: cell.key.order)
@@ -87,6 +96,7 @@ struct ProfileBuilder<Source: ProfileSource> {
                     source.usableSize(size: UInt64($0), alignmentCode: $1).flatMap { Int(exactly: $0) }
                 }
             }
+            made.ages = ages[number]
             cells.append(made)
         }
         var trace = Self.summary(of: ledger, facts: facts)

@@ -6,16 +6,18 @@ internal import Symbolication
 public struct ReportDocument: Sendable {
     private let profile: HeapProfile
     private let request: ReportRequest
+    private let leaks: LeakReport?
 
     /// The report on `profile` that `request` asks for.
     public init(profile: HeapProfile, request: ReportRequest) {
         self.profile = profile
         self.request = request
+        leaks = request.leaks(of: profile)
     }
 
     /// The document. O(cells + rows log rows).
     public func json() -> String {
-        var rows = request.rows(of: profile)
+        var rows = request.rows(of: profile, leaks: leaks)
         if let top = request.top { rows = Array(rows.prefix(top)) }
         let shares = profile.attributed
         var members: [(String, JSONValue)] = [
@@ -33,6 +35,7 @@ public struct ReportDocument: Sendable {
             members.append(("disagreements", .array(disagreements.map(\.json))))
         }
         if let view { members.append((request.view.rawValue, view)) }
+        if request.view == .thread { members.append(("flows", ThreadSection(profile, request).flowsJSON)) }
         return JSONValue.object(members).document()
     }
 
@@ -101,32 +104,17 @@ public struct ReportDocument: Sendable {
 
     /// The member of the view's own name; the totals are the trace's.
     private var view: JSONValue? {
-        let trace = profile.trace
         switch request.view {
-        case .totals: return nil
-        case .peak:
-            return .object([("bytes", .integer(trace.peakBytes)), ("after_ns", JSONValue(trace.peakAfterNanoseconds))])
-        case .leaks: return .object([("blocks", .integer(trace.liveBlocks)), ("bytes", .integer(trace.liveBytes))])
-        case .temporary:
-            let part = trace.allocations == 0 ? nil : Double(trace.temporary) / Double(trace.allocations)
-            return .object([("allocations", .integer(trace.temporary)), ("share", .share(part))])
-        case .size:
-            let sizes = profile.rows(by: .size, filter: request.filter).compactMap(\.key.size)
-            return .object([
-                ("distinct", .integer(sizes.count)), ("smallest", JSONValue(sizes.min())),
-                ("largest", JSONValue(sizes.max())),
-            ])
-        case .growth: return GrowthSection(profile, request).json
-        case .copies: return CopiesSection(profile, request).json
-        case .thread:
-            return .array(
-                profile.threads.map { thread in
-                    .object([
-                        ("thread", .integer(thread.serial)), ("tid", JSONValue(thread.threadID)),
-                        ("name", JSONValue(thread.name)), ("allocations", .integer(thread.allocations)),
-                        ("frees", .integer(thread.frees)), ("bytes", .integer(thread.bytes)),
-                    ])
-                })
+        case .totals: nil
+        case .leaks: leaks.map { LeaksSection($0, of: profile.trace).json(profile) }
+        case .peak: PeakSection(profile, request).json
+        case .temporary: TemporarySection(profile, request).json
+        case .lifetimes: LifetimeSection(profile, request).json
+        case .thread: ThreadSection(profile, request).json
+        case .size: SizeSection(profile, request).json
+        case .strings: StringSection(profile, request).json
+        case .growth: GrowthSection(profile, request).json
+        case .copies: CopiesSection(profile, request).json
         }
     }
 }

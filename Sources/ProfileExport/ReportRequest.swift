@@ -13,8 +13,12 @@ public enum ReportView: String, CaseIterable, Sendable {
     case temporary
     /// By size asked for.
     case size
-    /// By thread.
+    /// By thread: who allocates, who frees, what crosses.
     case thread
+    /// How long blocks lived.
+    case lifetimes
+    /// How long strings are, and what room inside would change.
+    case strings
     /// How containers grew.
     case growth
     /// What was cloned, and what was copied because it was shared.
@@ -23,7 +27,7 @@ public enum ReportView: String, CaseIterable, Sendable {
     /// The keys rows are grouped by when none are named.
     public var defaultKeys: [GroupingKey] {
         switch self {
-        case .totals, .peak, .leaks, .temporary: [.owner]
+        case .totals, .peak, .leaks, .temporary, .lifetimes, .strings: [.owner]
         case .size: [.size]
         case .thread: [.thread]
         case .growth, .copies: [.site]
@@ -36,6 +40,7 @@ public enum ReportView: String, CaseIterable, Sendable {
         case .peak: .peak
         case .leaks: .live
         case .temporary: .temporary
+        case .lifetimes, .strings: .allocations
         }
     }
 }
@@ -53,6 +58,9 @@ public struct ReportRequest: Sendable {
     /// Whether every row names its rule and a stack.
     public var explains = false
 
+    /// What the view of leaks leaves out.
+    public var suppressions = LeakSuppressions.builtIn
+
     /// Families whose rows come before all others, in this order.
     public var leadingFamilies: [String] = []
 
@@ -64,15 +72,34 @@ public struct ReportRequest: Sendable {
 
     /// What the analysis must keep apart for this report.
     public var analysis: AnalysisOptions {
-        var fields = fields
-        if view == .size { fields.insert(.size) }
         var options = AnalysisOptions(fields: fields)
-        options.tracksChains = view == .growth || view == .copies
+        switch view {
+        case .size, .temporary: options.keepsSizes = true
+        case .thread, .lifetimes:
+            options.keepsThreads = true
+            options.tracksFlows = true
+        case .strings: options.sizedFamily = StringStorage.family
+        case .leaks: options.keepsAges = true
+        case .growth, .copies: options.tracksChains = true
+        case .totals, .peak: break
+        }
         return options
     }
 
-    func rows(of profile: HeapProfile) -> [ProfileRow] {
-        let rows = profile.rows(by: fields, order: view.order, filter: filter)
+    /// The filter of the rows: of the view about strings, strings alone.
+    var rowFilter: RowFilter {
+        var filter = filter
+        if view == .strings { filter.viewFamily = StringStorage.family }
+        return filter
+    }
+
+    /// The leaks of a profile; nil in other views.
+    func leaks(of profile: HeapProfile) -> LeakReport? {
+        view == .leaks ? LeakReport(profile, suppressions: suppressions, filter: filter) : nil
+    }
+
+    func rows(of profile: HeapProfile, leaks: LeakReport? = nil) -> [ProfileRow] {
+        let rows = (leaks?.profile ?? profile).rows(by: fields, order: view.order, filter: rowFilter)
         if leadingFamilies.isEmpty { return rows }
         let leading = leadingFamilies.flatMap { family in rows.filter { $0.key.family == family } }
         return leading + rows.filter { !leadingFamilies.contains($0.key.family ?? "") }

@@ -75,6 +75,11 @@ public final class Symbolicator: FrameSymbolicator {
         return result
     }
 
+    /// Reads the code around the call that ends just after `offset`. Once an address: the caller keeps what it asks for.
+    public func allocatedType(in module: ModuleDescription, at offset: UInt64) -> String? {
+        entry(for: module).information?.allocation(returningTo: offset &+ 1)?.type
+    }
+
     private func entry(for module: ModuleDescription) -> Module {
         if let known = modules[module] { return known }
         let entry: Module

@@ -17,7 +17,10 @@ struct ReportCommand: ParsableCommand {
             valueName: "keys"))
     var by: GroupingList?
 
-    @Option(help: "The point of view: totals, peak, leaks, temporary, size, thread, growth, copies.")
+    @Option(
+        help: ArgumentHelp(
+            "The point of view: " + ReportView.allCases.map(\.rawValue).joined(separator: ", ") + ".", valueName: "view"
+        ))
     var view = ReportViewArgument(view: .totals)
 
     @Option(help: ArgumentHelp("Show this many rows at most (text: 20 unless given; JSON: all).", valueName: "n"))
@@ -35,6 +38,8 @@ struct ReportCommand: ParsableCommand {
 
     @OptionGroup var rules: RuleOptions
 
+    @OptionGroup var suppressions: SuppressionOptions
+
     @Flag(help: "Show for each row what decided: the rules, their patterns, a call stack and the frame that matched.")
     var explain = false
 
@@ -43,6 +48,9 @@ struct ReportCommand: ParsableCommand {
 
     func validate() throws {
         if let top, top < 1 { throw ValidationError("--top takes a number from 1") }
+        if suppressions.isUsed, view.view != .leaks {
+            throw ValidationError("suppressions are of the leaks; type: heaptrail report \(trace) --view leaks")
+        }
     }
 
     func run() throws {
@@ -54,9 +62,11 @@ struct ReportCommand: ParsableCommand {
             request.filter = RowFilter(family: family, text: filter)
             request.explains = explain
             let ruleSet = try rules.ruleSet()
+            if request.view == .leaks { request.suppressions = try suppressions.suppressions() }
             let input = try TraceInput(path: trace)
             let profile = try input.analyse(image: image, options: request.analysis, rules: ruleSet)
             rules.tellUnused(in: profile)
+            if request.view == .leaks { suppressions.tellUnused(request, in: profile) }
             if json {
                 try Terminal.write(ReportDocument(profile: profile, request: request).json())
             } else {

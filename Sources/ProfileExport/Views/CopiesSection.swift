@@ -2,7 +2,7 @@
 internal import HeapAnalysis
 internal import Symbolication
 
-struct CopiesSection {
+struct CopiesSection: ViewSection {
     private static let rows = 20
 
     private let profile: HeapProfile

@@ -2,7 +2,7 @@
 internal import HeapAnalysis
 internal import Symbolication
 
-struct GrowthSection {
+struct GrowthSection: ViewSection {
     private static let rows = 20
     private static let advices = 5
 
@@ -123,33 +123,14 @@ struct GrowthSection {
 
 /// What the tables of growth and copies share.
 enum ChainTable {
-    /// The columns for the fields of a grouping; sizes and threads are no part of it.
+    /// The columns for the fields of a grouping; causes, sizes and threads are no part of it.
     static func keyColumns(_ fields: RowFields) -> [TextTable.Column] {
-        var columns: [TextTable.Column] = []
-        if fields.contains(.site) { columns.append(.init(title: "site", isText: true, readable: 36)) }
-        if fields.contains(.type) {
-            columns.append(.init(title: "owner", isText: true))
-        } else if fields.contains(.family) {
-            columns.append(.init(title: "family", isText: true))
-        }
-        if fields.contains(.module) { columns.append(.init(title: "module", isText: true)) }
-        return columns
+        SectionTable.keyColumns(fields.subtracting([.cause, .size, .thread]))
     }
 
     /// What stands in them.
     static func keyCells(_ key: RowKey, _ fields: RowFields) -> [String] {
-        var cells: [String] = []
-        if fields.contains(.site) { cells.append(FrameText.printable(FrameText.short(key.site))) }
-        if fields.contains(.type) {
-            cells.append(FrameText.printable(RowColumns.owner(key)))
-        } else if fields.contains(.family) {
-            cells.append(FrameText.printable(key.family ?? ""))
-        }
-        if fields.contains(.module) {
-            let module = key.module ?? ""
-            cells.append(FrameText.printable(module.isEmpty ? "(unknown)" : FrameText.lastComponent(module)))
-        }
-        return cells
+        SectionTable.keyCells(key, fields.subtracting([.cause, .size, .thread]))
     }
 
     /// The line that says how many rows are not shown.

@@ -53,16 +53,7 @@ struct ChainRecord {
     }
 }
 
-/// A number of blocks and their bytes.
-public struct BlockSum: Hashable, Sendable {
-    /// Blocks.
-    public var blocks = 0
-    /// Bytes asked for.
-    public var bytes = 0
-
-    /// Nothing.
-    public init() {}
-
+extension BlockSum {
     mutating func add(_ size: Int) {
         blocks &+= 1
         bytes &+= size
