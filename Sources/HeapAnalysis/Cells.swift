@@ -13,6 +13,8 @@ struct CellKey: Hashable {
     var size: UInt64
     /// Id of the runtime type the recorder saw, 0 for none.
     var type: UInt64
+    /// What the order of events told of the cause, where frames do not.
+    var order = OrderCause.none
 
     private static let alignmentShift: UInt64 = 48
 
@@ -26,6 +28,15 @@ struct CellKey: Hashable {
     var bytesAsked: Int { Int(size & (1 << Self.alignmentShift - 1)) }
     /// The alignment code, of a key that keeps sizes apart.
     var alignmentCode: UInt8 { UInt8(truncatingIfNeeded: size >> Self.alignmentShift) }
+}
+
+/// A block's part in the sums of its cell.
+struct BlockAmount {
+    var bytes: Int
+    /// Usable bytes less bytes asked for, negative when not known.
+    var slack: Int
+    /// Whether it was live at the last peak.
+    var wasAtPeak: Bool
 }
 
 /// Sums over the allocations of one cell, in `HeapLedger.units`.
@@ -47,6 +58,20 @@ struct Cell {
     var peakNumber = 0
 
     init(key: CellKey) { self.key = key }
+
+    /// Counts a live block in or, with a `sign` of -1, out.
+    fileprivate mutating func count(_ block: BlockAmount, _ sign: Int, peak: Int) {
+        keepPeak(peak)
+        allocations &+= sign
+        bytes &+= sign &* block.bytes
+        liveBlocks &+= sign
+        liveBytes &+= sign &* block.bytes
+        if block.slack >= 0 { slackBytes &+= sign &* block.slack } else { withoutSlack &+= sign }
+        if block.wasAtPeak {
+            bytesAtPeak &+= sign &* block.bytes
+            blocksAtPeak &+= sign
+        }
+    }
 
     /// To be called before every change of the live sums: keeps the value the last peak saw.
     @inline(__always)
@@ -87,9 +112,11 @@ struct CellTable: ~Copyable {
         near.deallocate()
     }
 
-    /// Whether a key has its place in `near`, if that is long enough.
+    /// Whether a key is a stack alone and has its place in `near`, if that is long enough.
     @inline(__always)
-    private func isPlain(_ key: CellKey) -> Bool { key.size | key.type | UInt64(key.thread) == 0 }
+    private func isPlain(_ key: CellKey) -> Bool {
+        key.size | key.type | UInt64(key.thread) | UInt64(key.order.rawValue) == 0
+    }
 
     /// Fetches the cell that an allocation from `stack` will be counted in, where it is one by stack alone.
     @inline(__always)
@@ -127,6 +154,17 @@ struct CellTable: ~Copyable {
             if cells[Int(number)].key == key { return number }
             slot = (slot &+ 1) & mask
         }
+    }
+
+    /// Moves a live block from a cell to the one that differs from it by what the order of events told. Expected O(1).
+    /// - Returns: the number of that cell.
+    mutating func move(_ block: BlockAmount, from number: UInt32, to order: OrderCause, peak: Int) -> UInt32 {
+        var key = cells[Int(number)].key
+        key.order = order
+        let target = cell(for: key)
+        cells[Int(number)].count(block, -1, peak: peak)
+        cells[Int(target)].count(block, 1, peak: peak)
+        return target
     }
 
     @inline(never)

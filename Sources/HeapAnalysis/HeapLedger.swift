@@ -180,7 +180,8 @@ struct HeapLedger<Observer: LedgerObserver>: ~Copyable {
             observer.allocated(
                 ObservedAllocation(
                     block: block, stack: stack, thread: thread, type: type, alignment: alignment,
-                    isReallocation: isReallocation, slack: slack))
+                    isReallocation: isReallocation, slack: slack, peakNumber: peakNumber))
+            if observer.hasSettled { _ = countApart(ending: block) }
         }
         if let earlyFree {
             closeFreedEarly(block, by: earlyFree)
@@ -216,7 +217,7 @@ struct HeapLedger<Observer: LedgerObserver>: ~Copyable {
             freeUnknown(address, at: time, state: state)
             return
         }
-        let block = blocks[slot]
+        var block = blocks[slot]
         blocks.remove(slot: slot)
         let amount = blockUnits(block.weight)
         state.pointee.frees &+= amount
@@ -224,6 +225,7 @@ struct HeapLedger<Observer: LedgerObserver>: ~Copyable {
         let isOwnLast = isTemporary && (options.isSampled || block.time == state.pointee.lastAllocationTime)
         if Observer.isActive {
             tellFreed(block, at: time, by: thread, isReallocation: isReallocation, isTemporary: isOwnLast)
+            if observer.hasSettled { block = countApart(ending: block) }
         }
         close(block, at: time, amount: amount)
         if isOwnLast { countTemporary(cell: block.cell, amount: amount, weight: block.weight) }
@@ -246,6 +248,11 @@ struct HeapLedger<Observer: LedgerObserver>: ~Copyable {
     mutating func finish() {
         repair.finish()
         lifetimes.flush()
+        guard Observer.isActive else { return }
+        observer.finish()
+        if observer.hasSettled {
+            _ = countApart(ending: LiveBlock(address: 0, size: 0, time: 0, cell: .max, weight: 0))
+        }
     }
 
     /// Delivers every block that is live now, in no order that means anything. O(live blocks).
@@ -260,6 +267,26 @@ struct HeapLedger<Observer: LedgerObserver>: ~Copyable {
             ObservedFree(
                 block: block, origin: cells.cells[Int(block.cell)].key, time: time, thread: thread,
                 isReallocation: isReallocation, isTemporary: isTemporary, isRepaired: isRepaired))
+    }
+
+    /// Counts blocks apart of which the observer says so.
+    /// - Parameter block: one that is no longer in the table, but still counted as live.
+    /// - Returns: that block, with the cell that it is counted in now.
+    @inline(never)
+    private mutating func countApart(ending block: LiveBlock) -> LiveBlock {
+        var block = block
+        for told in observer.settled {
+            var moved = told.block
+            let slot = moved.isSame(as: block) ? nil : blocks.slot(of: moved.address)
+            guard slot.map({ blocks[$0].isSame(as: moved) }) ?? moved.isSame(as: block) else { continue }
+            let amount = BlockAmount(
+                bytes: sizeUnits(moved.size, moved.weight), slack: told.slack,
+                wasAtPeak: peakNumber > told.peakNumber)
+            moved.cell = cells.move(amount, from: moved.cell, to: told.cause, peak: peakNumber)
+            if let slot { blocks.replace(slot: slot, with: moved) } else { block = moved }
+        }
+        observer.settled = []
+        return block
     }
 
     @inline(__always)

@@ -21,14 +21,20 @@ public struct RowKey: Hashable, Sendable {
     public var module: String?
 
     init(_ fields: RowFields, cell: ProfileCell, stack: ProfileStack) {
+        self.init(fields, stack: stack)
+        if fields.contains(.size) { size = cell.size }
+        if fields.contains(.thread) { thread = cell.thread }
+    }
+
+    /// The key of what is known by stacks alone; of nothing without one.
+    init(_ fields: RowFields, stack: ProfileStack?) {
+        guard let stack else { return }
         let owner = stack.attribution.owner
         if fields.contains(.family) { family = owner.family }
         if fields.contains(.type) { type = owner.type }
         if fields.contains(.language) { language = owner.language }
         if fields.contains(.cause) { cause = stack.attribution.cause }
         if fields.contains(.site) { site = stack.attribution.site }
-        if fields.contains(.size) { size = cell.size }
-        if fields.contains(.thread) { thread = cell.thread }
         if fields.contains(.module) { module = stack.module }
     }
 
@@ -143,12 +149,11 @@ extension HeapProfile {
         ProfileRow(
             key: key, figures: group.figures.divided(by: units),
             standardError: group.variance?.standardError, lifetime: lifetime(group.lifetimes),
-            age: trace.facts.nanosecondsPerTick.flatMap { group.ages?.age(nanosecondsPerTick: $0) },
-            liveStack: group.liveStack,
             lifetimes: trace.facts.nanosecondsPerTick.map {
                 LifetimeDistribution(group.lifetimes, tick: $0, units: units)
             },
-            sampleStack: group.sampleStack,
+            age: trace.facts.nanosecondsPerTick.flatMap { group.ages?.age(nanosecondsPerTick: $0) },
+            liveStack: group.liveStack, sampleStack: group.sampleStack,
             ruleShares: group.rules.values.sorted { ($1.bytes, $0.rule) < ($0.bytes, $1.rule) }
                 .map { $0.divided(by: units) },
             causes: group.causes.sorted { ($1.value, $0.key.rawValue) < ($0.value, $1.key.rawValue) }.map(\.key),

@@ -16,6 +16,17 @@ public struct ProfileStack: Sendable {
     public var runtimeType: String?
     /// Index into ``HeapProfile/disagreements`` where two rules would name different owners.
     public var disagreement: Int32?
+    /// Whether frames leave the cause open and the order of events told it: growth or a copy of a Swift container.
+    public var causeIsByOrder = false
+
+    /// The stack as it made those of its blocks of which the order of events told the cause.
+    func with(_ order: OrderCause) -> ProfileStack {
+        guard let cause = order.cause, cause != attribution.cause else { return self }
+        var result = self
+        result.attribution.cause = cause
+        result.causeIsByOrder = true
+        return result
+    }
 }
 
 /// Sums of the allocations of one stack, or of one size or thread of it.

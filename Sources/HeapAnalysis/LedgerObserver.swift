@@ -3,7 +3,8 @@
 // nothing but sums pays nothing. All trackers of views share the second specialisation, `PassTrackers`.
 //
 // Calls come in the order of the ledger's own bookkeeping: `allocated` after the block is live and counted, `freed` before the cell forgets it
-// (the block's cell is still there; cells never go). Nothing an observer does can change the ledger.
+// (the block's cell is still there; cells never go). All that an observer can change in the ledger is what `settled` says: in which cell a block is
+// counted whose cause only later events tell.
 
 /// An allocation as the pass sees it.
 struct ObservedAllocation {
@@ -21,6 +22,8 @@ struct ObservedAllocation {
     var isReallocation: Bool
     /// Usable bytes less bytes asked for; `UsableSizes.unknown` where the trace does not tell.
     var slack: Int
+    /// How many peaks there were before it.
+    var peakNumber: Int
 }
 
 /// The end of a block as the pass sees it.
@@ -51,6 +54,12 @@ protocol LedgerObserver {
     mutating func freed(_ free: ObservedFree)
     /// A FREE of an address at which nothing is known to live.
     mutating func freedUnknown(address: UInt64, time: UInt64, thread: UInt32)
+    /// The pass has come to its end.
+    mutating func finish()
+    /// Blocks to count apart from now on, as if their allocations had been counted so; the ledger empties it after each call. Never in sampled traces.
+    var settled: [SettledBlock] { get set }
+    /// Whether there are any.
+    var hasSettled: Bool { get }
 }
 
 /// Nobody watches.
@@ -64,4 +73,13 @@ struct NoObserver: LedgerObserver {
     mutating func freed(_ free: ObservedFree) {}
     @inline(__always)
     mutating func freedUnknown(address: UInt64, time: UInt64, thread: UInt32) {}
+    @inline(__always)
+    mutating func finish() {}
+    var settled: [SettledBlock] {
+        @inline(__always) get { [] }
+        @inline(__always) set {}
+    }
+    var hasSettled: Bool {
+        @inline(__always) get { false }
+    }
 }

@@ -18,6 +18,11 @@ struct LiveBlock {
     var cell: UInt32
     /// How many allocations it stands for in a sampled trace, else 1.
     var weight: Float
+
+    /// Whether both stand for the same allocation.
+    func isSame(as other: LiveBlock) -> Bool {
+        address == other.address && time == other.time && size == other.size && cell == other.cell
+    }
 }
 
 struct LiveBlockTable: ~Copyable {

@@ -6,12 +6,12 @@ extension CellTable {
     /// The cells that hold live blocks, in an order that does not depend on how they came to be.
     var liveNumbers: [Int] {
         (0..<count).filter { cells[$0].liveBlocks != 0 }
-            .sorted { cells[$0].key.order < cells[$1].key.order }
+            .sorted { cells[$0].key.rank < cells[$1].key.rank }
     }
 }
 
 extension CellKey {
-    fileprivate var order: (UInt32, UInt64, UInt64, UInt32) { (stack, type, size, thread) }
+    fileprivate var rank: (UInt32, UInt64, UInt64, UInt32, UInt8) { (stack, type, size, thread, order.rawValue) }
 }
 
 extension ProfileCell {

@@ -19,6 +19,8 @@ public struct AnalysisOptions: Sendable {
     /// With a moment: only what is live then, which a compacted trace tells without a replay of all that came before. Every figure of the past is
     /// then that of the live blocks: their allocations, their bytes.
     public var keepsLiveOnly = false
+    /// Follows containers from block to block, and copies to their end.
+    public var tracksChains = false
 
     /// Options for the rows of these fields.
     public init(fields: RowFields = []) {
@@ -45,22 +47,31 @@ struct ProfileBuilder<Source: ProfileSource> {
     /// Runs the pass and resolves what it saw.
     /// - Complexity: O(events) time, O(live blocks + distinct cells) memory, and one symbolication per distinct address.
     func build(attributor: Attributor) -> HeapProfile {
+        let resolver = ResolvedStacks(
+            StackResolver(source: source, symbolicator: symbolicator, attributor: attributor))
         var options = options
         // The text dialect does not say which thread an event is of.
         if source.facts.mode == "text" { options.tracksFlows = false }
-        if let trackers = PassTrackers(options: options, units: source.facts.isSampled ? .sampled : .whole) {
-            return build(attributor: attributor, observer: trackers) { $0.finish(stackNumbers: $1) }
+        let units: SumUnits = source.facts.isSampled ? .sampled : .whole
+        if let trackers = PassTrackers(options: options, units: units, chains: chainTracker(resolver)) {
+            return build(attributor: attributor, resolver, observer: trackers) { $0.views(stackNumbers: $1) }
         }
-        return build(attributor: attributor, observer: NoObserver()) { _, _ in TrackedViews() }
+        return build(attributor: attributor, resolver, observer: NoObserver()) { _, _ in TrackedViews() }
+    }
+
+    /// What follows growth and copies: nil where nobody asks for them and no cause depends on them.
+    private func chainTracker(_ resolver: ResolvedStacks<Source>) -> ChainTracker? {
+        let facts = source.facts
+        guard !facts.isSampled, options.tracksChains || source.hasSwiftRuntime else { return nil }
+        return ChainTracker(remaps: facts.allocator == "glibc") { resolver.attribution(of: $0, type: $1) }
     }
 
     private func build<Observer: LedgerObserver>(
-        attributor: Attributor, observer: Observer, finish: (Observer, [TypedStack: Int]) -> TrackedViews
+        attributor: Attributor, _ resolver: ResolvedStacks<Source>, observer: Observer,
+        views: (Observer, [TypedStack: Int]) -> TrackedViews
     ) -> HeapProfile {
         let facts = source.facts
         var ledgerOptions = LedgerOptions()
-        let resolver = ResolvedStacks(
-            StackResolver(source: source, symbolicator: symbolicator, attributor: attributor))
         ledgerOptions.bySize = options.keepsSizes || options.sizedFamily != nil
         if !options.keepsSizes, let family = options.sizedFamily {
             ledgerOptions.sizedStacks = SizedStacks { stack, type in
@@ -89,8 +100,11 @@ struct ProfileBuilder<Source: ProfileSource> {
         for (done, number) in numbers.enumerated() {
             if done % 64 == 0 { progress(.stacks, Double(done) / Double(numbers.count)) }
             let cell = ledger.cells.cells[number]
+            let stack = resolver.number(of: cell.key.stack, type: cell.key.type, order: cell.key.order)
+            // Nothing is left in a cell when the order of events told the cause of all its blocks.
+            if cell.allocations == 0, !facts.isSampled, !keepsLiveOnly { continue }
             var made = ProfileCell(
-                stack: resolver.number(of: cell.key.stack, type: cell.key.type),
+                stack: stack,
                 figures: cell.figures(peak: ledger.peakNumber),
                 lifetimes: ranges[number])
             if keepsLiveOnly { made.keepLive() }
@@ -107,7 +121,7 @@ struct ProfileBuilder<Source: ProfileSource> {
         var trace = Self.summary(of: ledger, facts: facts)
         if facts.isSampled { complete(&trace, of: ledger, cells) }
         if let moment = options.moment { trace.end(at: moment, keepsLiveOnly: keepsLiveOnly) }
-        let views = finish(ledger.observer, resolver.numbers)
+        let views = views(ledger.observer, resolver.numbers)
         views.flows?.add(to: &cells)
         return HeapProfile(
             trace: trace, frames: resolver.frames, stacks: resolver.stacks, cells: cells,

@@ -21,6 +21,8 @@ protocol ProfileSource {
     func replay<Observer>(into ledger: inout HeapLedger<Observer>)
     /// The usable size of a block, nil when it is not known.
     func usableSize(size: UInt64, alignmentCode: UInt8) -> UInt64?
+    /// Whether Swift's runtime was in the program, whose containers' frames do not always tell a copy from growth.
+    var hasSwiftRuntime: Bool { get }
     /// The stack of an id; nil for 0 and ids that were never defined.
     func stack(_ id: UInt32) -> SourceStack?
     /// The row of the module that held an address at a time, nil where none is known.

@@ -179,6 +179,8 @@ struct StackResolver<Source: ProfileSource> {
 struct TypedStack: Hashable {
     var stack: UInt32
     var type: UInt64
+    /// What the order of events told of the cause.
+    var order = OrderCause.none
 }
 
 /// The stacks that were resolved, each once for each type of its blocks, numbered by first use: during the pass, where a view asks who owns a stack, or after it.
@@ -197,12 +199,21 @@ final class ResolvedStacks<Source: ProfileSource> {
     /// Every distinct pair of rules that exclude each other, in the order of first use.
     var disagreements: [Disagreement] { resolver.disagreements }
 
+    /// The attribution of a stack, while the pass may still tell more of the types of its blocks: it is not kept.
+    func attribution(of id: UInt32, type: UInt64) -> Attribution { resolver.resolve(id, type: type).attribution }
+
     /// The number of a stack's id. O(1) once it is known, see `StackResolver.resolve` before.
-    func number(of id: UInt32, type: UInt64) -> Int {
-        let key = TypedStack(stack: id, type: type)
+    /// - Parameter order: what the order of events told of the cause of the blocks.
+    func number(of id: UInt32, type: UInt64, order: OrderCause = .none) -> Int {
+        let key = TypedStack(stack: id, type: type, order: order)
         if let known = numbers[key] { return known }
-        let number = stacks.count
-        stacks.append(resolver.resolve(id, type: type))
+        if order != .none {
+            let plain = number(of: id, type: type)
+            stacks.append(stacks[plain].with(order))
+        } else {
+            stacks.append(resolver.resolve(id, type: type))
+        }
+        let number = stacks.count - 1
         numbers[key] = number
         return number
     }

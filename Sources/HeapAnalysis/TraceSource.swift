@@ -28,7 +28,7 @@ struct TraceSource: ProfileSource {
         let isLast = tables.info.number == trace.lastImage
         facts.program = isLast ? trace.program : tables.info.arguments.first ?? tables.info.executable
         let executable = isLast ? trace.executablePath : tables.info.executable
-        facts.executablePath = executable.isEmpty ? nil : executable
+        facts.executablePath = executable.isEmpty ? nil : tables.modules.path(ofExecutable: executable)
         facts.pid = trace.processID == 0 ? nil : trace.processID
         let allocator = trace.allocator(ofImage: tables.info.number)
         facts.allocator = allocator.isEmpty ? nil : allocator
@@ -120,6 +120,11 @@ struct TraceSource: ProfileSource {
         tables.usableSizes.usableSize(size: size, alignmentCode: alignmentCode)
     }
 
+    var hasSwiftRuntime: Bool {
+        !tables.typeNames.isEmpty || !tables.metadata.isEmpty
+            || tables.modules.all.contains { $0.path.contains("/libswiftCore.so") }
+    }
+
     func stack(_ id: UInt32) -> SourceStack? {
         guard let row = tables.stacks.row(of: StackID(id)) else { return nil }
         let info = tables.stacks[row]
@@ -138,6 +143,19 @@ struct TraceSource: ProfileSource {
         let module = tables.modules.all[row]
         return LoadedModule(
             description: ModuleDescription(path: module.path, buildID: module.buildID), bias: module.bias)
+    }
+}
+
+extension ModuleTable {
+    /// The path under which the loader knows an executable, which may have been started by a relative path or a symbolic link: that of the module
+    /// of the same file name, else of the first that is no shared library.
+    fileprivate func path(ofExecutable path: String) -> String {
+        func name(_ path: String) -> Substring {
+            path[(path.lastIndex(of: "/").map(path.index(after:)) ?? path.startIndex)...]
+        }
+        if all.contains(where: { $0.path == path }) { return path }
+        let programs = all.filter { $0.path.hasPrefix("/") && !name($0.path).contains(".so") }
+        return (programs.first { name($0.path) == name(path) } ?? programs.first)?.path ?? path
     }
 }
 

@@ -131,6 +131,8 @@ public struct ReportDocument: Sendable {
         case .thread: ThreadSection(profile, request).json
         case .size: SizeSection(profile, request).json
         case .strings: StringSection(profile, request).json
+        case .growth: GrowthSection(profile, request).json
+        case .copies: CopiesSection(profile, request).json
         }
     }
 }

@@ -21,6 +21,10 @@ public enum ReportView: String, CaseIterable, Sendable {
     case lifetimes
     /// How long strings are, and what room inside would change.
     case strings
+    /// How containers grew.
+    case growth
+    /// What was cloned, and what was copied because it was shared.
+    case copies
 
     /// The keys rows are grouped by when none are named.
     public var defaultKeys: [GroupingKey] {
@@ -28,12 +32,13 @@ public enum ReportView: String, CaseIterable, Sendable {
         case .totals, .peak, .leaks, .live, .temporary, .lifetimes, .strings: [.owner]
         case .size: [.size]
         case .thread: [.thread]
+        case .growth, .copies: [.site]
         }
     }
 
     var order: RowOrder {
         switch self {
-        case .totals, .size, .thread: .bytes
+        case .totals, .size, .thread, .growth, .copies: .bytes
         case .peak: .peak
         case .leaks, .live: .live
         case .temporary: .temporary
@@ -77,6 +82,7 @@ public struct ReportRequest: Sendable {
             options.tracksFlows = true
         case .strings: options.sizedFamily = StringStorage.family
         case .leaks: options.keepsAges = true
+        case .growth, .copies: options.tracksChains = true
         case .totals, .peak, .live: break
         }
         return options

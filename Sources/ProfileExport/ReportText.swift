@@ -24,7 +24,11 @@ public struct ReportText: Sendable {
     public func text() -> String {
         var lines = header
         lines.append("")
-        lines += rowLines
+        switch request.view {
+        case .growth: lines += GrowthSection(profile, request).lines(style)
+        case .copies: lines += CopiesSection(profile, request).lines(style)
+        default: lines += rowLines
+        }
         if showsSites { lines += sites }
         if let section = request.view.section(profile, request) { lines += section.lines(style) }
         if !profile.counters.isEmpty { lines += counters }

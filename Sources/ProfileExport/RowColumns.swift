@@ -137,7 +137,7 @@ struct RowColumns {
         let trace = profile.trace
         let (part, whole) =
             switch view {
-            case .totals, .size, .thread, .strings: (figures.bytes, trace.bytesAllocated)
+            case .totals, .size, .thread, .strings, .growth, .copies: (figures.bytes, trace.bytesAllocated)
             case .peak: (figures.peakBytes, trace.peakBytes)
             case .leaks, .live: (figures.liveBytes, trace.liveBytes)
             case .temporary: (figures.temporary, trace.temporary)

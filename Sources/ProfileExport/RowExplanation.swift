@@ -12,6 +12,7 @@ struct RowExplanation {
     /// The stack of most of the bytes that the row's first rule decided.
     private let stack: [SymbolicatedFrame]
     private let sample: StackExplanation
+    private let causeIsByOrder: Bool
     /// What the Swift runtime called the blocks of that stack.
     private let runtimeType: String?
 
@@ -22,6 +23,7 @@ struct RowExplanation {
         stack = profile.symbolicatedFrames(ofStack: number)
         runtimeType = profile.stacks[number].runtimeType
         sample = profile.explanation(ofStack: number)
+        causeIsByOrder = profile.stacks[number].causeIsByOrder
     }
 
     // MARK: - Text
@@ -38,6 +40,7 @@ struct RowExplanation {
             lines += words(of: rule, width)
         }
         if sample.evidence != .tag { lines.append("    evidence: " + sample.evidence.text) }
+        if causeIsByOrder { lines.append("    cause told by the order of events: what was freed next, or nothing") }
         if let type = runtimeType {
             lines += Self.wrapped("metadata: " + FrameText.printable(type), indent: "    ", width: width)
         }
@@ -122,6 +125,7 @@ struct RowExplanation {
             ("rules", .array(row.rules.map { .string($0) })),
             ("decided", .array(row.ruleShares.map(decided))),
             ("evidence", .string(sample.evidence.rawValue)),
+            ("cause_by_order", .bool(causeIsByOrder)),
             ("type_rule", JSONValue(sample.typeRule?.name)), ("runtime_type", JSONValue(runtimeType)),
             ("stack", .array(stack.map { .string(FrameText.long($0)) })),
             ("matched_frame", JSONValue(sample.decidingFrame)),

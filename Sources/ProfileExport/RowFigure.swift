@@ -18,7 +18,8 @@ enum RowFigure {
     /// What a view shows, in order.
     static func shown(in view: ReportView) -> [RowFigure] {
         switch view {
-        case .totals, .leaks, .live, .size, .strings: [.allocations, .bytes, .error, .share, .peak, .live, .temporary, .slack]
+        case .totals, .leaks, .live, .size, .strings, .growth, .copies:
+            [.allocations, .bytes, .error, .share, .peak, .live, .temporary, .slack]
         case .peak: [.atPeak, .share, .peakBlocks, .error, .allocations, .bytes, .live]
         case .temporary: [.temporary, .share, .ofOwn, .temporaryBytes, .temporaryRate, .error, .allocations, .bytes]
         case .lifetimes: [.allocations, .error, .share, .median, .p99, .decades, .liveBlocks, .elsewhereShare]

@@ -118,7 +118,7 @@ public final class Symbolicator: FrameSymbolicator {
     public func tailCaller(in module: ModuleDescription, returningTo returnOffset: UInt64, inner: UInt64?)
         -> SymbolicatedFrame?
     {
-        guard let inner, let information = entry(for: module).information,
+        guard let inner, let information = open(module, entry(for: module)).information,
             let target = information.callTarget(returnAddress: returnOffset, inner: inner),
             var frame = frames(in: module, at: target).last,
             // Rust's library is built to leave by jumps where programs in debug mode call it; of other languages' runtimes the

@@ -7,6 +7,8 @@ import Testing
     private struct Diary: LedgerObserver {
         static var isActive: Bool { true }
         var lines: [String] = []
+        var settled: [SettledBlock] = []
+        var hasSettled: Bool { !settled.isEmpty }
 
         mutating func allocated(_ allocation: ObservedAllocation) {
             let block = allocation.block
@@ -25,6 +27,8 @@ import Testing
         mutating func freedUnknown(address: UInt64, time: UInt64, thread: UInt32) {
             lines.append("\(address) unknown")
         }
+
+        mutating func finish() {}
     }
 
     private func diary(_ events: [ScriptedEvent]) -> [String] {

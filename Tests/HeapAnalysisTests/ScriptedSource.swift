@@ -52,6 +52,7 @@ struct ScriptedSource: ProfileSource {
         for event in events { event.feed(&ledger) }
     }
     func usableSize(size: UInt64, alignmentCode: UInt8) -> UInt64? { usable[size] }
+    var hasSwiftRuntime = false
     func stack(_ id: UInt32) -> SourceStack? { stacks[id] }
     func moduleRow(for address: UInt64, at time: UInt64) -> Int? {
         modules.firstIndex { $0.range.contains(address) }
@@ -69,9 +70,12 @@ struct ScriptedSource: ProfileSource {
     }
 
     func profile(
-        fields: RowFields = [.family, .type, .language], symbolicator: any FrameSymbolicator = ListedSymbols()
+        fields: RowFields = [.family, .type, .language], symbolicator: any FrameSymbolicator = ListedSymbols(),
+        tracksChains: Bool = false
     ) -> HeapProfile {
-        ProfileBuilder(source: self, options: AnalysisOptions(fields: fields), symbolicator: symbolicator)
+        var options = AnalysisOptions(fields: fields)
+        options.tracksChains = tracksChains
+        return ProfileBuilder(source: self, options: options, symbolicator: symbolicator)
             .build(attributor: Attributor(executablePath: nil))
     }
 }

@@ -45,6 +45,27 @@ import TraceReader
         #expect(profile.symbolicatedFrames(ofStack: 0).map(\.function) == ["make", "f32"])
     }
 
+    @Test(arguments: ["/bin/app-1.2", "./app-1.2", "app-1.2", "/usr/bin/app"])
+    func `the executable is found however it was started`(path: String) throws {
+        var builder = TraceBuilder()
+        builder.info([(10, path)])
+        builder.events { records in
+            records.module(1, path: "/lib/libfoo.so.1", from: 0x4000, to: 0x5000, bias: 0x4000)
+            records.module(2, path: "/bin/app-1.2", from: 0x1000, to: 0x2000, bias: 0x1000)
+            records.module(3, path: "[vdso]", from: 0x6000, to: 0x7000, bias: 0x6000)
+            records.stack(1, frames: [0x1011])
+            records.allocate(0x10_0000, size: 505, stack: 1, at: 1100)
+        }
+        builder.end(ticks: 2000)
+        let trace = try Trace.open(bytes: builder.bytes)
+        let symbols = ListedSymbols([
+            0x10: [SymbolicatedFrame(function: "make", language: .c, modulePath: "/bin/app-1.2")]
+        ])
+        let profile = try #require(HeapProfile(analysing: trace, symbolicator: symbols))
+        #expect(profile.trace.facts.executablePath == "/bin/app-1.2")
+        #expect(profile.rows(by: .site).first?.key.site?.function == "make")
+    }
+
     @Test func anImageThatTheTraceDoesNotHaveIsNil() throws {
         #expect(try HeapProfile(analysing: trace(), image: 7, symbolicator: ListedSymbols()) == nil)
     }

@@ -71,7 +71,7 @@ struct ReportCommandTests {
         #expect(row.cause != nil)
     }
 
-    @Test(arguments: ["totals", "peak", "leaks", "temporary", "size", "thread"])
+    @Test(arguments: ["totals", "peak", "leaks", "temporary", "size", "thread", "growth", "copies"])
     func `every view is a table without colour when it is not a terminal`(view: String) throws {
         let result = try run(BuildProducts.heaptrail(), ["report", recording.trace, "--view", view])
         #expect(result.isSuccess)
