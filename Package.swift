@@ -111,7 +111,8 @@ let package = Package(
             swiftSettings: swiftSettings),
         tests(
             "TraceReaderTests", ["TraceReader", "TraceCompaction", "CTraceFormat", "TestSupport"], exclude: ["Golden"]),
-        tests("TraceCompactionTests", ["TraceCompaction", "TraceReader", "HeapAnalysis", "TestSupport"]),
+        tests(
+            "TraceCompactionTests", ["TraceCompaction", "TraceReader", "HeapAnalysis", "Symbolication", "TestSupport"]),
         tests("SymbolicationTests", ["Symbolication", "TestSupport"], exclude: ["Fixtures"]),
         tests(
             "HeapAnalysisTests", ["HeapAnalysis", "Symbolication", "TraceReader", "TestSupport"],

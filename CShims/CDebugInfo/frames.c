@@ -44,6 +44,7 @@ void ht_debug_close(ht_debug_module *module) {
     free(module->slots);
     ht_units_free(module);
     free(module->symbols);
+    free(module->slot_values);
     ht_image_free(&module->image);
     if (module->dwarf != NULL) dwarf_end(module->dwarf);
     ht_file_close(&module->debug);
@@ -55,6 +56,8 @@ const ht_debug_function *ht_debug_function_at(const ht_debug_module *module, int
     if (function < 0 || (size_t)function >= module->declaration_count) return NULL;
     return &module->declarations[function];
 }
+
+int ht_debug_has_split_units(const ht_debug_module *module) { return module->has_split_units ? 1 : 0; }
 
 // MARK: - Lines
 

@@ -1,9 +1,10 @@
 // The shapes that CDebugInfo's files share: the module, its symbol table, its units with their indexes, its text arena.
 //
 // Read in this order: file.c opens, symbols.c and units.c index, functions.c reads a unit, names.c describes a
-// function, frames.c answers. libdw's own lookups are not used, each for a measured reason: dwfl_module_addrdie needs
-// .debug_aranges, dwfl_module_addrinfo takes 0.6 ms an address, dwarf_getscopes finds nothing below namespaces, and
-// every DIE read costs two lock operations, so that reading each one once (cursor.c) made lookups four times as fast.
+// function, frames.c answers, calls.c reads what a call was meant for. libdw's own lookups are not used, each for a
+// measured reason: dwfl_module_addrdie needs .debug_aranges, dwfl_module_addrinfo takes 0.6 ms an address,
+// dwarf_getscopes finds nothing below namespaces, and every DIE read costs two lock operations, so that reading each
+// one once (cursor.c) made lookups four times as fast.
 //
 // Ownership: a module owns everything below it; nothing here outlives ht_debug_close. Strings that libdw returns point
 // into its mappings; strings composed here live in the module's arena; both live as long as the module.
@@ -135,6 +136,12 @@ typedef struct {
     Elf *elf;
 } ht_file;
 
+/// A word of the file that the loader fills with an address of the same file.
+typedef struct {
+    uint64_t slot;
+    uint64_t value;
+} ht_slot_value;
+
 struct ht_debug_module {
     ht_file main;
     ht_file debug;  // elf NULL when there is no separate file
@@ -161,6 +168,10 @@ struct ht_debug_module {
     ht_slot *slots;  // open addressing, a power of two
     size_t slot_count;
 
+    bool slots_loaded;
+    ht_slot_value *slot_values;  // sorted by slot
+    size_t slot_value_count;
+
     char **arena;  // composed strings
     size_t arena_count;
     size_t arena_capacity;
@@ -186,6 +197,8 @@ bool ht_file_build_id_equals(const ht_file *file, const uint8_t *id, size_t size
 
 // symbols.c
 void ht_symbols_load(ht_debug_module *module);
+/// The symbol whose function holds the address, or NULL.
+const ht_symbol *ht_symbols_covering(const ht_debug_module *module, uint64_t address);
 const char *ht_symbols_find(const ht_debug_module *module, uint64_t address);
 /// The name of the function that starts at `address`, or NULL.
 const char *ht_symbols_start(const ht_debug_module *module, uint64_t address);

@@ -183,7 +183,7 @@ void ht_symbols_load(ht_debug_module *module) {
     }
 }
 
-const char *ht_symbols_find(const ht_debug_module *module, uint64_t address) {
+const ht_symbol *ht_symbols_covering(const ht_debug_module *module, uint64_t address) {
     size_t low = 0, high = module->symbol_count;
     while (low < high) {
         size_t middle = low + (high - low) / 2;
@@ -193,9 +193,14 @@ const char *ht_symbols_find(const ht_debug_module *module, uint64_t address) {
     // A label inside a function hides it only up to the label's own end.
     for (size_t steps = 0; low > 0 && steps < MAX_BACKWARD_STEPS; low--, steps++) {
         const ht_symbol *symbol = &module->symbols[low - 1];
-        if (symbol->end > address) return string_at(&module->symbol_strings, symbol->name);
+        if (symbol->end > address) return symbol;
     }
     return NULL;
+}
+
+const char *ht_symbols_find(const ht_debug_module *module, uint64_t address) {
+    const ht_symbol *symbol = ht_symbols_covering(module, address);
+    return symbol == NULL ? NULL : string_at(&module->symbol_strings, symbol->name);
 }
 
 // MARK: - Functions

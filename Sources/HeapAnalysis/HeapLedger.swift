@@ -235,6 +235,13 @@ struct HeapLedger<Observer: LedgerObserver>: ~Copyable {
         freedTypes.note(cells.cells[Int(blocks[slot].cell)].key, type)
     }
 
+    /// Says how many events came before the blocks that the pass began with.
+    mutating func setPast(allocations: Int, frees: Int) {
+        self.allocations = allocations
+        self.frees = frees
+        events = UInt64(clamping: allocations &+ frees)
+    }
+
     /// Ends the pass: FREEs still owed are missing for good.
     mutating func finish() {
         repair.finish()

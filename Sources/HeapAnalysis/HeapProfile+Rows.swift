@@ -60,12 +60,12 @@ public struct ProfileRow: Sendable {
     /// Lifetimes of its freed blocks in nanoseconds, at most 1/16 off: the median and the 99th percentile. Nil when none was freed or the
     /// trace's times are no times.
     public var lifetime: (median: Int, p99: Int)?
+    /// Lifetimes of its freed blocks by decade; nil when the trace's times are no times.
+    public var lifetimes: LifetimeDistribution?
     /// How long its live blocks have lived; nil without any, where the options did not ask, and where the trace's times are no times.
     public var age: LeakAge?
     /// The stack that allocated most of its live bytes: an index into ``HeapProfile/stacks``.
     public var liveStack: Int
-    /// Lifetimes of its freed blocks by decade; nil when the trace's times are no times.
-    public var lifetimes: LifetimeDistribution?
     /// The stack that allocated most of its bytes: an index into ``HeapProfile/stacks``.
     public var sampleStack: Int
     /// What each rule decided of it, by bytes descending.

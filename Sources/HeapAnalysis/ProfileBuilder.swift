@@ -1,5 +1,6 @@
 // From a source of events to a profile: one pass through the ledger, then the stacks it saw are resolved, then sums become values.
 internal import Symbolication
+public import TraceReader
 
 /// What the pass keeps apart.
 public struct AnalysisOptions: Sendable {
@@ -13,6 +14,11 @@ public struct AnalysisOptions: Sendable {
     public var keepsAges = false
     /// Counts the blocks that one thread allocates and another frees; needs `keepsThreads`.
     public var tracksFlows = false
+    /// The analysis ends here, as if the program had; nil for the whole trace.
+    public var moment: ResolvedMoment?
+    /// With a moment: only what is live then, which a compacted trace tells without a replay of all that came before. Every figure of the past is
+    /// then that of the live blocks: their allocations, their bytes.
+    public var keepsLiveOnly = false
 
     /// Options for the rows of these fields.
     public init(fields: RowFields = []) {
@@ -21,10 +27,20 @@ public struct AnalysisOptions: Sendable {
     }
 }
 
+/// A part of an analysis that may take a while.
+public enum AnalysisStage: Sendable {
+    /// The pass over the events.
+    case events
+    /// Frames and owners of the stacks that it saw.
+    case stacks
+}
+
 struct ProfileBuilder<Source: ProfileSource> {
     let source: Source
     let options: AnalysisOptions
     let symbolicator: any FrameSymbolicator
+    /// Is told how far a part of the work is.
+    var progress: (AnalysisStage, Double) -> Void = { _, _ in }
 
     /// Runs the pass and resolves what it saw.
     /// - Complexity: O(events) time, O(live blocks + distinct cells) memory, and one symbolication per distinct address.
@@ -69,12 +85,15 @@ struct ProfileBuilder<Source: ProfileSource> {
             let key = ledger.cells.cells[number].key
             if key.type != 0 { resolver.note(key.stack, type: key.type) }
         }
-        for number in 0..<ledger.cells.count {
+        let numbers = keepsLiveOnly ? ledger.cells.liveNumbers : Array(0..<ledger.cells.count)
+        for (done, number) in numbers.enumerated() {
+            if done % 64 == 0 { progress(.stacks, Double(done) / Double(numbers.count)) }
             let cell = ledger.cells.cells[number]
             var made = ProfileCell(
                 stack: resolver.number(of: cell.key.stack, type: cell.key.type),
                 figures: cell.figures(peak: ledger.peakNumber),
                 lifetimes: ranges[number])
+            if keepsLiveOnly { made.keepLive() }
             if options.keepsThreads { made.thread = Int(cell.key.thread) }
             if facts.isSampled { made.variance = ledger.variances[number].finished(peak: ledger.peakNumber) }
             if ledgerOptions.keepsSize(of: cell.key) {
@@ -87,6 +106,7 @@ struct ProfileBuilder<Source: ProfileSource> {
         }
         var trace = Self.summary(of: ledger, facts: facts)
         if facts.isSampled { complete(&trace, of: ledger, cells) }
+        if let moment = options.moment { trace.end(at: moment, keepsLiveOnly: keepsLiveOnly) }
         let views = finish(ledger.observer, resolver.numbers)
         views.flows?.add(to: &cells)
         return HeapProfile(
@@ -95,6 +115,8 @@ struct ProfileBuilder<Source: ProfileSource> {
             counters: counters, units: ledger.units, lifetimes: lifetimes,
             views: views, disagreements: resolver.disagreements, attributor: attributor)
     }
+
+    private var keepsLiveOnly: Bool { options.moment != nil && options.keepsLiveOnly }
 
     /// The counters by name; libraries that count under the same name count together.
     private var counters: [CounterTotal] {

@@ -44,26 +44,34 @@ extension HeapProfile {
             if walk.isFinished { break }
         }
         let claim = walk.claim()
-        // A tag, and what the runtime said of its object, leave the frames no say.
+        let steps = walk.steps ?? []
+        // A tag, and what the runtime said of its object, leave the frames no say; but rules of the user's own may take over from metadata.
         let isDecidedByFrames = claim?.rule == attribution.rule
-        let deciding = isDecidedByFrames && rule != nil ? walk.decidingFrame : nil
+        let deciding =
+            if rule == nil {
+                nil as Int?
+            } else if isDecidedByFrames {
+                walk.decidingFrame
+            } else {
+                steps.first { $0.rule == attribution.rule }?.frame
+            }
         let evidence: EvidenceKind =
             if attribution.rule == "tag" {
                 .tag
             } else if attribution.rule == "none" {
                 .none
-            } else if !isDecidedByFrames {
-                .metadata
             } else if let deciding {
                 attributor.needsParameters(frames[deciding]) ? .parameter : .symbol
-            } else {
+            } else if isDecidedByFrames {
                 .caller
+            } else {
+                .metadata
             }
-        let naming = walk.steps?.last { $0.outcome == .claimed || $0.outcome == .tookOver }
-        let typeRule = isDecidedByFrames && naming?.rule != attribution.rule ? naming?.rule : nil
+        let naming = steps.last { $0.type == attribution.owner.type && $0.outcome != .refused }
+        var typeRule = naming.flatMap { $0.rule == attribution.rule ? nil : attributor.rules.listing(of: $0.rule) }
+        if !isDecidedByFrames, typeRule?.isBuiltIn == true || evidence == .tag { typeRule = nil }
         return StackExplanation(
-            evidence: evidence, rule: rule, typeRule: typeRule.flatMap { attributor.rules.listing(of: $0) },
-            decidingFrame: deciding, steps: walk.steps ?? [])
+            evidence: evidence, rule: rule, typeRule: typeRule, decidingFrame: deciding, steps: steps)
     }
 }
 

@@ -8,6 +8,13 @@ struct StackResolver<Source: ProfileSource> {
         var offset: UInt64
     }
 
+    /// A call, and the frame that it led to where that is of the same module.
+    private struct Call: Hashable {
+        var module: Int
+        var offset: UInt64
+        var inner: UInt64?
+    }
+
     /// What every frame asks of its module: its bias, and whether it allocates on behalf of its callers.
     private struct Placement {
         var bias: UInt64
@@ -25,6 +32,8 @@ struct StackResolver<Source: ProfileSource> {
     /// Frames of each place, as a part of `expansions`: an address has one frame more for each call that was inlined there.
     private var places: [Place: Range<Int>] = [:]
     private var expansions: [Int32] = []
+    /// What calls were meant for, where no frame tells.
+    private var tailCallers: [Call: Int32?] = [:]
     /// Every distinct pair of rules that disagree, in the order of their first stacks.
     private(set) var disagreements: [Disagreement] = []
     private var disagreementNumbers: [Disagreement: Int32] = [:]
@@ -74,9 +83,12 @@ struct StackResolver<Source: ProfileSource> {
         numbers.reserveCapacity(stack.addresses.count + stack.addresses.count / 2)
         var innermost: Int?
         var allocating: Int?
+        var inner: (address: UInt64, row: Int)?
         for address in stack.addresses {
             // A return address may be the first byte of the next function; the calling instruction ends just before it.
             let row = source.moduleRow(for: address &- 1, at: stack.firstUse) ?? Self.noModule
+            if let lost = tailCaller(returningTo: address, row: row, inner: inner) { numbers.append(lost) }
+            inner = (address &- 1, row)
             let isCallOfNew = numbers.last.map { frames[Int($0)].function == "operator new" } ?? false
             numbers.append(contentsOf: expansions[expansion(of: address &- 1, row: row, isCallOfNew: isCallOfNew)])
             if row != Self.noModule, allocating == nil {
@@ -105,6 +117,23 @@ struct StackResolver<Source: ProfileSource> {
         for frame in inner { expansions.append(number(of: frame)) }
         places[place] = start..<expansions.count
         return start..<expansions.count
+    }
+
+    /// The frame that a function would have had if it had not left by a jump, by its number.
+    private mutating func tailCaller(returningTo address: UInt64, row: Int, inner: (address: UInt64, row: Int)?)
+        -> Int32?
+    {
+        guard row != Self.noModule else { return nil }
+        let bias = placement(ofModule: row).bias
+        let call = Call(
+            module: row, offset: address &- bias, inner: inner.flatMap { $0.row == row ? $0.address &- bias : nil })
+        if let known = tailCallers[call] { return known }
+        let frame = modules[row].flatMap {
+            symbolicator.tailCaller(in: $0.description, returningTo: call.offset, inner: call.inner)
+        }
+        let number = frame.map { self.number(of: $0) }
+        tailCallers[call] = .some(number)
+        return number
     }
 
     /// The frame `operator new<T>`, as if the language had one, where the code at a call of operator new tells what T is

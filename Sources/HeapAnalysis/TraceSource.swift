@@ -6,12 +6,21 @@ public import TraceReader
 struct TraceSource: ProfileSource {
     let trace: Trace
     let tables: ImageTables
+    /// Ticks at which the analysis ends; nil for the whole image.
+    let end: UInt64?
+    /// Whether the past may be taken from a checkpoint.
+    let seeks: Bool
+    /// Is told the share of the events that the pass has taken.
+    var progress: (Double) -> Void = { _ in }
 
     /// The image of a trace, nil for a number that the trace does not have.
-    init?(trace: Trace, image: Int?) {
+    init?(trace: Trace, image: Int?, options: AnalysisOptions = AnalysisOptions()) {
         guard let tables = trace.tables(image: image) else { return nil }
         self.trace = trace
         self.tables = tables
+        end = options.moment?.ticks
+        // What samples live is summed up in an order that rounding shows, and types that frees tell are of the past.
+        seeks = end != nil && options.keepsLiveOnly && !trace.isSampled && !tables.hasFreedTypes
     }
 
     var facts: TraceFacts {
@@ -63,12 +72,12 @@ struct TraceSource: ProfileSource {
                 serial: Int(thread.serial.rawValue),
                 threadID: thread.threadID == 0 ? nil : Int(clamping: thread.threadID),
                 name: thread.name.isEmpty ? nil : thread.name,
-                exactTotals: thread.exactTotals.map { ExactTotals($0) })
+                exactTotals: end == nil ? thread.exactTotals.map { ExactTotals($0) } : nil)
         }
     }
 
     var exactTotals: ExactTotals? {
-        guard trace.isSampled else { return nil }
+        guard trace.isSampled, end == nil else { return nil }
         let known = tables.threads.compactMap(\.exactTotals) + (tables.unplacedTotals.map { [$0] } ?? [])
         guard var sum = known.first.map({ ExactTotals($0) }) else { return nil }
         for totals in known.dropFirst() { sum.add(ExactTotals(totals)) }
@@ -76,7 +85,9 @@ struct TraceSource: ProfileSource {
     }
 
     var counters: [CounterTotal] {
-        tables.counters.map { counter in
+        // Counts carry no time that could be compared.
+        if end != nil { return [] }
+        return tables.counters.map { counter in
             CounterTotal(
                 name: counter.name.isEmpty ? "counter \(counter.id)" : counter.name,
                 total: Int(clamping: counter.total))
@@ -85,9 +96,24 @@ struct TraceSource: ProfileSource {
 
     func replay<Observer>(into ledger: inout HeapLedger<Observer>) {
         withUnsafeMutablePointer(to: &ledger) { ledger in
-            var feed = LedgerFeed(ledger: ledger)
-            trace.forEachEvent(image: tables.info.number, &feed)
+            var span = EventSpan(through: end ?? .max)
+            if let start = checkpoint {
+                ledger.pointee.begin(with: start.blocks, of: start.checkpoint)
+                span.after = start.checkpoint.time
+            }
+            var feed = LedgerFeed(
+                ledger: ledger, all: tables.allocations &+ tables.frees, progress: progress)
+            trace.forEachEvent(image: tables.info.number, span: span, &feed)
         }
+    }
+
+    /// The last checkpoint before the end, with its blocks.
+    private var checkpoint: (checkpoint: TraceCheckpoint, blocks: [CheckpointBlock])? {
+        guard seeks, let end,
+            let last = trace.checkpoints(image: tables.info.number).last(where: { $0.time <= end }),
+            let blocks = try? trace.blocks(of: last)
+        else { return nil }
+        return (last, blocks)
     }
 
     func usableSize(size: UInt64, alignmentCode: UInt8) -> UInt64? {
@@ -124,6 +150,20 @@ extension TraceSource {
 /// The visitor that hands a trace's events to a ledger, which outlives it.
 private struct LedgerFeed<Observer: LedgerObserver>: EventVisitor {
     let ledger: UnsafeMutablePointer<HeapLedger<Observer>>
+    /// Events of the image.
+    let all: UInt64
+    let progress: (Double) -> Void
+    private var taken: UInt64 = 0
+    private var nextReport = LedgerFeed.reportStride
+
+    /// Events between two reports of progress: a few hundredths of a second.
+    private static var reportStride: UInt64 { 1 << 20 }
+
+    init(ledger: UnsafeMutablePointer<HeapLedger<Observer>>, all: UInt64, progress: @escaping (Double) -> Void) {
+        self.ledger = ledger
+        self.all = all
+        self.progress = progress
+    }
 
     /// How many events ahead the tags of a block are asked for, then its slot, then its cell: each as long as memory takes.
     private static var tagLead: Int { 24 }
@@ -132,6 +172,11 @@ private struct LedgerFeed<Observer: LedgerObserver>: EventVisitor {
 
     @inline(__always)
     mutating func visit(batch events: UnsafeBufferPointer<HeapEvent>) {
+        taken &+= UInt64(events.count)
+        if taken >= nextReport {
+            nextReport = taken &+ Self.reportStride
+            progress(Double(taken) / Double(max(all, 1)))
+        }
         for index in 0..<min(Self.tagLead, events.count) { ledger.pointee.prefetchTags(events[index].address) }
         for index in 0..<events.count {
             if index &+ Self.tagLead < events.count {
@@ -184,14 +229,18 @@ extension HeapProfile {
     ///   - options: what the pass keeps apart.
     ///   - rules: what decides who owns an allocation.
     ///   - symbolicator: answers for addresses; asked once for each distinct one.
+    ///   - progress: is told now and then which part of the work is how far, as a share from 0 to 1.
     /// - Returns: nil when the trace has no such image.
     /// - Complexity: O(events) time, O(live blocks + distinct stacks) memory.
     public init?(
         analysing trace: Trace, image: Int? = nil, options: AnalysisOptions = AnalysisOptions(),
-        rules: RuleSet = .builtIn, symbolicator: any FrameSymbolicator
+        rules: RuleSet = .builtIn, symbolicator: any FrameSymbolicator,
+        progress: @escaping (AnalysisStage, Double) -> Void = { _, _ in }
     ) {
-        guard let source = TraceSource(trace: trace, image: image) else { return nil }
-        let builder = ProfileBuilder(source: source, options: options, symbolicator: symbolicator)
+        guard var source = TraceSource(trace: trace, image: image, options: options) else { return nil }
+        source.progress = { progress(.events, $0) }
+        var builder = ProfileBuilder(source: source, options: options, symbolicator: symbolicator)
+        builder.progress = progress
         self = builder.build(attributor: Attributor(executablePath: source.facts.executablePath, rules: rules))
     }
 }

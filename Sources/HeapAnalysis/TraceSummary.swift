@@ -99,6 +99,14 @@ public struct TraceSummary: Sendable, Equatable {
     /// Whether `liveBlocks` is exact; an estimate in sampled traces that also count frees of blocks from before.
     public var hasExactLiveBlocks = true
 
+    /// Whether the analysis ended at a moment, as if the program had. The duration is the whole trace's all the same.
+    public var endsAtMoment = false
+    /// Nanoseconds from the first event to that moment; nil without one, and when the trace's times are no times.
+    public var momentNanoseconds: Int?
+    /// Whether only what is live at the moment was kept: figures of the past are then not measured, but for events, allocations and frees. Bytes
+    /// allocated are those of the live blocks.
+    public var isLiveOnly = false
+
     /// Totals of a trace without events.
     public init(facts: TraceFacts) { self.facts = facts }
 }

@@ -54,7 +54,7 @@ extension ReportView {
         switch self {
         case .totals, .size, .thread, .strings: (row.figures.bytes, row.standardError?.bytes)
         case .peak: (row.figures.peakBytes, row.standardError?.peakBytes)
-        case .leaks: (row.figures.liveBytes, row.standardError?.liveBytes)
+        case .leaks, .live: (row.figures.liveBytes, row.standardError?.liveBytes)
         case .temporary: (row.figures.temporary, row.standardError?.temporary)
         case .lifetimes: (row.figures.allocations, row.standardError?.allocations)
         }

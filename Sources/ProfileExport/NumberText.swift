@@ -34,7 +34,7 @@ public enum NumberText {
     }
 
     /// Nanoseconds in the unit that suits them.
-    static func duration(_ nanoseconds: Int) -> String {
+    public static func duration(_ nanoseconds: Int) -> String {
         let value = Double(nanoseconds)
         if value < 1e3 { return "\(nanoseconds) ns" }
         if value < 1e6 { return fixed(value / 1e3, 1) + " µs" }

@@ -69,6 +69,8 @@ public struct ReportDocument: Sendable {
             ("image", .integer(facts.image)),
             ("images", .integer(facts.imageCount)),
         ]
+        if trace.endsAtMoment { members.append(("at_ns", JSONValue(trace.momentNanoseconds))) }
+        if trace.isLiveOnly { members = members.map { Self.ofThePast.contains($0.0) ? ($0.0, .null) : $0 } }
         if let samples = trace.samples {
             members += [
                 ("sample_bytes", .integer(facts.sampleBytes)), ("samples", .integer(samples)),
@@ -78,6 +80,15 @@ public struct ReportDocument: Sendable {
         }
         return .object(members)
     }
+
+    /// What is not measured where only what is live at a moment was kept.
+    private static let ofThePast: Set<String> = [
+        "threads", "reallocations", "bytes_allocated", "peak_bytes", "temporary", "unmatched_frees", "inherited_frees",
+        "missing_frees",
+    ]
+    private static let rowOfThePast: Set<String> = [
+        "allocations", "frees", "bytes", "peak_bytes", "temporary", "slack_bytes",
+    ]
 
     private func row(_ row: ProfileRow) -> JSONValue {
         let figures = row.figures
@@ -97,6 +108,9 @@ public struct ReportDocument: Sendable {
                 .object([("median", JSONValue(row.lifetime?.median)), ("p99", JSONValue(row.lifetime?.p99))])
             ),
         ]
+        if profile.trace.isLiveOnly {
+            members = members.map { Self.rowOfThePast.contains($0.0) ? ($0.0, .null) : $0 }
+        }
         if let errors = row.standardError { members.append(("standard_error", errors.json)) }
         if request.explains { members += RowExplanation(row, of: profile).members }
         return .object(members)
@@ -106,7 +120,11 @@ public struct ReportDocument: Sendable {
     private var view: JSONValue? {
         switch request.view {
         case .totals: nil
-        case .leaks: leaks.map { LeaksSection($0, of: profile.trace).json(profile) }
+        case .leaks: leaks.map { LeaksSection($0, profile, request).json }
+        case .live:
+            .object([
+                ("blocks", .integer(profile.trace.liveBlocks)), ("bytes", .integer(profile.trace.liveBytes)),
+            ])
         case .peak: PeakSection(profile, request).json
         case .temporary: TemporarySection(profile, request).json
         case .lifetimes: LifetimeSection(profile, request).json

@@ -9,6 +9,8 @@ public enum ReportView: String, CaseIterable, Sendable {
     case peak
     /// What is live at the end.
     case leaks
+    /// What is live: at the end, or at the moment at which the analysis ended.
+    case live
     /// What was freed as the next event of its thread.
     case temporary
     /// By size asked for.
@@ -23,7 +25,7 @@ public enum ReportView: String, CaseIterable, Sendable {
     /// The keys rows are grouped by when none are named.
     public var defaultKeys: [GroupingKey] {
         switch self {
-        case .totals, .peak, .leaks, .temporary, .lifetimes, .strings: [.owner]
+        case .totals, .peak, .leaks, .live, .temporary, .lifetimes, .strings: [.owner]
         case .size: [.size]
         case .thread: [.thread]
         }
@@ -33,7 +35,7 @@ public enum ReportView: String, CaseIterable, Sendable {
         switch self {
         case .totals, .size, .thread: .bytes
         case .peak: .peak
-        case .leaks: .live
+        case .leaks, .live: .live
         case .temporary: .temporary
         case .lifetimes, .strings: .allocations
         }
@@ -75,7 +77,7 @@ public struct ReportRequest: Sendable {
             options.tracksFlows = true
         case .strings: options.sizedFamily = StringStorage.family
         case .leaks: options.keepsAges = true
-        case .totals, .peak: break
+        case .totals, .peak, .live: break
         }
         return options
     }

@@ -7,9 +7,9 @@ public struct ReportText: Sendable {
     private static let defaultRows = 20
     private static let topSites = 5
 
-    private let profile: HeapProfile
-    private let request: ReportRequest
-    private let style: TextStyle
+    let profile: HeapProfile
+    let request: ReportRequest
+    let style: TextStyle
     private let leaks: LeakReport?
 
     /// The report on `profile` that `request` asks for, for a terminal of `style`.
@@ -28,7 +28,7 @@ public struct ReportText: Sendable {
         if showsSites { lines += sites }
         if let section = request.view.section(profile, request) { lines += section.lines(style) }
         if !profile.counters.isEmpty { lines += counters }
-        if let leaks { lines += LeaksSection(leaks, of: profile.trace).lines(top: request.top, style: style) }
+        if let leaks { lines += LeaksSection(leaks, profile, request).lines(style) }
         if request.explains { lines += disagreements }
         return lines.joined(separator: "\n") + "\n"
     }
@@ -39,18 +39,10 @@ public struct ReportText: Sendable {
     // MARK: - Header
 
     private var header: [String] {
+        if profile.trace.isLiveOnly { return momentHeader }
         let trace = profile.trace
         let facts = trace.facts
         let shares = profile.attributed
-        var first = facts.program.isEmpty ? "not recorded" : FrameText.printable(facts.program)
-        if let pid = facts.pid { first += " (pid \(pid))" }
-        if facts.imageCount > 1 { first += ", image \(facts.image) of \(facts.imageCount)" }
-        var how = [facts.allocator.map { FrameText.printable($0) } ?? "allocator not recorded"]
-        if let duration = trace.durationNanoseconds { how.append(NumberText.duration(duration)) }
-        how.append(plural(trace.threads, "thread"))
-        how.append(
-            (facts.mode == "text" ? "read from text" : "recorded by " + facts.mode)
-                + (facts.isAttached ? ", attached" : "") + (facts.isSampled ? ", sampled" : ""))
         let disagreed = profile.disagreements(filter: request.filter)
         let estimate = EstimateText(trace)
         let errors = trace.standardError
@@ -71,10 +63,12 @@ public struct ReportText: Sendable {
         let live =
             estimate.bytes(trace.liveBytes) + EstimateText.plusMinusBytes(errors?.liveBytes) + " in "
             + (trace.hasExactLiveBlocks ? "" : "≈") + plural(trace.liveBlocks, "block")
-        return [labelled("program", first), labelled("ran on", how.joined(separator: ", "))] + sampleLines + [
+        return [programLine, ranOnLine] + sampleLines + momentLines + [
             labelled("events", events),
             labelled("bytes", bytes),
-            labelled("live at end", live + (facts.isAttached ? " made since the attachment" : "")),
+            labelled(
+                trace.endsAtMoment ? "live then" : "live at end",
+                live + (facts.isAttached ? " made since the attachment" : "")),
             labelled(
                 "temporary",
                 estimate.count(trace.temporary) + EstimateText.plusMinus(errors?.temporary) + " ("
@@ -106,7 +100,7 @@ public struct ReportText: Sendable {
     }
 
     /// What a sampled trace is, and how its figures are to be read.
-    private var sampleLines: [String] {
+    var sampleLines: [String] {
         guard let samples = profile.trace.samples else { return [] }
         let distance = NumberText.bytes(profile.trace.facts.sampleBytes)
         return [
@@ -117,11 +111,11 @@ public struct ReportText: Sendable {
         ]
     }
 
-    private func labelled(_ label: String, _ text: String) -> String {
+    func labelled(_ label: String, _ text: String) -> String {
         style.bold(label + String(repeating: " ", count: 13 - label.count)) + text
     }
 
-    private func plural(_ count: Int, _ noun: String) -> String {
+    func plural(_ count: Int, _ noun: String) -> String {
         NumberText.count(count) + " " + noun + (count == 1 ? "" : "s")
     }
 
@@ -130,7 +124,7 @@ public struct ReportText: Sendable {
     private var rowLines: [String] {
         var rows = request.rows(of: profile, leaks: leaks)
         switch request.view {
-        case .leaks: rows.removeAll { $0.figures.liveBlocks == 0 }
+        case .leaks, .live: rows.removeAll { $0.figures.liveBlocks == 0 }
         case .temporary: rows.removeAll { $0.figures.temporary == 0 }
         case .peak: rows.removeAll { $0.figures.peakBlocks == 0 }
         default: break

@@ -42,6 +42,9 @@ struct RowColumns {
         return marks.isEmpty ? text : "\(text) (\(marks.joined(separator: ", ")))"
     }
 
+    /// Whether the figures are of what is live at a moment alone.
+    private var isLiveOnly: Bool { profile.trace.isLiveOnly }
+
     var columns: [TextTable.Column] {
         var columns: [TextTable.Column] = []
         if fields.contains(.type) {
@@ -56,12 +59,24 @@ struct RowColumns {
         if fields.contains(.module) { columns.append(.init(title: "module", isText: true)) }
         if fields.contains(.size) { columns.append(.init(title: "size")) }
         if fields.contains(.thread) { columns.append(.init(title: "thread", isText: true)) }
-        for figure in shownFigures { columns.append(.init(title: figure.title, dropOrder: figure.dropOrder(view))) }
+        for figure in shownFigures {
+            columns.append(.init(title: title(of: figure), dropOrder: figure.dropOrder(view)))
+        }
         return columns
     }
 
     private var shownFigures: [RowFigure] {
-        RowFigure.shown(in: view).filter { estimate.isEstimated || $0 != .error }
+        let shown = isLiveOnly ? [.allocations, .bytes, .error, .share] : RowFigure.shown(in: view)
+        return shown.filter { estimate.isEstimated || $0 != .error }
+    }
+
+    /// Where only what is live at a moment was kept, all its allocations are that.
+    private func title(of figure: RowFigure) -> String {
+        switch figure {
+        case .allocations where isLiveOnly: "blocks"
+        case .bytes where isLiveOnly: "live"
+        default: figure.title
+        }
     }
 
     func cells(of row: ProfileRow) -> [String] {
@@ -124,7 +139,7 @@ struct RowColumns {
             switch view {
             case .totals, .size, .thread, .strings: (figures.bytes, trace.bytesAllocated)
             case .peak: (figures.peakBytes, trace.peakBytes)
-            case .leaks: (figures.liveBytes, trace.liveBytes)
+            case .leaks, .live: (figures.liveBytes, trace.liveBytes)
             case .temporary: (figures.temporary, trace.temporary)
             case .lifetimes: (figures.allocations, trace.allocations)
             }

@@ -18,7 +18,7 @@ enum RowFigure {
     /// What a view shows, in order.
     static func shown(in view: ReportView) -> [RowFigure] {
         switch view {
-        case .totals, .leaks, .size, .strings: [.allocations, .bytes, .error, .share, .peak, .live, .temporary, .slack]
+        case .totals, .leaks, .live, .size, .strings: [.allocations, .bytes, .error, .share, .peak, .live, .temporary, .slack]
         case .peak: [.atPeak, .share, .peakBlocks, .error, .allocations, .bytes, .live]
         case .temporary: [.temporary, .share, .ofOwn, .temporaryBytes, .temporaryRate, .error, .allocations, .bytes]
         case .lifetimes: [.allocations, .error, .share, .median, .p99, .decades, .liveBlocks, .elsewhereShare]
@@ -55,7 +55,7 @@ enum RowFigure {
     /// Columns with the highest number are left out first; 0 stays.
     func dropOrder(_ view: ReportView) -> Int {
         switch (view, self) {
-        case (.peak, .atPeak), (.leaks, .live), (.temporary, .temporary), (.lifetimes, .decades): 0
+        case (.peak, .atPeak), (.leaks, .live), (.live, .live), (.temporary, .temporary), (.lifetimes, .decades): 0
         case (.peak, .peakBlocks), (.temporary, .ofOwn), (.lifetimes, .median), (.thread, .elsewhere): 1
         case (.temporary, .temporaryBytes), (.lifetimes, .p99), (.lifetimes, .liveBlocks), (.thread, .elsewhereBytes): 2
         case (.peak, .allocations), (.peak, .bytes), (.temporary, .allocations), (.temporary, .bytes): 5

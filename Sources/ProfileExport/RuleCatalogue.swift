@@ -9,7 +9,7 @@ public struct RuleCatalogue: Sendable {
     /// The catalogue of a set of rules.
     public init(rules: RuleSet) {
         self.rules = rules
-        files = BuiltInRules.tables
+        files = BuiltInRules.tables + [BuiltInRules.suppressions]
     }
 
     /// Every name that can be asked for: files and rules.
@@ -66,12 +66,16 @@ public struct RuleCatalogue: Sendable {
                 FrameText.printable(name), spellings.joined(separator: ", "), NumberText.count(found.count),
             ])
         }
+        table.rows.append(["leaks", "all", NumberText.count(LeakSuppressions.builtIn.rules.count)])
         let hint = "heaptrail rules rust prints a file, heaptrail rules rust.vec the rules that are called so"
         return (table.lines(style) + ["", style.dim(hint)]).joined(separator: "\n") + "\n"
     }
 
     private static func stem(_ file: String) -> String {
-        file.hasSuffix(".rules") ? String(file.dropLast(6)) : file
+        for suffix in [".rules", ".suppressions"] where file.hasSuffix(suffix) {
+            return String(file.dropLast(suffix.count))
+        }
+        return file
     }
 
     private func file(_ name: String) -> RuleSet.Table? {

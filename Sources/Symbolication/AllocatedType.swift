@@ -40,6 +40,8 @@ struct AllocationEvidence: Sendable {
     var isFilledInPlace = false
     /// Whether the call is of `operator new[]`, which no container of the standard library calls.
     var isArray = false
+    /// Whether the function says more than was kept, so that nothing follows from what it does not say.
+    var isCut = false
 
     /// The type that the block is for, as the argument of `operator new<…>`; nil where the evidence does not decide.
     ///
@@ -152,7 +154,7 @@ struct AllocationEvidence: Sendable {
     /// The one class of those beginnings whose functions are called, where the function does with one only.
     private func onlyClass(_ beginnings: [String], used name: String) -> String? {
         let uses = hints.filter { $0.kind == .called && $0.name.hasPrefix(name) }.map(\.count).reduce(0, +)
-        guard uses <= 1 else { return nil }
+        guard uses <= 1, !isCut else { return nil }
         let found = Set(
             (names(.near) + names(.called)).map(demangled).compactMap(Self.owner).filter { owner in
                 beginnings.contains(where: owner.hasPrefix)
@@ -164,6 +166,7 @@ struct AllocationEvidence: Sendable {
 
     /// The container whose length check is in the function, where no other one's is.
     private var elements: String? {
+        guard !isCut else { return nil }
         let checked = Set(
             names(.check).compactMap(Self.container(ofMessage:)) + names(.called).compactMap(Self.checkingContainer))
         let calls = names(.called)

@@ -68,6 +68,9 @@ final class DebugInformation {
         buffer.deallocate()
     }
 
+    /// Whether all of it lies in the file and its debug file, none in split files (.dwo) beside the objects. Known once an address was asked for.
+    var isWholeInItsFiles: Bool { ht_debug_has_split_units(handle) == 0 }
+
     /// The frames at an ELF virtual address, innermost first; empty when nothing is known there.
     func places(at address: UInt64) -> [Place] {
         let count = ht_debug_frames(handle, address, buffer.baseAddress, buffer.count)
@@ -77,6 +80,13 @@ final class DebugInformation {
                 symbol: symbol(frame.symbol), file: file(frame.file, directory: frame.directory),
                 line: frame.line == 0 ? nil : Int(frame.line), isInlined: frame.is_inlined != 0)
         }
+    }
+
+    /// Where the function starts that the call before `returnAddress` was meant for, if that is not the one that holds
+    /// `inner` (nil: a function of another file).
+    func callTarget(returnAddress: UInt64, inner: UInt64?) -> UInt64? {
+        var target: UInt64 = 0
+        return ht_debug_call_target(handle, returnAddress, inner ?? 0, &target) ? target : nil
     }
 
     /// The function of a number that `places(at:)` gave.
@@ -95,6 +105,7 @@ final class DebugInformation {
         var found = ht_debug_allocation()
         guard ht_debug_allocation_at(handle, address, &found) else { return nil }
         var evidence = AllocationEvidence()
+        evidence.isCut = found.is_cut != 0
         evidence.isArray = found.is_array != 0
         evidence.isFilledInPlace = found.is_filled_in_place != 0
         switch Int(found.size_kind) {

@@ -10,12 +10,28 @@ public protocol FrameSymbolicator: AnyObject {
     ///     address minus one, so that the call and not what follows it is found.
     func frames(in module: ModuleDescription, at offset: UInt64) -> [SymbolicatedFrame]
 
+    /// Returns the function that the call before `returnOffset` was meant for, where it left by a jump and so has no
+    /// frame; nil where there is none, or the code does not tell.
+    ///
+    /// - Parameters:
+    ///   - returnOffset: The return address, in the file's own numbering.
+    ///   - inner: An address of the frame that was called, where it lies in the same module.
+    func tailCaller(in module: ModuleDescription, returningTo returnOffset: UInt64, inner: UInt64?)
+        -> SymbolicatedFrame?
+
     /// Returns the type that the block is for which a call of C++'s operator new at `offset` returns, from the code around
     /// the call: `geo::Circle`, `elements of std::vector`, `node of std::_Rb_tree<…>`; nil where that does not tell.
     func allocatedType(in module: ModuleDescription, at offset: UInt64) -> String?
 }
 
 extension FrameSymbolicator {
+    /// None: only a symbolicator that reads code can tell.
+    public func tailCaller(in module: ModuleDescription, returningTo returnOffset: UInt64, inner: UInt64?)
+        -> SymbolicatedFrame?
+    {
+        nil
+    }
+
     /// Nothing: only a symbolicator that reads code can tell.
     public func allocatedType(in module: ModuleDescription, at offset: UInt64) -> String? { nil }
 }

@@ -123,7 +123,7 @@ extension SwiftMangling {
         var elements: [SwiftType.Element] = [.init(parameters)]
         if case .tuple(let list) = parameters { elements = list }
         for index in elements.indices {
-            if case .box(let type) = elements[index].type { elements[index].type = .named("inout \(type.sugared)") }
+            if case .box(let type) = elements[index].type { elements[index].type = .named("inout \(type)") }
         }
         return .function(prefix: prefix, elements, effects: effects, result: result)
     }
@@ -233,7 +233,7 @@ extension SwiftMangling {
             names.append(name)
         } while !isFirst
         guard let base = base ?? popType() else { return nil }
-        return remember(.named(([base.sugared] + names.reversed()).joined(separator: ".")))
+        return remember(.named(([base.description] + names.reversed()).joined(separator: ".")))
     }
 
     private mutating func builtin() -> SwiftType? {
@@ -297,8 +297,8 @@ extension SwiftMangling {
         switch advance() {
         case UInt8(ascii: "a"): return .effect("async ")
         case UInt8(ascii: "b"): return .prefix("@Sendable ")
-        case UInt8(ascii: "c"): return popType().map { .prefix("@\($0.sugared) ") }
-        case UInt8(ascii: "K"): return popType().map { .effect("throws(\($0.sugared)) ") }
+        case UInt8(ascii: "c"): return popType().map { .prefix("@\($0) ") }
+        case UInt8(ascii: "K"): return popType().map { .effect("throws(\($0)) ") }
         case UInt8(ascii: "A"): return .prefix("@isolated(any) ")
         case UInt8(ascii: "C"): return .prefix("nonisolated(nonsending) ")
         case UInt8(ascii: "T"), UInt8(ascii: "i"), UInt8(ascii: "k"), UInt8(ascii: "t"):

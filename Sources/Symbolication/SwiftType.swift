@@ -76,60 +76,59 @@ public indirect enum SwiftType: Hashable, Sendable {
 }
 
 extension SwiftType: CustomStringConvertible {
-    /// The spelling: `Dictionary<String, app.Point>`, inside another type sugared (`[String : app.Point]`), the standard library's prefix dropped,
-    /// `_` for what is not known.
-    public var description: String {
-        if case .nominal(let module, let path) = self { return Self.spelled(module, path) }
-        return sugared
-    }
+    /// The full spelling, which demangled frames have too: `Dictionary<String, Array<app.Point>>`, the standard library's prefix dropped, `_` for what is
+    /// not known.
+    public var description: String { text(isSugared: false) }
 
-    /// The spelling as a part of another type, where the language has a shorter one: `[Int]`, `Int?`.
-    public var sugared: String {
+    /// The spelling in the language's short forms: `[String : [app.Point]]`, `Int?`.
+    public var sugared: String { text(isSugared: true) }
+
+    private func text(isSugared: Bool) -> String {
         switch self {
         case .nominal(let module, let path):
-            if module == "Swift", path.count == 1 {
-                let arguments = path[0].arguments
-                switch (path[0].name, arguments.count) {
-                case ("Optional", 1): return arguments[0].parenthesized + "?"
-                case ("Array", 1): return "[\(arguments[0].sugared)]"
-                case ("Dictionary", 2): return "[\(arguments[0].sugared) : \(arguments[1].sugared)]"
-                default: break
-                }
+            if isSugared, let short = Self.short(module, path) { return short }
+            let levels = path.map { level in
+                let arguments = level.arguments.map { $0.text(isSugared: isSugared) }.joined(separator: ", ")
+                return arguments.isEmpty ? level.name : "\(level.name)<\(arguments)>"
             }
-            return Self.spelled(module, path)
-        case .tuple(let elements): return Self.list(elements)
+            let isStandard = module == "Swift" || module == "__C" || module.isEmpty
+            return (isStandard ? levels : [module] + levels).joined(separator: ".")
+        case .tuple(let elements): return Self.list(elements, isSugared)
         case .function(let prefix, let parameters, let effects, let result):
-            return "\(prefix)\(Self.list(parameters)) \(effects)-> \(result.sugared)"
+            return "\(prefix)\(Self.list(parameters, isSugared)) \(effects)-> \(result.text(isSugared: isSugared))"
         case .existential(let protocols, let isObject):
             if protocols.isEmpty { return isObject ? "AnyObject" : "Any" }
-            let parts = protocols.map(\.sugared) + (isObject ? ["AnyObject"] : [])
+            let parts = protocols.map { $0.text(isSugared: isSugared) } + (isObject ? ["AnyObject"] : [])
             return "any " + parts.joined(separator: " & ")
-        case .metatype(let type): return type.parenthesized + ".Type"
-        case .box(let type): return type.sugared
+        case .metatype(let type): return type.parenthesized(isSugared) + ".Type"
+        case .box(let type): return type.text(isSugared: isSugared)
         case .named(let name): return name
         case .unknown: return "_"
         }
     }
 
-    private static func spelled(_ module: String, _ path: [Component]) -> String {
-        let levels = path.map { level in
-            let arguments = level.arguments.map(\.sugared).joined(separator: ", ")
-            return arguments.isEmpty ? level.name : "\(level.name)<\(arguments)>"
+    /// The language's short form of a type of the standard library that has one.
+    private static func short(_ module: String, _ path: [Component]) -> String? {
+        guard module == "Swift", path.count == 1 else { return nil }
+        let arguments = path[0].arguments
+        return switch (path[0].name, arguments.count) {
+        case ("Optional", 1): arguments[0].parenthesized(true) + "?"
+        case ("Array", 1): "[\(arguments[0].sugared)]"
+        case ("Dictionary", 2): "[\(arguments[0].sugared) : \(arguments[1].sugared)]"
+        default: nil
         }
-        return (module == "Swift" || module == "__C" || module.isEmpty ? levels : [module] + levels)
-            .joined(separator: ".")
     }
 
-    private static func list(_ elements: [Element]) -> String {
-        let parts = elements.map { ($0.label.map { "\($0): " } ?? "") + $0.type.sugared }
+    private static func list(_ elements: [Element], _ isSugared: Bool) -> String {
+        let parts = elements.map { ($0.label.map { "\($0): " } ?? "") + $0.type.text(isSugared: isSugared) }
         return "(\(parts.joined(separator: ", ")))"
     }
 
-    private var parenthesized: String {
+    private func parenthesized(_ isSugared: Bool) -> String {
         switch self {
-        case .function: "(\(sugared))"
-        case .existential(let protocols, _) where !protocols.isEmpty: "(\(sugared))"
-        default: sugared
+        case .function: "(\(text(isSugared: isSugared)))"
+        case .existential(let protocols, _) where !protocols.isEmpty: "(\(text(isSugared: isSugared)))"
+        default: text(isSugared: isSugared)
         }
     }
 }

@@ -9,22 +9,52 @@ public final class Symbolicator: FrameSymbolicator {
     /// The modules that gave no symbols, by path, with the reason.
     public private(set) var missingModules: [String: String] = [:]
 
+    /// Whether the time that answers take is summed up in ``statistics``.
+    public var measuresTime = false
+    /// What it was asked so far.
+    public private(set) var statistics = Statistics()
+
     private let debugDirectories: [String]
+    private let cache: SymbolCache?
     private var modules: [ModuleDescription: Module] = [:]
     private var names: [String: DemangledName] = [:]
 
+    /// What a symbolicator was asked.
+    public struct Statistics: Sendable {
+        /// Distinct addresses.
+        public var addresses = 0
+        /// Time that the answers took, opening files included, where it is measured.
+        public var duration = Duration.zero
+    }
+
     /// A module with what it answered so far.
     private final class Module {
+        /// What an earlier run learnt, which still holds.
+        let cached: CachedSymbols?
+        var opened: Opened?
+        /// What is said of each offset; empty where the files know nothing of it.
+        var frames: [UInt64: [SymbolicatedFrame]] = [:]
+        /// Whether the files were asked for anything.
+        var hasNews = false
+
+        init(cached: CachedSymbols?) { self.cached = cached }
+    }
+
+    /// A module's files, open.
+    private final class Opened {
         let information: DebugInformation?
         /// What a frame without symbols says after the module's name.
         let remark: String
-        var frames: [UInt64: [SymbolicatedFrame]] = [:]
-        /// By the number that the debug information gives them.
+        /// What the cache's file will rest on: as it was before the files were read.
+        let inputs: SymbolCacheInputs?
+        /// By the number that the debug information gives them. One without a mangled name is called by its symbol, where it has one.
         var functions: [Int32: NamedFunction] = [:]
+        var functionsWithoutSymbol: [Int32: NamedFunction] = [:]
 
-        init(information: DebugInformation?, remark: String) {
+        init(information: DebugInformation?, remark: String, inputs: SymbolCacheInputs? = nil) {
             self.information = information
             self.remark = remark
+            self.inputs = inputs
         }
     }
 
@@ -45,21 +75,33 @@ public final class Symbolicator: FrameSymbolicator {
 
     /// Creates a symbolicator that looks for separate debug files under the given directories.
     ///
-    /// - Parameter debugDirectories: Roots that hold `.build-id/xx/yyyy.debug` and mirrors of the file system.
-    public init(debugDirectories: [String] = ["/usr/lib/debug"]) {
+    /// - Parameters:
+    ///   - debugDirectories: Roots that hold `.build-id/xx/yyyy.debug` and mirrors of the file system.
+    ///   - cache: What earlier runs learnt; the answers are the same with and without.
+    public init(debugDirectories: [String] = ["/usr/lib/debug"], cache: SymbolCache? = nil) {
         self.debugDirectories = debugDirectories
+        self.cache = cache
     }
 
     /// Returns the frames at an ELF virtual address of `module`, innermost inlined call first; never empty.
     ///
     /// O(log n) in the module's symbols and units, plus one read of a unit's functions and lines at its first address.
     public func frames(in module: ModuleDescription, at offset: UInt64) -> [SymbolicatedFrame] {
+        let began = measuresTime ? ContinuousClock.now : nil
+        defer { if let began { statistics.duration += ContinuousClock.now - began } }
         let entry = entry(for: module)
         if let known = entry.frames[offset] { return known }
+        statistics.addresses += 1
+        if let known = entry.cached?.frames(at: offset, modulePath: module.path) {
+            entry.frames[offset] = known.isEmpty ? [unknown(in: module, at: offset)] : known
+            return entry.frames[offset]!
+        }
+        let opened = open(module, entry)
+        entry.hasNews = true
         var result: [SymbolicatedFrame] = []
-        if let information = entry.information {
+        if let information = opened.information {
             result = information.places(at: offset).map { place in
-                let function = function(of: place, in: entry, information)
+                let function = function(of: place, in: opened, information)
                 return SymbolicatedFrame(
                     function: function?.name ?? unknownName(in: module, at: offset),
                     linkageName: function?.linkageName ?? "", file: place.file, line: place.line,
@@ -67,26 +109,72 @@ public final class Symbolicator: FrameSymbolicator {
                     templateArguments: function?.templateArguments ?? [], modulePath: module.path)
             }
         }
-        if result.isEmpty {
-            let name = unknownName(in: module, at: offset) + entry.remark
-            result = [SymbolicatedFrame(function: name, modulePath: module.path)]
-        }
+        if result.isEmpty { result = [unknown(in: module, at: offset, remark: opened.remark)] }
         entry.frames[offset] = result
         return result
     }
 
+    /// Returns the function that the call before `returnOffset` was meant for, where it left by a jump; of Rust alone. O(log symbols).
+    public func tailCaller(in module: ModuleDescription, returningTo returnOffset: UInt64, inner: UInt64?)
+        -> SymbolicatedFrame?
+    {
+        guard let inner, let information = entry(for: module).information,
+            let target = information.callTarget(returnAddress: returnOffset, inner: inner),
+            var frame = frames(in: module, at: target).last,
+            // Rust's library is built to leave by jumps where programs in debug mode call it; of other languages' runtimes the
+            // rules know the frames as they are. A part of a function that was split off is called by its whole.
+            frame.language == .rust, frames(in: module, at: inner).last?.function != frame.function
+        else { return nil }
+        frame.isInlined = false
+        return frame
+    }
+
     /// Reads the code around the call that ends just after `offset`. Once an address: the caller keeps what it asks for.
     public func allocatedType(in module: ModuleDescription, at offset: UInt64) -> String? {
-        entry(for: module).information?.allocation(returningTo: offset &+ 1)?.type
+        open(module, entry(for: module)).information?.allocation(returningTo: offset &+ 1)?.type
+    }
+
+    private func unknown(in module: ModuleDescription, at offset: UInt64, remark: String = "") -> SymbolicatedFrame {
+        SymbolicatedFrame(function: unknownName(in: module, at: offset) + remark, modulePath: module.path)
+    }
+
+    /// Keeps what was learnt since for later runs, where there is a cache. O(answers).
+    public func saveCache() {
+        guard let cache else { return }
+        for (module, entry) in modules where entry.hasNews {
+            guard let inputs = entry.opened?.inputs, entry.opened?.information?.isWholeInItsFiles == true else {
+                continue
+            }
+            var known = entry.frames
+            if let cached = entry.cached {
+                for offset in cached.offsets where known[offset] == nil {
+                    known[offset] = cached.frames(at: offset, modulePath: module.path)
+                }
+            }
+            cache.store(CachedSymbols.encode(known, inputs: inputs), of: module)
+            entry.hasNews = false
+        }
     }
 
     private func entry(for module: ModuleDescription) -> Module {
         if let known = modules[module] { return known }
-        let entry: Module
+        // Without a build id nothing tells that a file is the one that ran.
+        let cached = module.buildID.isEmpty ? nil : cache?.load(module, debugDirectories: debugDirectories)
+        let entry = Module(cached: cached)
+        modules[module] = entry
+        return entry
+    }
+
+    private func open(_ module: ModuleDescription, _ entry: Module) -> Opened {
+        if let opened = entry.opened { return opened }
+        let opened: Opened
         do {
+            let inputs =
+                cache == nil || module.buildID.isEmpty
+                ? nil : SymbolCacheInputs(module, debugDirectories: debugDirectories)
             let information = try DebugInformation(
                 path: module.path, buildID: module.buildID, debugDirectories: debugDirectories)
-            entry = Module(information: information, remark: "")
+            opened = Opened(information: information, remark: "", inputs: inputs)
         } catch {
             missingModules[module.path] =
                 switch error {
@@ -95,10 +183,10 @@ public final class Symbolicator: FrameSymbolicator {
                 case .notELF: "not an ELF file"
                 case .buildIDDiffers: "build id differs"
                 }
-            entry = Module(information: nil, remark: error == .buildIDDiffers ? " (file changed)" : "")
+            opened = Opened(information: nil, remark: error == .buildIDDiffers ? " (file changed)" : "")
         }
-        modules[module] = entry
-        return entry
+        entry.opened = opened
+        return opened
     }
 
     private func unknownName(in module: ModuleDescription, at offset: UInt64) -> String {
@@ -108,7 +196,7 @@ public final class Symbolicator: FrameSymbolicator {
     // MARK: - Names
 
     private func function(
-        of place: DebugInformation.Place, in entry: Module, _ information: DebugInformation
+        of place: DebugInformation.Place, in entry: Opened, _ information: DebugInformation
     ) -> NamedFunction? {
         guard let number = place.function else {
             guard let symbol = place.symbol else { return nil }
@@ -118,11 +206,14 @@ public final class Symbolicator: FrameSymbolicator {
                 templateArguments: demangled.arguments)
         }
         if let known = entry.functions[number] { return known }
+        if place.symbol == nil, let known = entry.functionsWithoutSymbol[number] { return known }
         let declared = information.function(number)
         let result = named(declared, symbol: place.symbol)
         // Without a mangled name the symbol gives the name, and one function can have several (its cold part's, say).
-        if place.symbol == nil || declared.linkageName.map(Demangler.isMangled) ?? false {
+        if declared.linkageName.map(Demangler.isMangled) ?? false {
             entry.functions[number] = result
+        } else if place.symbol == nil {
+            entry.functionsWithoutSymbol[number] = result
         }
         return result
     }

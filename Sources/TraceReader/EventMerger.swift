@@ -13,10 +13,21 @@ final class EventMerger {
     private var wordsRead = 0
 
     /// Stands before the first event of an image; nil when it has none.
-    /// - Parameter start: events up to this time are left out.
-    init?(_ trace: Trace, image: Int) {
-        let rows = trace.streams.filter { Int($0.image) == image && $0.firstChunk != 0 }
+    /// - Parameter after: chunks that hold no later events are left out.
+    init?(_ trace: Trace, image: Int, after: UInt64? = nil) {
+        var rows = trace.streams.filter { Int($0.image) == image && $0.firstChunk != 0 }
         guard !rows.isEmpty else { return nil }
+        if let after {
+            let chunks = trace.chunkRows
+            for number in rows.indices {
+                // A chunk's events are not later than the next one's first time.
+                while case let next = chunks[Int(rows[number].firstChunk) - 1].next, next != 0,
+                    chunks[Int(next) - 1].firstTime <= after
+                {
+                    rows[number].firstChunk = next
+                }
+            }
+        }
         self.trace = trace
         source = EventSource(trace, cursors: rows.count)
         cursors = .allocate(capacity: rows.count)

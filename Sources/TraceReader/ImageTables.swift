@@ -42,6 +42,9 @@ public struct ImageTables: Sendable {
     /// Last tick of any event, `nil` without events.
     public internal(set) var lastTime: UInt64?
 
+    /// Whether frees say of what type their blocks were (``HeapEvent/typeID``).
+    public internal(set) var hasFreedTypes = false
+
     var threadsBySerial: [ThreadSerial: ThreadInfo] = [:]
     var countersByID: [CounterID: CounterInfo] = [:]
     var facts = InfoEntries()

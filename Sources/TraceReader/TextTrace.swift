@@ -6,13 +6,18 @@
 struct TextScanner {
     /// Finds the events and owners of a text file.
     /// - Throws: ``TraceError/foreign`` when no line holds an event.
-    static func scan(_ file: borrowing MappedFile) throws(TraceError) -> TraceContents {
+    static func scan(
+        _ file: borrowing MappedFile, progress: (Double) -> Void = { _ in }
+    ) throws(TraceError) -> TraceContents {
         var contents = TraceContents()
         var tables = ImageTables(number: 1)
         var owners = TextOwners()
         var lines = TextLines(file.bytes)
         while let line = lines.next() {
-            if lines.isReleaseDue() { file.releasePages() }
+            if lines.isReleaseDue() {
+                file.releasePages()
+                progress(lines.share)
+            }
             guard let event = TextLine(line) else {
                 contents.foreignLines += 1
                 continue
@@ -57,6 +62,9 @@ struct TextLines {
     /// Bytes behind the last newline.
     var unterminated: Int { bytes.count - position }
 
+    /// The share of the bytes that was read.
+    var share: Double { Double(position) / Double(max(bytes.count, 1)) }
+
     /// Whether enough was read since the last time to let go of its pages; the line at hand stays readable.
     mutating func isReleaseDue() -> Bool {
         guard position - released >= Trace.releaseStride else { return false }
@@ -92,7 +100,7 @@ extension Trace {
     /// Delivers the events of a text trace.
     @usableFromInline
     func forEachTextEvent<Visitor: EventVisitor>(
-        image: Int?, _ visitor: inout Visitor
+        image: Int?, span: EventSpan, _ visitor: inout Visitor
     ) throws(Visitor.Failure) {
         guard image == nil || image == lastImage else { return }
         var owners = TextOwners()
@@ -100,7 +108,10 @@ extension Trace {
         while let line = lines.next() {
             if lines.isReleaseDue() { releasePages() }
             guard let event = TextLine(line) else { continue }
+            // Before an event is left out: owners are numbered in the order of their lines.
             let stack = owners.stack(of: event.tail)
+            if lines.number > span.through { return }
+            if let after = span.after, lines.number <= after { continue }
             try visitor.visit(
                 HeapEvent(
                     kind: event.kind, time: lines.number, thread: ThreadSerial(1), address: event.address,

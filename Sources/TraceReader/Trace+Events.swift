@@ -11,23 +11,26 @@ extension Trace {
     /// Delivers all events of an image to a visitor in time order; at equal times frees before allocations, then by thread, then by lane.
     ///
     /// A reallocation's free comes at its first stamp and its allocation at its second. O(events × log streams) time, O(streams) memory.
-    /// - Parameter image: the image's number; the last one when `nil`. An image that the trace does not have has no events.
+    /// - Parameters:
+    ///   - image: the image's number; the last one when `nil`. An image that the trace does not have has no events.
+    ///   - span: which of its events. Chunks that lie before the span are not read.
     @inlinable
     public func forEachEvent<Visitor: EventVisitor>(
-        image: Int? = nil, _ visitor: inout Visitor
+        image: Int? = nil, span: EventSpan = EventSpan(), _ visitor: inout Visitor
     ) throws(Visitor.Failure) {
-        if isText { return try forEachTextEvent(image: image, &visitor) }
-        try forEachEvent(in: batches(image: image ?? lastImage, usesThread: gainsByThread), &visitor)
+        if isText { return try forEachTextEvent(image: image, span: span, &visitor) }
+        try forEachEvent(
+            in: batches(image: image ?? lastImage, span: span, usesThread: gainsByThread), &visitor)
     }
 
     /// Delivers all events of an image to a closure, in the order of ``forEachEvent(image:_:)-(_,Visitor)``.
     @inlinable
     public func forEachEvent<Failure: Error>(
-        image: Int? = nil, _ body: (HeapEvent) throws(Failure) -> Void
+        image: Int? = nil, span: EventSpan = EventSpan(), _ body: (HeapEvent) throws(Failure) -> Void
     ) throws(Failure) {
         try withoutActuallyEscaping(body) { (body) throws(Failure) in
             var visitor = ClosureVisitor(body: body)
-            try forEachEvent(image: image, &visitor)
+            try forEachEvent(image: image, span: span, &visitor)
         }
     }
 
@@ -47,30 +50,49 @@ extension Trace {
 
     /// The merged events of an image, `nil` when it has none, decoded by a second thread or by the caller's.
     @usableFromInline
-    func batches(image: Int, usesThread: Bool) -> EventBatches? {
-        EventMerger(self, image: image).map { EventBatches($0, usesThread: usesThread) }
+    func batches(image: Int, span: EventSpan, usesThread: Bool) -> EventBatches? {
+        EventMerger(self, image: image, after: span.after).map { EventBatches($0, span: span, usesThread: usesThread) }
     }
 }
 
-/// The merged events of an image, batch by batch, in order.
+/// The merged events of a span of an image, batch by batch, in order.
 @usableFromInline
 final class EventBatches {
     private let merger: EventMerger
     private let pipe: EventPipe?
     /// Without a thread: the one batch there is.
     private let own: UnsafeMutableBufferPointer<HeapEvent>
+    private var after: UInt64?
+    private let through: UInt64
 
-    init(_ merger: EventMerger, usesThread: Bool) {
+    init(_ merger: EventMerger, span: EventSpan, usesThread: Bool) {
         self.merger = merger
+        after = span.after
+        through = span.through
         pipe = usesThread ? EventPipe(merger) : nil
         own = .allocate(capacity: pipe == nil ? 256 : 0)
     }
 
     deinit { own.deallocate() }
 
-    /// The next events, which last until the call after; `nil` behind the last.
+    /// The next events, at least one, which last until the call after; `nil` behind the last.
     @usableFromInline
     func next() -> UnsafeBufferPointer<HeapEvent>? {
+        while let batch = fetch() {
+            var events = batch[...]
+            if let after {
+                // Events come by time: once one is later, all are.
+                events = events.drop { $0.time <= after }
+                if events.isEmpty { continue }
+                self.after = nil
+            }
+            if let last = events.last, last.time > through { events = events.prefix { $0.time <= through } }
+            return events.isEmpty ? nil : UnsafeBufferPointer(rebasing: events)
+        }
+        return nil
+    }
+
+    private func fetch() -> UnsafeBufferPointer<HeapEvent>? {
         if let pipe { return pipe.next() }
         let count = merger.fill(own)
         return count == 0 ? nil : UnsafeBufferPointer(rebasing: own[..<count])

@@ -29,8 +29,13 @@ public final class Trace: Sendable {
     private let lastRow: Int
 
     /// Opens a trace file, recognised by its magic, else by an event line of the text dialect anywhere in it.
+    /// - Parameter progress: is told now and then which share of the file was read, from 0 to 1.
     /// - Throws: ``TraceError`` when nothing of it can be read. O(file).
-    public static func open(path: String) throws(TraceError) -> Trace { try Trace(MappedFile(path: path)) }
+    public static func open(
+        path: String, progress: (Double) -> Void = { _ in }
+    ) throws(TraceError) -> Trace {
+        try Trace(MappedFile(path: path), progress: progress)
+    }
 
     /// Opens a trace that is in memory; the bytes are copied.
     /// - Throws: ``TraceError`` when nothing of it can be read. O(bytes).
@@ -39,14 +44,16 @@ public final class Trace: Sendable {
         return try Trace(file)
     }
 
-    private init(_ file: consuming MappedFile) throws(TraceError) {
+    private init(
+        _ file: consuming MappedFile, progress: (Double) -> Void = { _ in }
+    ) throws(TraceError) {
         guard file.bytes.count > 0 else { throw .empty }
         var contents: TraceContents
         if file.bytes.prefix(Format.magic.count).elementsEqual(Format.magic.prefix(file.bytes.count)) {
-            contents = try TraceScanner.scan(file)
+            contents = try TraceScanner.scan(file, progress: progress)
             isText = false
         } else {
-            contents = try TextScanner.scan(file)
+            contents = try TextScanner.scan(file, progress: progress)
             isText = true
         }
         if contents.images.isEmpty { contents.images = [ImageTables(number: 1)] }

@@ -50,6 +50,7 @@ extension TraceScanner {
             }
         case ExtendedSub.count:
             addCount(CounterID(UInt32(truncatingIfNeeded: argument)), words[at + 1], image: image)
+        case ExtendedSub.freedType: contents.images[image].hasFreedTypes = true
         case ExtendedSub.metadata: try scanMetadata(walk, at: at, followers: followers, argument: argument)
         default: try scanName(walk, at: at, end: end, sub: sub, argument: argument, thread: thread)
         }

@@ -14,11 +14,13 @@ struct TraceScanner {
 
     /// Reads a whole file that starts with the magic.
     /// - Throws: when not even the file header can be read.
-    static func scan(_ file: borrowing MappedFile) throws(TraceError) -> TraceContents {
+    static func scan(
+        _ file: borrowing MappedFile, progress: (Double) -> Void = { _ in }
+    ) throws(TraceError) -> TraceContents {
         var scanner = TraceScanner()
         scanner.contents.header = try TraceHeader(parsing: file.bytes)
         do throws(TraceError) {
-            try scanner.scanChunks(file)
+            try scanner.scanChunks(file, progress)
         } catch {
             scanner.contents.corruption = error
         }
@@ -26,7 +28,9 @@ struct TraceScanner {
         return scanner.finish()
     }
 
-    private mutating func scanChunks(_ file: borrowing MappedFile) throws(TraceError) {
+    private mutating func scanChunks(
+        _ file: borrowing MappedFile, _ progress: (Double) -> Void
+    ) throws(TraceError) {
         let whole = ByteWindow(file.bytes, offset: 0)
         var offset = Format.fileHeaderBytes
         var released = 0
@@ -54,6 +58,7 @@ struct TraceScanner {
             if offset - released >= Trace.releaseStride {
                 released = offset
                 file.releasePages()
+                progress(Double(offset) / Double(whole.count))
             }
         }
     }

@@ -56,11 +56,13 @@ enum Compaction {
         }
         var options = TraceCompactor.Options()
         options.level = level
-        let progress = ProgressLine("compacting")
+        let progress = ProgressLine()
         defer { progress.clear() }
         do {
             let file = try ReplacementFile(for: output, overwriting: overwriting, likeFileAt: input.path)
-            let outcome = try TraceCompactor.write(trace, options: options, progress: { progress.show($0) }) {
+            let outcome = try TraceCompactor.write(
+                trace, options: options, progress: { progress.show("compacting", $0) }
+            ) {
                 try file.write($0)
             }
             try file.commit()

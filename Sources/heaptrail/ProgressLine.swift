@@ -9,26 +9,28 @@ internal import Musl
 
 /// How far a command is.
 final class ProgressLine {
-    private let verb: String
-    private let isTerminal = isatty(STDERR_FILENO) == 1
+    private static let cells = 24
+
+    private let isTerminal = isatty(STDERR_FILENO) == 1 && Terminal.movesCursor
     private let began = ContinuousClock.now
-    private var shown = -1
+    private var shown = ""
 
-    /// A line that opens with what is being done.
-    init(_ verb: String) { self.verb = verb }
-
-    /// Shows a share from 0 to 1.
-    func show(_ share: Double) {
+    /// Shows what is being done, and a share of it from 0 to 1.
+    func show(_ verb: String, _ share: Double) {
+        guard isTerminal, ContinuousClock.now - began > .seconds(1) else { return }
         let percent = Int(max(0, min(1, share)) * 100)
-        guard isTerminal, percent != shown, ContinuousClock.now - began > .seconds(1) else { return }
-        shown = percent
-        write("\r\u{1B}[Kheaptrail: \(verb), \(percent) %")
+        let filled = percent * Self.cells / 100
+        let bar = String(repeating: "#", count: filled) + String(repeating: ".", count: Self.cells - filled)
+        let text = "heaptrail: \(verb) [\(bar)] \(percent) %"
+        guard text != shown else { return }
+        shown = text
+        write("\r\u{1B}[K" + text)
     }
 
     /// Takes the line away.
     func clear() {
-        if shown >= 0 { write("\r\u{1B}[K") }
-        shown = -1
+        if !shown.isEmpty { write("\r\u{1B}[K") }
+        shown = ""
     }
 
     private func write(_ text: String) { _ = try? FileDescriptor.standardError.writeAll(text.utf8) }

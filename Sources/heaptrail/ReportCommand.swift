@@ -19,9 +19,15 @@ struct ReportCommand: ParsableCommand {
 
     @Option(
         help: ArgumentHelp(
-            "The point of view: " + ReportView.allCases.map(\.rawValue).joined(separator: ", ") + ".", valueName: "view"
+            "The point of view: \(ReportView.allCases.map(\.rawValue).joined(separator: ", ")) (default: totals; with --at: live)."
         ))
-    var view = ReportViewArgument(view: .totals)
+    var view: ReportViewArgument?
+
+    @Option(
+        help: ArgumentHelp(
+            "End at this moment: so long after the first event (250us, 40ms, 1.5s, 2m) or a share of the whole (30%). Shows what is live then, or any other view as if the program had ended there.",
+            valueName: "time"), transform: MomentArgument.parse)
+    var at: MomentArgument?
 
     @Option(help: ArgumentHelp("Show this many rows at most (text: 20 unless given; JSON: all).", valueName: "n"))
     var top: Int?
@@ -48,7 +54,7 @@ struct ReportCommand: ParsableCommand {
 
     func validate() throws {
         if let top, top < 1 { throw ValidationError("--top takes a number from 1") }
-        if suppressions.isUsed, view.view != .leaks {
+        if suppressions.isUsed, view?.view != .leaks {
             throw ValidationError("suppressions are of the leaks; type: heaptrail report \(trace) --view leaks")
         }
     }
@@ -57,14 +63,19 @@ struct ReportCommand: ParsableCommand {
         try Failure.reported { () throws(Failure) in
             var request = ReportRequest()
             request.keys = by?.keys
-            request.view = view.view
+            request.view = view?.view ?? (at == nil ? .totals : .live)
             request.top = top
             request.filter = RowFilter(family: family, text: filter)
             request.explains = explain
             let ruleSet = try rules.ruleSet()
             if request.view == .leaks { request.suppressions = try suppressions.suppressions() }
             let input = try TraceInput(path: trace)
-            let profile = try input.analyse(image: image, options: request.analysis, rules: ruleSet)
+            var options = request.analysis
+            if let at {
+                options.moment = try input.resolve(at, image: image)
+                options.keepsLiveOnly = request.view == .live
+            }
+            let profile = try input.analyse(image: image, options: options, rules: ruleSet)
             rules.tellUnused(in: profile)
             if request.view == .leaks { suppressions.tellUnused(request, in: profile) }
             if json {
@@ -104,6 +115,5 @@ struct ReportViewArgument: ExpressibleByArgument {
         self.view = view
     }
 
-    var defaultValueDescription: String { view.rawValue }
     static var allValueStrings: [String] { ReportView.allCases.map(\.rawValue) }
 }

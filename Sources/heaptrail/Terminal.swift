@@ -16,8 +16,11 @@ enum Terminal {
         return TextStyle(
             width: environment("COLUMNS").flatMap { Int($0) }.flatMap { $0 > 0 ? $0 : nil }
                 ?? (isTerminal ? columns : nil) ?? 100,
-            isColoured: isTerminal && environment("NO_COLOR") == nil && environment("TERM") != "dumb")
+            isColoured: isTerminal && environment("NO_COLOR") == nil && movesCursor)
     }
+
+    /// Whether a terminal, if there is one, understands more than lines.
+    static var movesCursor: Bool { environment("TERM") != "dumb" }
 
     private static var columns: Int? {
         var size = winsize()
@@ -26,7 +29,7 @@ enum Terminal {
     }
 
     /// The value of an environment variable, nil when it is not set or empty.
-    private static func environment(_ name: String) -> String? {
+    static func environment(_ name: String) -> String? {
         guard let value = getenv(name) else { return nil }
         let text = String(cString: value)
         return text.isEmpty ? nil : text

@@ -1,5 +1,6 @@
 // The trace a command reads: opening it, analysing one of its images, and saying on standard error what is wrong with it.
 internal import HeapAnalysis
+internal import ProfileExport
 internal import Symbolication
 internal import SystemPackage
 internal import TraceReader
@@ -11,18 +12,29 @@ struct TraceInput {
     /// Whether the recorder's own remarks (children that were not recorded) are left out.
     let isQuiet: Bool
 
+    /// What opening took.
+    private let openingTime: Duration
+
     /// Opens the trace at `path`; `-` is standard input.
     init(path: String, isQuiet: Bool = false) throws(Failure) {
         self.path = path
         self.isQuiet = isQuiet
         RecorderLock.wait(for: path)
+        let began = ContinuousClock.now
         do {
-            trace = path == "-" ? try Trace.open(bytes: Self.standardInput()) : try Trace.open(path: path)
+            trace = path == "-" ? try Trace.open(bytes: Self.standardInput()) : try Self.open(path)
         } catch let error as TraceError {
             throw Self.failure(path: path, error)
         } catch {
             throw Failure(status: .noInput, "cannot read \(path): \(error)")
         }
+        openingTime = ContinuousClock.now - began
+    }
+
+    private static func open(_ path: String) throws(TraceError) -> Trace {
+        let progress = ProgressLine()
+        defer { progress.clear() }
+        return try Trace.open(path: path) { progress.show("reading", $0) }
     }
 
     private static func standardInput() throws -> [UInt8] {
@@ -43,13 +55,34 @@ struct TraceInput {
         return Failure(status: .data, "\(path): \(error); \(advice)")
     }
 
+    /// Where symbols are kept from run to run: `heaptrail` in the user's folder for caches; nil when that is not known or not wanted.
+    private static var symbolCache: SymbolCache? {
+        if Terminal.environment("HEAPTRAIL_NO_CACHE") != nil { return nil }
+        // A relative path is to be ignored (XDG Base Directory Specification).
+        if let folder = Terminal.environment("XDG_CACHE_HOME"), folder.hasPrefix("/") {
+            return SymbolCache(folder: folder + "/heaptrail")
+        }
+        guard let home = Terminal.environment("HOME"), home.hasPrefix("/") else { return nil }
+        return SymbolCache(folder: home + "/.cache/heaptrail")
+    }
+
     /// Analyses an image, the last one when nil, by these rules.
     func analyse(
         image: Int?, options: AnalysisOptions, rules: RuleSet = .builtIn
     ) throws(Failure) -> HeapProfile {
-        let symbolicator = Symbolicator()
+        let symbolicator = Symbolicator(cache: Self.symbolCache)
+        let timings = Terminal.environment("HEAPTRAIL_TIMINGS") != nil
+        symbolicator.measuresTime = timings
+        let began = ContinuousClock.now
+        let progress = ProgressLine()
         let analysed = HeapProfile(
-            analysing: trace, image: image, options: options, rules: rules, symbolicator: symbolicator)
+            analysing: trace, image: image, options: options, rules: rules, symbolicator: symbolicator
+        ) { stage, share in
+            progress.show(stage == .events ? "analysing" : "finding owners", share)
+        }
+        progress.clear()
+        symbolicator.saveCache()
+        if timings { tellTimings(ContinuousClock.now - began, symbolicator.statistics) }
         guard let profile = analysed else {
             let numbers = trace.images.map { String($0.number) }.joined(separator: ", ")
             throw Failure(
@@ -62,6 +95,16 @@ struct TraceInput {
             Terminal.tell("\(first)\(others) changed since the recording: no symbols for it")
         }
         return profile
+    }
+
+    /// One line of JSON for scripts/bench-reading: what the analysis took, and of that the symbols.
+    private func tellTimings(_ whole: Duration, _ symbols: Symbolicator.Statistics) {
+        let times = JSONValue.object([
+            ("opening_ns", .integer(Int(clamping: openingTime.nanoseconds))),
+            ("analysis_ns", .integer(Int(clamping: whole.nanoseconds))), ("addresses", .integer(symbols.addresses)),
+            ("symbols_ns", .integer(Int(clamping: symbols.duration.nanoseconds))),
+        ])
+        Terminal.tell(times.document())
     }
 
     /// Ends a command whose output is written: a trace that is corrupt somewhere is bad data in spite of what could be read.
@@ -122,5 +165,12 @@ struct TraceInput {
         case .collectorGone: "the collector died or was silent"
         case .writeFailed: "the trace could not be written"
         }
+    }
+}
+
+extension Duration {
+    fileprivate var nanoseconds: Int64 {
+        let (seconds, attoseconds) = components
+        return seconds * 1_000_000_000 + attoseconds / 1_000_000_000
     }
 }

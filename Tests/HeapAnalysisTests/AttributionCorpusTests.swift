@@ -1,16 +1,19 @@
 // Golden tests: stacks captured at malloc in real programs, each with the attribution a person checked.
 //
 // A corpus file holds tables of paths (P) and frames (F), then stacks (S, innermost first) each followed by its
-// expectation (=): family, type, language, cause, rule, site. Stacks end at the first frame with a user's source.
+// expectation (=): family, type, language, cause, rule, site. Stacks end at the first frame with a user's source. Between
+// them may stand what the Swift runtime's metadata said of the block (T).
 
 import Foundation
-import HeapAnalysis
+@testable import HeapAnalysis
 import Symbolication
 import Testing
 
 struct AttributionCorpus {
     struct Case {
         var stack: [SymbolicatedFrame]
+        /// What metadata said; nil where it said nothing.
+        var type: String?
         var expected: String
         var line: Int
     }
@@ -22,6 +25,7 @@ struct AttributionCorpus {
         var paths: [Substring: String] = ["": ""]
         var frames: [Substring: SymbolicatedFrame] = [:]
         var stack: [SymbolicatedFrame] = []
+        var type: String?
         let text = try String(contentsOf: url, encoding: .utf8)
         for (index, line) in text.split(separator: "\n", omittingEmptySubsequences: false).enumerated() {
             if line.hasPrefix("# executable ") { executable = String(line.dropFirst(13)) }
@@ -37,15 +41,20 @@ struct AttributionCorpus {
                     templateArguments: fields[7].split(separator: "¦").map(String.init),
                     modulePath: paths[fields[8]] ?? "")
             case "S":
+                type = nil
                 stack = try line.dropFirst(2).split(separator: " ").map { try #require(frames[$0]) }
-            case "=": cases.append(Case(stack: stack, expected: String(line.dropFirst(2)), line: index + 1))
+            case "T": type = String(line.dropFirst(2))
+            case "=": cases.append(Case(stack: stack, type: type, expected: String(line.dropFirst(2)), line: index + 1))
             default: break
             }
         }
     }
 
     static let files = [
-        "r_og", "r_dbg", "r_v0", "r_o", "r_v0o", "c_g0", "c_g2", "c_g2g", "c_c2g", "s_og", "s_dbg",
+        "r_og", "r_dbg", "r_v0", "r_o", "r_v0o", "rust_owners_lines", "rust_owners_o", "rust_collections_lines",
+        "rust_collections_o", "rust_collections_v0o", "rust_tasks", "rust_json_og", "rust_json_o",
+        "rust63_owners_og", "rust63_owners_v0o", "rust63_collections_og", "rust63_collections_o", "c_g0", "c_g2",
+        "c_g2g", "c_c2g", "s_og", "s_dbg", "s_types_og", "s_types_dbg", "s_types_o", "s_types_static",
     ]
 
     static func load(_ name: String) throws -> AttributionCorpus {
@@ -70,9 +79,36 @@ struct AttributionCorpusTests {
         #expect(corpus.cases.count >= 10)
         let attributor = Attributor(executablePath: corpus.executable)
         for example in corpus.cases {
-            let found = attributor.attribute(stack: example.stack, tag: nil).corpusLine
+            let found = attributor.attribute(
+                walking: example.stack.map { AttributableFrame($0, by: attributor) }, tag: nil,
+                type: try example.type.map { try evidence($0) }
+            ).attribution.corpusLine
             #expect(found == example.expected, "\(file).txt, line \(example.line)")
         }
+    }
+
+    /// The evidence that a report would show as this text.
+    private func evidence(_ text: String) throws -> RuntimeTypeEvidence {
+        if text == "box of any Error" { return .owner(.error(nil), of: text) }
+        if text.hasPrefix("box of ") {
+            let parts = text.dropFirst("box of ".count).components(separatedBy: ", payload of a case of ")
+            if parts.count == 2 { return .owner(.payload(of: .named(parts[1])), of: text) }
+            return .owner(.boxed(.named(parts[0])), of: text)
+        }
+        guard text.hasPrefix("context of ") else {
+            return .owner(RuntimeOwner(object: try #require(SwiftType(name: text))), of: text)
+        }
+        let keeps = " and their metadata"
+        var list = String(text.dropFirst("context of ".count))
+        let keepsMetadata = list.hasSuffix(keeps)
+        if keepsMetadata { list.removeLast(keeps.count) }
+        let types = list.components(separatedBy: "; ").map { SwiftType.named($0) }
+        return .context(SwiftCaptures(types: types, keepsMetadata: keepsMetadata), of: NoFacts())
+    }
+
+    private struct NoFacts: FunctionFacts {
+        func formsClosures(_ linkageName: String) -> Bool? { nil }
+        func capturesVariable(_ linkageName: String, of type: SwiftType) -> Bool { false }
     }
 
     @Test("a frame of user code never owns by its name, whatever it is called", arguments: AttributionCorpus.files)

@@ -126,7 +126,7 @@ struct AttributionRuleTests {
             "std::sys::backtrace::__rust_begin_short_backtrace::<tool::run::{closure#0}, ()>",
             "<std::thread::Builder>::spawn_unchecked_::<tool::run::{closure#0}, ()>::{closure#1}",
         ].map { frame($0, .rust, link: "_R") }
-        #expect(attributor.attribute(stack: stack, tag: nil).owner.family == "Unattributed")
+        #expect(attributor.attribute(stack: stack, tag: nil).owner.family == "C")
         let spawn = [
             frame("<alloc::sync::Arc<tool::Packet>>::new", .rust, link: "_R"),
             frame("std::thread::spawn::<tool::run::{closure#0}, ()>", .rust, link: "_R"),
@@ -151,13 +151,14 @@ struct AttributionRuleTests {
         }
     }
 
-    @Test("an allocator call of Rust is raw memory with debug information and unattributed without it")
+    @Test(
+        "an allocator call of Rust is raw memory with debug information, and without it whatever the function may hold")
     func rustAllocator() {
         let user = frame("tool::arena", .rust, link: "_R", file: "/app/src/a.rs")
         let explicit = attributor.attribute(stack: [rust("alloc::alloc::alloc"), user], tag: nil)
         #expect(explicit.owner == Owner(family: "Data", type: "alloc in tool::arena", language: "rust"))
         let opaque = attributor.attribute(stack: [frame("tool::arena", .rust, link: "_R")], tag: nil)
-        #expect(opaque.owner == Owner(family: "Unattributed", type: "alloc in tool::arena", language: "rust"))
+        #expect(opaque.owner == Owner(family: "C", type: "alloc in tool::arena", language: "rust"))
         #expect(opaque.site?.function == "tool::arena")
     }
 
@@ -177,10 +178,13 @@ struct AttributionRuleTests {
     @Test("libc is named by the function that was called in it, under its public name")
     func libcEntries() {
         let stack = [
-            frame("_IO_file_doallocate", .c, module: libc), frame("__fopen_internal", .c, module: libc),
+            frame("_IO_new_file_alloc", .c, module: libc), frame("__fopen_internal", .c, module: libc),
             frame("main", .c, file: "/app/src/a.c"),
         ]
         #expect(attributor.attribute(stack: stack, tag: nil).owner.type == "libc: fopen")
+        // A buffer is the file's, whichever function happened to need it first.
+        let buffer = [frame("_IO_file_doallocate", .c, module: libc)] + stack.dropFirst()
+        #expect(attributor.attribute(stack: buffer, tag: nil).owner.type == "libc: FILE buffer")
     }
 
     @Test("a program named with its version is named without it")

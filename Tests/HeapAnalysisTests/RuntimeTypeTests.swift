@@ -113,6 +113,7 @@ import TraceReader
         #expect(other.owner.family == "Array")
         #expect(other.cause == .construct)
         #expect(array.attribution(beside: nil, site: nil).cause == .construct)
+        #expect(array.attribution(beside: claim("Array", "Array", .unknown), site: nil).cause == .unknown)
     }
 
     @Test("frames name the element of a pooled array and the labels of tuples, for they know more")

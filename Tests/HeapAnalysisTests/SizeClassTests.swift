@@ -47,6 +47,18 @@ import Testing
         #expect(classes(source).edges.isEmpty)
     }
 
+    @Test func `sizes spread over a class are at no edge, however many are near it`() {
+        var source = source()
+        source.events = blocks(1, of: 64, from: 0x90000)
+        for size in 65...96 as ClosedRange<UInt64> { source.events += blocks(5, of: size, from: size << 16) }
+        #expect(classes(source).edges.isEmpty)
+        source.events += blocks(120, of: 66, from: 0x80_0000)
+        #expect(classes(source).edges.first?.size == 66)
+        // Another owner's blocks in the same class change nothing.
+        source.events += blocks(500, of: 90, stack: 2, from: 0x90_0000)
+        #expect(classes(source).edges.first?.size == 66)
+    }
+
     @Test func `a block of glibc's that is larger than its class proves no class`() {
         var source = source()
         source.facts.allocator = "glibc"

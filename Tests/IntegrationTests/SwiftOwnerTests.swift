@@ -42,7 +42,7 @@ struct SwiftOwnerTests {
 
     private func check(_ program: String, where isChecked: (Expectation) -> Bool = { _ in true }) throws -> Report {
         let recording = try Recording(program)
-        #expect(recording.result.status == 0)
+        #expect(recording.result.status.isSuccess)
         #expect(recording.result.stdout == "6\n")
         let report = try recording.wholeReport(by: "owner,cause")
         for expected in try Self.expectations() where isChecked(expected) {
@@ -59,14 +59,14 @@ struct SwiftOwnerTests {
     @Test("debug and release builds tell the same, true story", arguments: [["-Onone"], ["-O"]])
     func known(arguments: [String]) throws {
         let report = try check(try program(arguments))
-        #expect((report.attributed?.bytes ?? 0) >= 0.95)
-        #expect((report.attributed?.allocations ?? 0) >= 0.95)
+        #expect((report.attributed.bytes ?? 0) >= 0.95)
+        #expect((report.attributed.allocations ?? 0) >= 0.95)
     }
 
     @Test("with the standard library linked in, the story is the same")
     func staticLibrary() throws {
         let report = try check(try program(["-O", "-static-stdlib"], name: "owners-static"))
-        #expect((report.attributed?.bytes ?? 0) >= 0.95)
+        #expect((report.attributed.bytes ?? 0) >= 0.95)
     }
 
     @Test("a stripped program still says what the metadata says")
@@ -76,8 +76,8 @@ struct SwiftOwnerTests {
         try runChecked(try Tool.require("strip"), ["-o", copy, try program(["-O"])])
         // What names functions is gone, and with it what tells a closure's context from other boxes.
         let report = try check(copy) { !$0.type.contains(" in ") && $0.family != "Box" && $0.family != "Data" }
-        #expect((report.attributed?.bytes ?? 0) >= 0.85)
-        #expect((report.attributed?.allocations ?? 0) >= 0.85)
+        #expect((report.attributed.bytes ?? 0) >= 0.85)
+        #expect((report.attributed.allocations ?? 0) >= 0.85)
     }
 
     @Test("without the runtime's types, frames name what they can and nothing else")

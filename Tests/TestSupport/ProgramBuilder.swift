@@ -68,11 +68,13 @@ public enum ProgramBuilder {
     ///   - language: what it is written in.
     ///   - name: the name of the executable, which is the last part of the path returned.
     ///   - arguments: compiler arguments after the language's default ones (standard, `-g`, threads); libraries go here.
+    ///   - compiler: the one to use, where it matters which.
     /// - Throws: `TestSupportError` with the compiler's own words.
     public static func build(
-        _ source: String, language: SourceLanguage, name: String = "program", arguments: [String] = []
+        _ source: String, language: SourceLanguage, name: String = "program", arguments: [String] = [],
+        compiler: String? = nil
     ) throws -> String {
-        let compiler = try Tool.require(language.compiler)
+        let compiler = try Tool.require(compiler ?? language.compiler)
         let command = language.defaultArguments + arguments
         let key = hash(([source, compiler] + command).joined(separator: "\u{0}"))
         let folder = "\(BuildProducts.packageRoot)/.build/test-programs/\(key)"
@@ -97,7 +99,8 @@ public enum ProgramBuilder {
     ///
     /// - Throws: `TestSupportError` when the file cannot be read or does not compile.
     public static func build(
-        testProgram file: String, language: SourceLanguage, name: String? = nil, arguments: [String] = []
+        testProgram file: String, language: SourceLanguage, name: String? = nil, arguments: [String] = [],
+        compiler: String? = nil
     ) throws -> String {
         let path = BuildProducts.testProgram(file)
         guard let source = try? String(contentsOfFile: path, encoding: .utf8) else {
@@ -106,7 +109,8 @@ public enum ProgramBuilder {
         let stem = file.split(separator: "/").last!.split(separator: ".").first!
         // The headers that lie beside the programs.
         let headers = source.contains("#include \"") ? ["-I", BuildProducts.testProgram("")] : []
-        return try build(source, language: language, name: name ?? String(stem), arguments: headers + arguments)
+        return try build(
+            source, language: language, name: name ?? String(stem), arguments: headers + arguments, compiler: compiler)
     }
 
     /// FNV-1a, 64 bits: enough to tell a few hundred small programs apart.

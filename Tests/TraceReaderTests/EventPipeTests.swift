@@ -54,8 +54,8 @@ import Testing
         let trace = try trace(threads: threads, events: 60_000, seed: UInt64(threads))
         var own = Keeper()
         var piped = Keeper()
-        try trace.forEachEvent(in: trace.batches(image: 1, usesThread: false), &own)
-        try trace.forEachEvent(in: trace.batches(image: 1, usesThread: true), &piped)
+        try trace.forEachEvent(in: trace.batches(image: 1, span: EventSpan(), usesThread: false), &own)
+        try trace.forEachEvent(in: trace.batches(image: 1, span: EventSpan(), usesThread: true), &piped)
         #expect(own.events.count > 40_000)
         #expect(own.events == piped.events)
         // Merged by time; at equal times frees first, then by thread.
@@ -74,13 +74,13 @@ import Testing
         let trace = try trace(threads: 2, events: 60_000, seed: 7)
         var keeper = Keeper(limit: limit)
         #expect(throws: Keeper.Enough.self) {
-            try trace.forEachEvent(in: trace.batches(image: 1, usesThread: true), &keeper)
+            try trace.forEachEvent(in: trace.batches(image: 1, span: EventSpan(), usesThread: true), &keeper)
         }
         #expect(keeper.events.count == limit)
     }
 
     @Test func `an image without events gives no batches`() throws {
         let trace = try trace(threads: 1, events: 16, seed: 1)
-        #expect(trace.batches(image: 9, usesThread: true) == nil)
+        #expect(trace.batches(image: 9, span: EventSpan(), usesThread: true) == nil)
     }
 }

@@ -69,8 +69,16 @@ void ht_debug_close(ht_debug_module *module);
 /// scan of one function's inlined calls, which are read at the function's first address.
 size_t ht_debug_frames(ht_debug_module *module, uint64_t address, ht_debug_frame *frames, size_t capacity);
 
+/// Whether functions of a unit lie in a .dwo or .dwp file; known once frames were asked for. 0 or 1.
+int ht_debug_has_split_units(const ht_debug_module *module);
+
 /// The function of that number, or NULL. The struct stays where it is until the next call of ht_debug_frames.
 const ht_debug_function *ht_debug_function_at(const ht_debug_module *module, int32_t function);
+
+/// Whether the call that returns to the ELF virtual address `return_address` was meant for another function than the one
+/// that holds `inner` (0: another module's, or not known); `*target` is then where that function starts. It was entered
+/// and left by a jump, so that it has no frame. False where the code does not tell: calls through pointers, other machines.
+bool ht_debug_call_target(ht_debug_module *module, uint64_t return_address, uint64_t inner, uint64_t *target);
 
 /// How a name that the code around an allocation mentions belongs to the block.
 enum {
@@ -88,7 +96,7 @@ enum {
 /// What is known of the size that was asked for.
 enum { HT_SIZE_UNKNOWN = 0, HT_SIZE_CONSTANT = 1, HT_SIZE_VARIABLE = 2, HT_SIZE_PLUS_ONE = 3 };
 
-enum { HT_DEBUG_MAX_HINTS = 48 };
+enum { HT_DEBUG_MAX_HINTS = 192 };
 
 /// One name. It lives as long as the module.
 typedef struct {
@@ -105,6 +113,7 @@ typedef struct {
     uint64_t size;  // with HT_SIZE_CONSTANT
     uint8_t size_kind;
     uint8_t is_array;            // the call is of operator new[]
+    uint8_t is_cut;              // the function says more than the list holds
     uint8_t is_filled_in_place;  // words of the block behind its first are written by the caller itself
 } ht_debug_allocation;
 

@@ -57,8 +57,9 @@ public struct Attributor: Sendable {
                     cause: Cause(rawValue: tag.cause) ?? .unknown, site: site, rule: "tag"))
         }
         let claim = walk.claim()
-        if let type, claim?.isDeclared != true {
-            return Verdict(attribution: type.owner(creator: creator).attribution(beside: claim, site: site))
+        if let type {
+            let verdict = type.owner(creator: creator).attribution(beside: claim, site: site)
+            return Verdict(attribution: verdict).overruled(by: walk.declaredClaims)
         }
         guard let claim else {
             return Verdict(
@@ -77,6 +78,27 @@ public struct Attributor: Sendable {
 struct Verdict {
     var attribution: Attribution
     var disagreement: Disagreement?
+
+    /// What claims of the user's own rules make of an owner that the runtime's metadata names, as of an inner claim.
+    func overruled(by declared: [Claim]) -> Verdict {
+        if declared.isEmpty { return self }
+        var owner = Claim(
+            family: attribution.owner.family, type: attribution.owner.type, language: attribution.owner.language,
+            cause: attribution.cause, rule: attribution.rule)
+        var disagreement: Disagreement?
+        for claim in declared {
+            if claim.takesOver(owner) {
+                owner = claim.takingOver(owner)
+                disagreement = nil
+            } else if disagreement == nil, claim.disagrees(with: owner) {
+                disagreement = Disagreement(kept: owner, other: claim)
+            }
+        }
+        return Verdict(
+            attribution: Attribution(
+                owner: Owner(family: owner.family, type: owner.type, language: owner.language), cause: owner.cause,
+                site: attribution.site, rule: owner.rule), disagreement: disagreement)
+    }
 }
 
 /// A frame and what it is, shared by every stack that it is on.

@@ -16,7 +16,7 @@ struct Claim: Sendable, Hashable {
     var needs = RuleSet.Need.nothing
     /// Whether it is the C library's, which other functions of the C library may stand inside of.
     var isSystem = false
-    /// Whether it is of a rule that the user wrote, which outranks what metadata says.
+    /// Whether it is of a rule of the user's own.
     var isDeclared = false
     /// What is shown of an unattributed owner where an argument of the type stays unknown.
     var fallback: String?
@@ -72,7 +72,7 @@ struct Claim: Sendable, Hashable {
     }
 
     /// Whether only the allocator's own functions are known of it.
-    private var isRequest: Bool { isWeak && (type == "alloc in {caller}" || type == "Box or Vec in {caller}") }
+    private var isRequest: Bool { isWeak && type == "alloc in {caller}" }
 
     /// Whether it is storage of a vector, of which no more is known.
     private var isVectorStorage: Bool { isWeak && (type.hasPrefix("Vec<") || type.hasPrefix("Vec or String")) }

@@ -51,7 +51,9 @@ enum CodeOrigin: Sendable {
             }
             return
         }
-        if spelling == .rust, Self.callsOfClosures.contains(where: name.hasPrefix) {
+        if spelling == .rust, Self.callsOfClosures.contains(where: name.hasPrefix),
+            !frame.function.contains("call_once_force::<<std::"), !frame.function.contains("call_once::<std::")
+        {
             // Without debug information these hold the user's closures, inlined.
             self = .dependency
         } else if Self.isStandardByName(frame, spelling: spelling, name: name) {

@@ -30,8 +30,16 @@ enum CxxName {
 
     /// A type as a report shows it.
     static func cleanType(_ raw: String) -> String {
-        let type = canonical(raw).trimmingSpaces
+        let type = spacedSignature(canonical(raw).trimmingSpaces)
         return type.hasSuffix(" const") ? String(type.dropLast(6)) : type
+    }
+
+    /// A function's type as demanglers write it, `int (char)`: gcc's debug information leaves the space out.
+    private static func spacedSignature(_ type: String) -> String {
+        guard type.hasSuffix(")"), !type.contains("::{"), let open = type.firstIndex(of: "("), open > type.startIndex,
+            type[type.index(before: open)] != " ", !type[..<open].contains("<")
+        else { return type }
+        return "\(type[..<open]) \(type[open...])"
     }
 
     /// Copies text up to the end of its level, rewriting every template argument list on the way.

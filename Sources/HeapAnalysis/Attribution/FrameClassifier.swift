@@ -114,7 +114,7 @@ final class FrameClassifier: Sendable {
         let isFolded = spelling == .rust && rule.isWeak && frame.file == nil
         let resolver = TypeResolver(
             spelling: spelling, captures: isFolded ? [:] : captures, arguments: isFolded ? [] : arguments)
-        let type = resolver.resolve(rule.type)
+        let type = RustName.namingFutures(in: resolver.resolve(rule.type), by: frame.templateArguments)
         return Claim(
             family: rule.family, type: type, language: rule.language ?? spelling.language,
             cause: rule.cause, rule: rule.name, over: rule.over.map { resolver.resolve($0) }, overAll: rule.overAll,

@@ -114,6 +114,8 @@ enum RustName {
             while index < text.count, isPath(text[index]) { index += 1 }
             output += shortPath(String(decoding: text[start..<index], as: UTF8.self))
         }
+        // Debug information writes `Output=u64`, v0 names `Output = u64`.
+        output = output.replacing(" = ", with: "=")
         for argument in [", Global", ", RandomState"] {
             output = output.removing(argument, before: [">", ","])
         }
@@ -125,6 +127,17 @@ enum RustName {
         ("{async_fn_env", "async fn "), ("{async_block_env", "async block in "),
         ("{async_closure_env", "async closure in "),
     ]
+
+    /// A type with futures for closures: v0 names call both `{closure#0}`, debug information tells them apart.
+    static func namingFutures(in type: String, by arguments: [String]) -> String {
+        guard type.contains("{closure in ") else { return type }
+        return arguments.reduce(type) { type, argument in
+            guard argument.contains("::{async_") else { return type }
+            let future = cleanType(argument)
+            guard let (_, words) = futures.first(where: { future.hasPrefix($0.1) }) else { return type }
+            return type.replacing("{closure in \(future.dropFirst(words.count))}", with: future)
+        }
+    }
 
     private static func shortPath(_ path: String) -> String {
         var parts = path.components(separatedBy: "::").filter { !$0.isEmpty }

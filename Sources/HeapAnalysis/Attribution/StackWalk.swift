@@ -28,6 +28,8 @@ struct StackWalk {
     /// How many frames were taken, and the one whose claim names the rule that decided.
     private var position = -1
     private(set) var decidingFrame: Int?
+    /// Claims of the user's own rules, from the innermost frame outwards.
+    private(set) var declaredClaims: [Claim] = []
     /// What became of each claim, where somebody asked for it.
     private(set) var steps: [ClaimStep]?
 
@@ -74,6 +76,7 @@ struct StackWalk {
             return
         }
         if let claim = kind.claim {
+            if claim.isDeclared { declaredClaims.append(claim) }
             guard let inner = owner else {
                 let isOpen = direct == nil || claim.isSystem && direct?.origin == .system && directRunOpen
                 if isOpen && (claim.needs == .nothing || claim.needs == .request) || claim.overAll {
@@ -151,7 +154,7 @@ struct StackWalk {
     /// information describes it.
     private var outsideCaller: (name: String, hasSource: Bool) {
         if let unnamed = firstUnnamed, unnamed.library != firstOutside?.library, !unnamed.library.isEmpty {
-            return (unnamed.origin == .executable ? unnamed.display : unnamed.library, false)
+            return (unnamed.library, false)
         }
         let caller = firstOutside ?? firstUnknown ?? direct
         return (caller?.display ?? "unknown", caller?.hasSource ?? false)
@@ -190,7 +193,7 @@ struct StackWalk {
             // Without debug information, or where the compiler folded several calls into one, what was inlined here cannot be
             // told apart. The function is known: it owns, and the text says what it may be.
             return Claim(
-                family: "C", type: "Box or Vec in \(direct.display)", language: direct.language, cause: .unknown,
+                family: "C", type: "alloc in \(direct.display)", language: direct.language, cause: .unknown,
                 rule: "rust.inlined")
         }
         if direct.spelling == .swift, direct.sourceFile == nil {

@@ -39,6 +39,7 @@ public struct SizeClasses: Sendable {
         public var savedAtPeak: Int { figures.peakBlocks &* savedEach }
         /// In a sampled trace the standard error of `saved`; nil in others.
         public var savedError: Double? { variance.map { $0.allocations.squareRoot() * Double(savedEach) } }
+        fileprivate var owner: OwnerClass
         var variance: SampleVariance?
     }
 
@@ -71,6 +72,8 @@ public struct SizeClasses: Sendable {
     private static let largestEdge = 65_536
     /// Blocks in the lowest quarter of what their class adds to the one below count as just above its edge.
     private static let edgePart = 4
+    /// Of what an owner has in the class, at least one in this many must be there: sizes spread evenly over a class have no edge to be at.
+    private static let spread = 2
 
     /// The classes of a profile that kept its sizes apart. O(cells + rows log rows).
     /// - Parameter fields: what owners and edges are grouped by; sizes apart from it.
@@ -81,6 +84,7 @@ public struct SizeClasses: Sendable {
         var classes: [Int: SizeClass] = [:]
         var owners: [RowKey: Slack] = [:]
         var edges: [RowKey: Edge] = [:]
+        var shares: [OwnerClass: (near: Int, all: Int)] = [:]
         var total: Slack?
         for cell in profile.cells where accepted[cell.stack] {
             guard let size = cell.size else { continue }
@@ -99,18 +103,26 @@ public struct SizeClasses: Sendable {
             sizeClass.figures.add(figures)
             sizeClass.slackAtPeak &+= slack.slackAtPeak
             classes[usable] = sizeClass
+            let inClass = OwnerClass(owner: key, usable: usable)
+            shares[inClass, default: (0, 0)].all &+= figures.allocations
             guard size <= Self.largestEdge, known.isOfClass(cell),
                 let (taken, below) = known.edge(of: size, alignmentCode: cell.alignmentCode), taken == usable,
                 (size - below) * Self.edgePart <= taken - below
             else { continue }
+            shares[inClass, default: (0, 0)].near &+= figures.allocations
             let edgeKey = RowKey(fields.union(.size), cell: cell, stack: profile.stacks[cell.stack])
             if edges[edgeKey] == nil {
                 edges[edgeKey] = Edge(
-                    key: edgeKey, size: size, usable: taken, below: below, figures: figures, variance: cell.variance)
+                    key: edgeKey, size: size, usable: taken, below: below, figures: figures, owner: inClass,
+                    variance: cell.variance)
             } else if edges[edgeKey]?.below == below, edges[edgeKey]?.usable == taken {
                 edges[edgeKey]?.figures.add(figures)
                 if let variance = cell.variance { edges[edgeKey]?.variance?.add(variance) }
             }
+        }
+        edges = edges.filter { _, edge in
+            let share = shares[edge.owner] ?? (0, 0)
+            return share.near &* Self.spread >= share.all
         }
         let units = profile.units
         self.classes = classes.values.map { $0.divided(by: units) }.sorted { $0.usable < $1.usable }
@@ -173,8 +185,15 @@ extension SizeClasses.SizeClass {
 extension SizeClasses.Edge {
     fileprivate func divided(by units: SumUnits) -> Self {
         Self(
-            key: key, size: size, usable: usable, below: below, figures: figures.divided(by: units), variance: variance)
+            key: key, size: size, usable: usable, below: below, figures: figures.divided(by: units), owner: owner,
+            variance: variance)
     }
+}
+
+/// What an owner has in a class.
+private struct OwnerClass: Hashable {
+    var owner: RowKey
+    var usable: Int
 }
 
 /// The classes that a trace proves to exist: the usable sizes it tells of, by alignment.

@@ -2,22 +2,26 @@
 internal import HeapAnalysis
 internal import Symbolication
 
-struct LeaksSection {
+struct LeaksSection: ViewSection {
     private static let defaultRows = 20
     private static let namedSuppressions = 3
 
     private let leaks: LeakReport
-    private let trace: TraceSummary
+    private let profile: HeapProfile
+    private let top: Int?
 
-    init(_ leaks: LeakReport, of trace: TraceSummary) {
+    init(_ leaks: LeakReport, _ profile: HeapProfile, _ request: ReportRequest) {
         self.leaks = leaks
-        self.trace = trace
+        self.profile = profile
+        top = request.top
     }
+
+    private var trace: TraceSummary { profile.trace }
 
     // MARK: - Text
 
     /// The lines behind the table of rows.
-    func lines(top: Int?, style: TextStyle) -> [String] {
+    func lines(_ style: TextStyle) -> [String] {
         var lines: [String] = []
         let estimate = EstimateText(trace)
         if !leaks.sites.isEmpty {
@@ -97,7 +101,7 @@ struct LeaksSection {
     // MARK: - JSON
 
     /// The member `leaks`.
-    func json(_ profile: HeapProfile) -> JSONValue {
+    var json: JSONValue {
         .object([
             ("blocks", .integer(trace.liveBlocks)), ("bytes", .integer(trace.liveBytes)),
             ("ending", .string(ending)),
@@ -110,7 +114,7 @@ struct LeaksSection {
                     ("unused", .array(leaks.unused.map { Self.rule($0, BlockSum()) })),
                 ])
             ),
-            ("sites", .array(leaks.sites.map { site($0, profile) })),
+            ("sites", .array(leaks.sites.map(site))),
         ])
     }
 
@@ -135,7 +139,7 @@ struct LeaksSection {
         ])
     }
 
-    private func site(_ site: LeakSite, _ profile: HeapProfile) -> JSONValue {
+    private func site(_ site: LeakSite) -> JSONValue {
         let stack = profile.symbolicatedFrames(ofStack: site.sampleStack)
         return .object([
             ("family", JSONValue(site.key.family)), ("type", JSONValue(site.key.type)),

@@ -14,7 +14,7 @@ extension ReportView {
     /// What this view adds to the text under the rows; nil where the rows say it all.
     func section(_ profile: HeapProfile, _ request: ReportRequest) -> (any ViewSection)? {
         switch self {
-        case .totals, .leaks: nil
+        case .totals, .leaks, .live: nil
         case .peak: PeakSection(profile, request)
         case .temporary: TemporarySection(profile, request)
         case .lifetimes: LifetimeSection(profile, request)

@@ -20,12 +20,16 @@ extension RuntimeTypeEvidence {
 }
 
 extension RuntimeOwner {
+    /// Families whose blocks come about by growth and by copies too.
+    private static let growing: Set<String> = ["Array", "String", "Dictionary", "Set", "Data"]
+
     /// What metadata and the frames' own claim amount to.
     func attribution(beside claim: Claim?, site: Site?) -> Attribution {
         var result = Attribution(
             owner: Owner(family: family, type: type, language: "swift"), cause: cause, site: site, rule: rule)
         guard let claim, claim.family == family else { return result }
-        if claim.cause != .unknown { result.cause = claim.cause }
+        // Where the frames leave a container's cause open, growth or a copy, it stays open: the order of events may tell.
+        if claim.cause != .unknown || Self.growing.contains(family) && !claim.isWeak { result.cause = claim.cause }
         if isRefined(by: claim) { result.owner.type = claim.type }
         if isPooled, let refined = pooledType(from: claim) {
             result.owner.type = refined
