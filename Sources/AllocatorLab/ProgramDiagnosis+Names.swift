@@ -67,6 +67,21 @@ extension ProgramFindings {
         }
     }
 
+    /// Whether the Swift runtime's allocation hook will be found: in its library, or by the executable's symbols.
+    mutating func checkSwiftTypes() {
+        guard let inventory = facts.modules[0].inventory, inventory.languages.contains("swift") else { return }
+        if facts.modules.contains(where: { $0.name.hasPrefix("libswiftCore.so") }) {
+            add(.ok, "swift types", "told by the runtime, libswiftCore.so")
+        } else if !inventory.isStripped {
+            add(.ok, "swift types", "told by the runtime within the executable")
+        } else {
+            add(
+                .warning, "swift types",
+                "the runtime lies within, without symbols: blocks tell their types as they are freed, and what stays has none",
+                advice: "keep the symbol table: strip --strip-debug")
+        }
+    }
+
     mutating func checkUnwinding() {
         guard let tables = facts.modules[0].inventory?.unwindTables, let coverage = tables.coverage else { return }
         let share = Self.percent(coverage)

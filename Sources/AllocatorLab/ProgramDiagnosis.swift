@@ -49,6 +49,7 @@ struct ProgramFindings {
         checkRuntimes()
         checkSurroundings()
         checkDebugInformation()
+        checkSwiftTypes()
         checkUnwinding()
         checkLibraryNames()
     }

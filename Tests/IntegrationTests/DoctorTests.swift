@@ -284,6 +284,12 @@ struct DoctorTests {
         let source = "print(Array(repeating: \"a\", count: 9).joined())"
         let full = try Doctor([ProgramBuilder.build(source, language: .swift, name: "full-swift", arguments: ["-O"])])
         #expect(full.program?.languages.first == "swift")
+        #expect(full.state("swift types") == "ok")
+        for (arguments, state) in [([], "ok"), (["-Xlinker", "-s"], "warning")] {
+            let within = try ProgramBuilder.build(
+                source, language: .swift, name: "within-swift", arguments: ["-O", "-static-stdlib"] + arguments)
+            #expect(try Doctor([within]).state("swift types") == state)
+        }
         #expect(full.state("debug info") == "ok")
         let plain = try ProgramBuilder.build(
             source, language: .swift, name: "plain-swift", arguments: ["-O", "-gnone"])
