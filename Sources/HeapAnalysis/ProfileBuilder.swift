@@ -69,7 +69,8 @@ struct ProfileBuilder<Source: ProfileSource> {
         for number in 0..<ledger.cells.count {
             let cell = ledger.cells.cells[number]
             var made = ProfileCell(
-                stack: resolver.number(of: cell.key.stack, type: cell.key.type),
+                stack: resolver.number(
+                    of: cell.key.stack, type: cell.key.type, found: ledger.freedTypes.type(of: cell.key)),
                 figures: cell.figures(peak: ledger.peakNumber),
                 lifetimes: ranges[number])
             if options.keepsThreads { made.thread = Int(cell.key.thread) }
