@@ -100,7 +100,9 @@ struct ProfileBuilder<Source: ProfileSource> {
         for (done, number) in numbers.enumerated() {
             if done % 64 == 0 { progress(.stacks, Double(done) / Double(numbers.count)) }
             let cell = ledger.cells.cells[number]
-            let stack = resolver.number(of: cell.key.stack, type: cell.key.type, order: cell.key.order)
+            let found = ledger.freedTypes.type(of: cell.key)
+            let stack = resolver.number(
+                of: cell.key.stack, type: cell.key.type, found: found, order: cell.key.order)
             // Nothing is left in a cell when the order of events told the cause of all its blocks.
             if cell.allocations == 0, !facts.isSampled, !keepsLiveOnly { continue }
             var made = ProfileCell(

@@ -222,9 +222,9 @@ final class ResolvedStacks<Source: ProfileSource> {
     func note(_ id: UInt32, type: UInt64) { resolver.note(id, type: type) }
 
     /// The number for blocks that were allocated as of type `type`, 0 for none, and turned out to be of type `found`.
-    func number(of id: UInt32, type: UInt64, found: UInt64) -> Int {
-        let number = number(of: id, type: found)
-        numbers[TypedStack(stack: id, type: type)] = number
+    func number(of id: UInt32, type: UInt64, found: UInt64, order: OrderCause) -> Int {
+        let number = number(of: id, type: found, order: order)
+        numbers[TypedStack(stack: id, type: type, order: order)] = number
         return number
     }
 }

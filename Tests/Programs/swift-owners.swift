@@ -144,7 +144,7 @@ struct Program {
     static func main() async {
         arrays()
         hashed()
-        strings(CommandLine.arguments.count)
+        strings(Int(CommandLine.argc))
         objects()
         closures()
         boxes()
