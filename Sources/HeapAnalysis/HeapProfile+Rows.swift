@@ -143,11 +143,11 @@ extension HeapProfile {
         ProfileRow(
             key: key, figures: group.figures.divided(by: units),
             standardError: group.variance?.standardError, lifetime: lifetime(group.lifetimes),
-            age: trace.facts.nanosecondsPerTick.flatMap { group.ages?.age(nanosecondsPerTick: $0) },
-            liveStack: group.liveStack,
             lifetimes: trace.facts.nanosecondsPerTick.map {
                 LifetimeDistribution(group.lifetimes, tick: $0, units: units)
             },
+            age: trace.facts.nanosecondsPerTick.flatMap { group.ages?.age(nanosecondsPerTick: $0) },
+            liveStack: group.liveStack,
             sampleStack: group.sampleStack,
             ruleShares: group.rules.values.sorted { ($1.bytes, $0.rule) < ($0.bytes, $1.rule) }
                 .map { $0.divided(by: units) },
