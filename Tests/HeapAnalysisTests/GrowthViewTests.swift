@@ -90,6 +90,27 @@ import Testing
         #expect(try row(events).steps == 0)
     }
 
+    @Test func `the buckets of a C++ hash table grow, its nodes do not`() throws {
+        var source = ScriptedSource()
+        source.stacks[1] = SourceStack(
+            addresses: [],
+            tag: TagEvidence(
+                family: "Dictionary", type: "std::unordered_map<int, int>", cause: "construct", language: "c++"),
+            firstUse: 0, isTruncated: false)
+        // Node, first buckets, erased node, node, larger buckets in the place of the first.
+        source.events = [
+            .allocate(0x100, size: 16, at: 1), .allocate(0x200, size: 104, at: 2), .free(0x100, at: 3),
+            .allocate(0x300, size: 16, at: 4), .allocate(0x400, size: 232, at: 5), .free(0x200, at: 6),
+            .free(0x300, at: 7), .free(0x400, at: 8),
+        ]
+        let profile = source.profile(tracksChains: true)
+        let view = try #require(GrowthView(profile, by: [.type]))
+        #expect(view.rows.map(\.steps) == [1])
+        #expect(view.total.containers == 1)
+        #expect(view.total.copiedBytes == 104)
+        #expect(profile.rows(by: .cause).map(\.key.cause) == [.construct])
+    }
+
     @Test func `what another thread does in between changes nothing`() throws {
         let row = try row([
             .allocate(0x100, size: 8, at: 1), .allocate(0x900, size: 4, stack: 3, thread: 2, at: 2),

@@ -94,28 +94,38 @@ struct GrowthSection: ViewSection {
         return [text]
     }
 
-    /// What to reserve where, for sites that matter: a thousandth of all allocations, or a hundredth of all bytes.
-    private func advice(_ style: TextStyle) -> [String] {
-        guard let sites = GrowthView(profile, by: GroupingKey.site.fields, filter: request.filter) else { return [] }
+    /// Whether a capacity saves enough to be worth a line: ten allocations that are a thousandth of all, or a page of copying that is a hundredth of
+    /// all bytes.
+    private func isWorthwhile(_ advice: ReserveAdvice) -> Bool {
         let trace = profile.trace
-        let worthwhile = sites.rows.filter { row in
-            guard let reserve = row.reserve, row.key.site != nil else { return false }
-            return reserve.savedAllocations * 1000 >= trace.allocations
-                || reserve.savedCopies * 100 >= trace.bytesAllocated
+        return advice.savedAllocations >= 10 && advice.savedAllocations * 1000 >= trace.allocations
+            || advice.savedCopies >= 4096 && advice.savedCopies * 100 >= trace.bytesAllocated
+    }
+
+    /// What to reserve where.
+    private func advice(_ style: TextStyle) -> [String] {
+        let sites = GrowthView(profile, by: GroupingKey.site.fields, filter: request.filter)?.rows ?? []
+        let advised = sites.filter { row in row.key.site != nil && row.reserve.map(isWorthwhile) == true }
+        if advised.isEmpty {
+            return [
+                "no capacity reserved at one site would have saved 0.1% of the allocations or 1% of the bytes in copies"
+            ]
         }
-        if worthwhile.isEmpty {
-            return ["no capacity reserved at one site would have saved 0.1% of the allocations or copied 1% less"]
-        }
-        return worthwhile.prefix(Self.advices).flatMap { row -> [String] in
+        return advised.prefix(Self.advices).flatMap { row -> [String] in
             guard let reserve = row.reserve else { return [] }
             let site = FrameText.printable(FrameText.short(row.key.site))
+            let owner = FrameText.printable(RowColumns.owner(row.key))
             let containers =
                 row.containers == 1
                 ? "the one container"
                 : NumberText.percent(reserve.share) + " of \(NumberText.count(row.containers)) containers"
+            var saved = "would have saved \(NumberText.count(reserve.savedAllocations)) allocations"
+            saved +=
+                ", \(NumberText.bytes(reserve.savedCopies)) of copying, \(NumberText.bytes(reserve.savedBytes)) asked for"
             return [
-                "reserve \(NumberText.bytes(reserve.bytes)) for \(FrameText.printable(RowColumns.owner(row.key))) in \(site):",
-                "    enough for \(containers); would have saved \(NumberText.count(reserve.savedAllocations)) allocations, \(NumberText.bytes(reserve.savedCopies)) of copying and \(NumberText.bytes(reserve.savedBytes)) asked for",
+                TextTable.shortened(
+                    "reserve \(NumberText.bytes(reserve.bytes)) for \(owner) in \(site):", to: style.width),
+                "    enough for \(containers); \(saved)",
             ]
         }
     }

@@ -51,7 +51,7 @@ extension ChainTracker {
     mutating func pass(_ allocation: ObservedAllocation, _ kind: CellClass) {
         guard let wait = pending[allocation.thread] else { return }
         let isSwift = classes[Int(wait.allocation.block.cell)].storage >= 0
-        let isElement = kind.stack.cause != .growth && !kind.stack.isAmbiguous
+        let isElement = !kind.waits(allocation.block.size)
         let mayComeBetween = !allocation.isReallocation && (isSwift ? kind.stack.isRuntime : isElement)
         goOn(wait, isPossible: mayComeBetween)
     }
@@ -65,7 +65,7 @@ extension ChainTracker {
         let waiting = classes[Int(wait.allocation.block.cell)]
         let block = wait.allocation.block
         if !free.isReallocation, free.block.size < block.size, free.block.time < block.time,
-            kind.isSameOwner(as: waiting)
+            kind.isSameOwner(as: waiting), !waiting.stack.isHashTable || kind.waits(free.block.size)
         {
             replace(free.block, kind, by: wait, waiting)
             return true
@@ -88,7 +88,8 @@ extension ChainTracker {
     private mutating func replace(_ old: LiveBlock, _ kind: CellClass, by wait: Pending, _ waiting: CellClass) {
         let block = wait.allocation.block
         let bytes = Int(clamping: old.size)
-        var chain = (kind.isFollowed ? followed.removeValue(forKey: old.address) : nil) ?? Chain(size: bytes)
+        var chain =
+            (kind.isFollowed || kind.mayGrow ? followed.removeValue(forKey: old.address) : nil) ?? Chain(size: bytes)
         if chain.copy >= 0 { copies[Int(chain.copy)].record.resized.add(bytes) }
         if chain.record < 0 { chain.record = chainRecord(waiting.key) }
         chain.copy = -1
@@ -99,7 +100,7 @@ extension ChainTracker {
         chain.replaced &+= bytes
         followed[block.address] = chain
         pending[wait.allocation.thread] = nil
-        if waiting.stack.cause != .growth { tell(wait, .growth) }
+        if waiting.stack.isAmbiguous, waiting.stack.cause != .growth { tell(wait, .growth) }
     }
 
     /// The block that waited takes no other's place.
@@ -125,7 +126,7 @@ extension ChainTracker {
             case .undecided: undecided[kind.key, default: BlockSum()].add(chain.size)
             }
         }
-        followed[block.address] = chain
+        followed[block.address] = kind.isFollowed ? chain : nil
     }
 
     /// What storage that takes no other's place is. O(distinct sizes of the type).
@@ -200,6 +201,8 @@ extension ChainTracker {
         found.isKnown = true
         let cause = found.stack.cause
         found.isFollowed = cause == .growth || cause == .clone || cause == .copyOnWrite || found.stack.isAmbiguous
+        // A node is as large as the next, so that what is larger than what it replaces is the buckets.
+        found.mayGrow = cause == .growth || found.stack.isAmbiguous || found.stack.isHashTable
         if found.stack.storage != .other { found.storage = storage(of: found.stack, type: type) }
         classes[Int(cell)] = found
         return found
@@ -218,6 +221,9 @@ extension ChainTracker {
 }
 
 extension ChainTracker.CellClass {
+    /// Whether a block of this size may take the place of a smaller one. Small blocks of hash tables are nodes.
+    func waits(_ size: UInt64) -> Bool { mayGrow && (!stack.isHashTable || size >= 64) }
+
     /// Whether blocks of this cell and of another belong to the same kind of container.
     func isSameOwner(as other: Self) -> Bool {
         if key.type != 0, other.key.type != 0 { return key.type == other.key.type }

@@ -50,6 +50,8 @@ struct ChainTracker {
         var key = TypedStack(stack: 0, type: 0)
         /// Index into `storages`, -1 for blocks that are no Swift container's.
         var storage: Int32 = -1
+        /// Whether its blocks may take the place of smaller ones.
+        var mayGrow = false
         /// Whether entries are kept for its blocks.
         var isFollowed = false
         var isKnown = false
@@ -141,7 +143,7 @@ struct ChainTracker {
         if kind.storage >= 0 { storages[Int(kind.storage)].add(allocation.block.size, slack: allocation.slack) }
         if allocation.isReallocation {
             reallocate(allocation, kind)
-        } else if kind.isFollowed {
+        } else if kind.isFollowed || kind.waits(allocation.block.size) {
             follow(allocation, kind)
         }
     }
@@ -152,13 +154,14 @@ struct ChainTracker {
         let isKnown = Int(cell) < classes.count && classes[Int(cell)].isKnown
         let kind = isKnown ? classes[Int(cell)] : classify(cell, stack: free.origin.stack, type: free.origin.type)
         let isReplaced = !pending.isEmpty && !free.isRepaired && pass(free, kind)
-        if kind.isFollowed, !pending.isEmpty, let thread = followed[free.block.address]?.waitingThread,
+        let isFollowed = kind.isFollowed || kind.waits(free.block.size)
+        if isFollowed, !pending.isEmpty, let thread = followed[free.block.address]?.waitingThread,
             let wait = pending.removeValue(forKey: thread)
         {
             settle(wait)
         }
         if kind.storage >= 0 { storages[Int(kind.storage)].remove(free.block.size) }
-        guard kind.isFollowed, !isReplaced else {
+        guard isFollowed, !isReplaced else {
             if free.isReallocation { replacing[free.thread] = Replaced(block: free.block) }
             return
         }

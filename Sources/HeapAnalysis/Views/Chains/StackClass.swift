@@ -13,6 +13,8 @@ struct StackClass {
     var cause = Cause.unknown
     /// Whether frames say alike of growth and of a copy, so that the order of events decides: Swift's containers.
     var isAmbiguous = false
+    /// Whether it makes a hash table's buckets as well as its nodes: of C++, whose buckets grow in the functions that make the nodes.
+    var isHashTable = false
     /// Whether a language's runtime made the block for itself, or nobody knows who did.
     var isRuntime = true
     /// The kind of storage, which tells what sizes of it mean.
@@ -50,6 +52,8 @@ struct OwnerNumbers {
         found.isBare = arguments.map { owner.type[$0...].allSatisfy { "<_, >".contains($0) } } ?? true
         found.cause = attribution.cause
         found.isRuntime = owner.family == "Runtime" || owner.family == "Unattributed"
+        found.isHashTable =
+            owner.language == "c++" && found.cause == .construct && ["Dictionary", "Set"].contains(owner.family)
         guard owner.language == "swift", attribution.rule != "tag" else { return found }
         found.storage = Self.storage(of: owner.family)
         found.isAmbiguous =
@@ -86,7 +90,7 @@ struct OwnerNumbers {
         case "Int32", "UInt32", "Float", "Unicode.Scalar": return 4
         case "Int", "UInt", "Int64", "UInt64", "Double", "AnyObject": return 8
         case "String", "Character", "Substring.Index", "StaticString": return 16
-        case let element where element.hasPrefix("Array<") || element.hasPrefix("Dictionary<"): return 8
+        case let element where ["Array<", "Dictionary<", "Set<", "["].contains(where: element.hasPrefix): return 8
         default: return nil
         }
     }
