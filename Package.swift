@@ -66,7 +66,9 @@ let package = Package(
             ]),
         cLibrary(
             "CDebugInfo",
-            linker: [.linkedLibrary("dw"), .linkedLibrary("elf"), .linkedLibrary("iberty")]),
+            linker: [
+                .linkedLibrary("dw"), .linkedLibrary("elf"), .linkedLibrary("iberty"), .linkedLibrary("capstone"),
+            ]),
         cLibrary("CPatch", linker: [.linkedLibrary("capstone"), .linkedLibrary("elf")]),
         cLibrary("CHeaptrailTags"),
         cLibrary("CLaunch"),
@@ -79,7 +81,10 @@ let package = Package(
             "HeapAnalysis",
             ["TraceReader", "Symbolication", "CMachine", .product(name: "DequeModule", package: "swift-collections")],
             exclude: ["Rules/README.md"],
-            embedding: ["Rules/rust.rules", "Rules/cxx.rules", "Rules/swift.rules", "Rules/c.rules"]),
+            embedding: [
+                "Rules/rust.rules", "Rules/crates.rules", "Rules/cxx.rules", "Rules/swift.rules", "Rules/c.rules",
+                "Rules/leaks.suppressions",
+            ]),
         library("TraceCompaction", ["TraceReader", "HeapAnalysis", "CTraceFormat"]),
         library("ProfileExport", ["HeapAnalysis", "Symbolication"]),
         library("AllocatorLab", ["Symbolication", "CLaunch", "CPatch"]),

@@ -373,6 +373,12 @@ void ht_drain_finish(ht_drain *drain, uint32_t how, uint32_t status) {
             "what was loaded by dlmopen into a namespace of its own has a heap of its own, which was not recorded", "",
             "");
     }
+    if (atomic_load_explicit(&region->no_swift_hook, memory_order_relaxed) != 0) {
+        put_warning(drain,
+                    "the Swift runtime's allocation hook could not be used: types are those that blocks told as they "
+                    "were freed, and what was not freed has none",
+                    "", "");
+    }
     ht_trace_put_clock(drain->writer);
     if (atomic_load_explicit(&region->state, memory_order_acquire) == HT_STATE_OFF) {
         how = HT_END_TURNED_OFF;

@@ -184,8 +184,9 @@ typedef struct ht_region {
     // region alone): the difference was not recorded.
     _Atomic uint32_t announced;
     _Atomic uint32_t arrived;
-    _Atomic uint32_t other_heaps;  // namespaces the program made with a libc, and so a heap, of their own
-    uint64_t sample_bytes;         // mean of the sampling interval; 0: every event is recorded
+    _Atomic uint32_t other_heaps;    // namespaces the program made with a libc, and so a heap, of their own
+    _Atomic uint32_t no_swift_hook;  // 1 where a Swift runtime's allocation hook could not be used
+    uint64_t sample_bytes;           // mean of the sampling interval; 0: every event is recorded
     uint64_t sample_seed;
     ht_totals unplaced;  // of threads that have no home
 

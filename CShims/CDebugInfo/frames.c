@@ -44,6 +44,7 @@ void ht_debug_close(ht_debug_module *module) {
     free(module->slots);
     ht_units_free(module);
     free(module->symbols);
+    ht_image_free(&module->image);
     if (module->dwarf != NULL) dwarf_end(module->dwarf);
     ht_file_close(&module->debug);
     ht_file_close(&module->main);

@@ -104,6 +104,31 @@ typedef struct {
     size_t size;
 } ht_strings;
 
+/// A word of the file that the loader fills in.
+typedef struct {
+    uint64_t address;
+    uint64_t value;    // addend and value of the symbol, 0: the symbol is another module's
+    const char *name;  // of the symbol, or NULL
+} ht_relocation;
+
+/// A symbol of a virtual table.
+typedef struct {
+    uint64_t address;
+    uint64_t size;
+    const char *name;
+} ht_virtual_table;
+
+/// What image.c has read of a file; sorted by address.
+typedef struct {
+    ht_relocation *relocations;
+    size_t relocation_count;
+    size_t relocation_capacity;
+    ht_virtual_table *tables;
+    size_t table_count;
+    size_t table_capacity;
+    bool loaded;
+} ht_image;
+
 /// An open ELF file.
 typedef struct {
     int descriptor;
@@ -119,6 +144,8 @@ struct ht_debug_module {
     size_t symbol_count;
     uint64_t text_low;  // span of executable sections
     uint64_t text_high;
+
+    ht_image image;
 
     Dwarf *dwarf;
     bool units_loaded;
@@ -160,6 +187,24 @@ bool ht_file_build_id_equals(const ht_file *file, const uint8_t *id, size_t size
 // symbols.c
 void ht_symbols_load(ht_debug_module *module);
 const char *ht_symbols_find(const ht_debug_module *module, uint64_t address);
+/// The name of the function that starts at `address`, or NULL.
+const char *ht_symbols_start(const ht_debug_module *module, uint64_t address);
+/// The address of the function whose name is this very pointer, as the other calls gave it.
+bool ht_symbols_named(const ht_debug_module *module, const char *name, uint64_t *address);
+/// The span of the function that holds `address`: its symbol's, else from one unwinding entry to the next.
+bool ht_symbols_bounds(const ht_debug_module *module, uint64_t address, uint64_t *low, uint64_t *high);
+
+// image.c
+/// The bytes that are loaded at `address`, and how many of them follow; NULL where the file has none.
+const uint8_t *ht_image_bytes(const ht_debug_module *module, uint64_t address, size_t *room);
+/// The NUL-ended text at `address`, or NULL.
+const char *ht_image_text(const ht_debug_module *module, uint64_t address);
+/// The word at `address` as loaded, relative to the load bias. False where it is not known or 0.
+bool ht_image_word(ht_debug_module *module, uint64_t address, uint64_t *word);
+const ht_relocation *ht_image_relocation(ht_debug_module *module, uint64_t address);
+/// The mangled name (_ZTV…, _ZTS…) of the class whose objects start with `address`, or NULL.
+const char *ht_image_class(ht_debug_module *module, uint64_t address);
+void ht_image_free(ht_image *image);
 
 // ranges.c
 bool ht_ranges_add(ht_ranges *ranges, uint64_t low, uint64_t high, uint64_t index);
@@ -198,6 +243,8 @@ ht_function *ht_unit_function(ht_debug_module *module, ht_unit *unit, uint64_t a
 const char *ht_die_string(Dwarf_Attribute *attribute);
 /// The number of the function that `die` (a function or an inlined call) is an instance of.
 int32_t ht_function_number(ht_debug_module *module, Dwarf_Die *die);
+/// The size of the class whose constructor `die` is an instance of; 0: it is no constructor, or not known.
+uint64_t ht_constructed_size(ht_debug_module *module, Dwarf_Die *die);
 
 // text.c
 void ht_text_append(ht_text *text, const char *string);

@@ -182,6 +182,24 @@ static ht_debug_function describe(ht_debug_module *module, Dwarf_Die *die) {
     return function;
 }
 
+uint64_t ht_constructed_size(ht_debug_module *module, Dwarf_Die *die) {
+    Dwarf_Die declaration = declaration_of(die), owner;
+    const char *name = string_of(&declaration, DW_AT_name);
+    ht_unit *unit = ht_unit_of(module, &declaration);
+    uint32_t scope = unit == NULL ? 0 : scope_of(unit, dwarf_dieoffset(&declaration));
+    if (name == NULL || scope == 0 ||
+        dwarf_offdie(dwarf_cu_getdwarf(declaration.cu), unit->scopes[scope - 1].start, &owner) == NULL)
+        return 0;
+    // A constructor is called as its class, without the arguments of a template.
+    const char *class_name = string_of(&owner, DW_AT_name);
+    size_t length = strlen(name);
+    if (class_name == NULL || strncmp(name, class_name, length) != 0) return 0;
+    if (class_name[length] != '\0' && class_name[length] != '<') return 0;
+    Dwarf_Attribute attribute;
+    Dwarf_Word size;
+    return dwarf_formudata(dwarf_attr(&owner, DW_AT_byte_size, &attribute), &size) == 0 ? size : 0;
+}
+
 // MARK: - The table of functions
 
 static size_t slot_of(const ht_debug_module *module, const void *die) {

@@ -197,3 +197,75 @@ const char *ht_symbols_find(const ht_debug_module *module, uint64_t address) {
     }
     return NULL;
 }
+
+// MARK: - Functions
+
+static const ht_symbol *last_at_or_before(const ht_debug_module *module, uint64_t address) {
+    size_t low = 0, high = module->symbol_count;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (module->symbols[middle].address <= address) low = middle + 1;
+        else high = middle;
+    }
+    return low == 0 ? NULL : &module->symbols[low - 1];
+}
+
+const char *ht_symbols_start(const ht_debug_module *module, uint64_t address) {
+    const ht_symbol *symbol = last_at_or_before(module, address);
+    return symbol != NULL && symbol->address == address ? string_at(&module->symbol_strings, symbol->name) : NULL;
+}
+
+bool ht_symbols_named(const ht_debug_module *module, const char *name, uint64_t *address) {
+    const char *strings = module->symbol_strings.bytes;
+    if (strings == NULL || name < strings || name >= strings + module->symbol_strings.size) return false;
+    uint64_t offset = (uint64_t)(name - strings);
+    for (size_t i = 0; i < module->symbol_count; i++)
+        if (module->symbols[i].name == offset) {
+            *address = module->symbols[i].address;
+            return true;
+        }
+    return false;
+}
+
+// The unwinding table's index, sorted by function: version, encodings, where .eh_frame is, count, pairs of offsets.
+static bool unwinding_bounds(const ht_debug_module *module, uint64_t address, uint64_t *low, uint64_t *high) {
+    Elf *elf = module->main.elf;
+    enum { HEADER_BYTES = 12, DATA_RELATIVE_INT32 = 0x3b, UINT32 = 0x03, PAIR_BYTES = 8 };
+    for (Elf_Scn *section = elf_nextscn(elf, NULL); section != NULL; section = elf_nextscn(elf, section)) {
+        GElf_Shdr header;
+        size_t names;
+        if (gelf_getshdr(section, &header) == NULL || elf_getshdrstrndx(elf, &names) != 0) continue;
+        const char *name = elf_strptr(elf, names, header.sh_name);
+        if (name == NULL || strcmp(name, ".eh_frame_hdr") != 0) continue;
+        Elf_Data *data = elf_rawdata(section, NULL);
+        if (data == NULL || data->d_size < HEADER_BYTES) return false;
+        const uint8_t *bytes = data->d_buf;
+        if (bytes[0] != 1 || bytes[2] != UINT32 || bytes[3] != DATA_RELATIVE_INT32) return false;
+        size_t count = (data->d_size - HEADER_BYTES) / PAIR_BYTES, first = 0, end = count;
+        while (first < end) {
+            size_t middle = first + (end - first) / 2;
+            int32_t offset;
+            memcpy(&offset, bytes + HEADER_BYTES + middle * PAIR_BYTES, sizeof offset);
+            if (header.sh_addr + (uint64_t)(int64_t)offset <= address) first = middle + 1;
+            else end = middle;
+        }
+        if (first == 0 || first == count) return false;
+        int32_t start, next;
+        memcpy(&start, bytes + HEADER_BYTES + (first - 1) * PAIR_BYTES, sizeof start);
+        memcpy(&next, bytes + HEADER_BYTES + first * PAIR_BYTES, sizeof next);
+        *low = header.sh_addr + (uint64_t)(int64_t)start;
+        *high = header.sh_addr + (uint64_t)(int64_t)next;
+        return true;
+    }
+    return false;
+}
+
+bool ht_symbols_bounds(const ht_debug_module *module, uint64_t address, uint64_t *low, uint64_t *high) {
+    const ht_symbol *symbol = last_at_or_before(module, address);
+    if (symbol != NULL && symbol->sized && address < symbol->end) {
+        *low = symbol->address;
+        *high = symbol->end;
+        return true;
+    }
+    return unwinding_bounds(module, address, low, high);
+}

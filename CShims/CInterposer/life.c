@@ -159,6 +159,8 @@ static void attach(ht_region *region, size_t bytes) {
         return;
     }
     ht_epoch++;
+    if (atomic_load_explicit(&ht_type_looks, memory_order_relaxed) & HT_TYPE_LOOKS_ALWAYS)
+        atomic_store_explicit(&region->no_swift_hook, 1, memory_order_relaxed);
     // The wiped page is what keeps a forked child from writing into its parent's rings: without it nothing may be
     // recorded.
     if (ht_syscall(SYS_madvise, (long)&ht_power, sizeof ht_power, MADV_WIPEONFORK, 0, 0, 0) != 0) {

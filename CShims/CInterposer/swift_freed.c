@@ -12,6 +12,9 @@ enum {
     DESCRIPTOR_WORD = 5,
     DESCRIPTOR_KIND = 31,
     DESCRIPTOR_CLASS = 16,
+    HEADER_BYTES = 16,
+    OFFSET_MAX = 4096,
+    KIND_CLASS = 0,
     KIND_CONTEXT = 0x400,
     KIND_BOX = 0x500,
     KIND_ERROR = 0x501,
@@ -29,25 +32,44 @@ static _Atomic uint64_t error_type;
 static ht_table seen = {.first_lines = 64};
 static _Atomic uint32_t seen_count;
 
-// Whether metadata lies at an address inside a loaded module.
-static bool is_metadata(const struct dl_find_object *module, uint64_t at) {
-    uintptr_t start = (uintptr_t)module->dlfo_map_start, end = (uintptr_t)module->dlfo_map_end;
+// Whether `count` bytes lie in one loaded module.
+static bool is_loaded(uint64_t at, size_t count) {
+    struct dl_find_object module;
+    return at >> 47 == 0 && _dl_find_object((void *)at, &module) == 0 && at + count <= (uintptr_t)module.dlfo_map_end;
+}
+
+// A context, or a box: where the first value lies in it, then the address of what describes it.
+static bool is_layout(uint64_t offset, uint64_t described, bool is_optional) {
+    offset &= UINT32_MAX;
+    return offset >= HEADER_BYTES && offset <= OFFSET_MAX && (offset & 7) == 0 && (described & 3) == 0 &&
+           (described == 0 ? is_optional : described >> 47 == 0);
+}
+
+// What the words of a loaded module at `at` are: the metadata of objects has the function that destroys them two words
+// before its start.
+static uint32_t kind_of(uint64_t at) {
     const uint64_t *words = (const uint64_t *)at;
-    if (at < start || at + (DESCRIPTOR_WORD + 1) * 8 > end) return false;
-    if (words[0] == KIND_CONTEXT || words[0] == KIND_BOX || words[0] == KIND_ERROR) return true;
-    uint64_t descriptor = words[DESCRIPTOR_WORD];
-    return words[0] == 0 && descriptor >= start && descriptor + 4 <= end && (descriptor & 3) == 0 &&
-           (*(const uint32_t *)descriptor & DESCRIPTOR_KIND) == DESCRIPTOR_CLASS;
+    if (!is_loaded(at - 16, (DESCRIPTOR_WORD + 3) * 8) || !is_loaded(words[-2], 1)) return IS_NONE;
+    switch (words[0]) {
+        case KIND_CLASS: {
+            uint64_t descriptor = words[DESCRIPTOR_WORD];
+            bool is_class = (descriptor & 3) == 0 && is_loaded(descriptor, 4) &&
+                            (*(const uint32_t *)descriptor & DESCRIPTOR_KIND) == DESCRIPTOR_CLASS;
+            return is_class ? IS_TYPE : IS_NONE;
+        }
+        case KIND_CONTEXT: return is_layout(words[1], words[2], true) ? IS_TYPE : IS_NONE;
+        case KIND_BOX: return is_layout(words[1], words[2], false) ? IS_TYPE : IS_NONE;
+        case KIND_ERROR: return IS_ERROR;
+        default: return IS_NONE;
+    }
 }
 
 static uint32_t judge(uint64_t word) {
-    struct dl_find_object module;
-    if ((word & 7) != 0 || word < 4096 || word >> 47 != 0 || _dl_find_object((void *)word, &module) != 0)
-        return IS_NONE;
+    if ((word & 7) != 0 || word < 4096 || !is_loaded(word, 8)) return IS_NONE;
     uint64_t hash = ht_type_hash(word);
     uint32_t known = ht_table_find(&seen, hash);
     if (known != 0) return known;
-    known = !is_metadata(&module, word) ? IS_NONE : *(const uint64_t *)word == KIND_ERROR ? IS_ERROR : IS_TYPE;
+    known = kind_of(word);
     if (atomic_load_explicit(&seen_count, memory_order_relaxed) < REMEMBERED_MAX && ht_table_insert(&seen, hash, known))
         atomic_fetch_add_explicit(&seen_count, 1, memory_order_relaxed);
     return known;

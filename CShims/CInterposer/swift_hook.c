@@ -27,6 +27,7 @@ static void *tried[RUNTIMES_MAX];
 static _Atomic uint32_t tried_count;
 // What was found for a process that runs already, until all its threads stand still.
 static ht_swift_runtime awaited;
+static bool has_started;  // before main: runtimes that are loaded later are looked at, too
 
 #define HOOK(n)                                                                                  \
     static void *allocate_object_##n(const void *metadata, size_t size, size_t alignment_mask) { \
@@ -46,32 +47,39 @@ static const allocate_function hooks[RUNTIMES_MAX] = {
     allocate_object_4, allocate_object_5, allocate_object_6, allocate_object_7,
 };
 
-// What the probes saw. Only the thread that tries writes it.
+// What stood in the runtime's variables before the probes, and what the probes saw. Only the thread that tries writes
+// these.
+enum { RETAIN, RELEASE, RETAIN_N, RELEASE_N, ALLOCATE, VARIABLES };
+static void *saved[VARIABLES];
+static void *immortal;
 static uint32_t counts_seen, allocations_seen;
 static uint64_t dummy[DUMMY_BYTES / 8];
 
+// Another thread that comes by is passed on: where a runtime is loaded late, one may.
 static void *probe_retain(void *object) {
+    if (object != immortal) return ((void *(*)(void *))(uintptr_t)saved[RETAIN])(object);
     counts_seen++;
     return object;
 }
 
 static void probe_release(void *object) {
-    (void)object;
-    counts_seen++;
+    if (object != immortal) ((void (*)(void *))(uintptr_t)saved[RELEASE])(object);
+    else counts_seen++;
 }
 
 static void *probe_retain_n(void *object, uint32_t count) {
-    (void)count;
-    return probe_retain(object);
+    if (object != immortal) return ((void *(*)(void *, uint32_t))(uintptr_t)saved[RETAIN_N])(object, count);
+    counts_seen++;
+    return object;
 }
 
 static void probe_release_n(void *object, uint32_t count) {
-    (void)count;
-    probe_release(object);
+    if (object != immortal) ((void (*)(void *, uint32_t))(uintptr_t)saved[RELEASE_N])(object, count);
+    else counts_seen++;
 }
 
 static void *probe_allocate(const void *metadata, size_t size, size_t alignment_mask) {
-    (void)metadata, (void)size, (void)alignment_mask;
+    if (metadata != dummy) return ((allocate_function)(uintptr_t)saved[ALLOCATE])(metadata, size, alignment_mask);
     allocations_seen++;
     return dummy;
 }
@@ -89,19 +97,17 @@ static void count(const ht_swift_runtime *runtime) {
 
 // Whether retain and release pass their hooks by while the mode byte is ours, and allocations reach theirs.
 static bool is_sound(const ht_swift_runtime *runtime) {
-    void **variables[] = {runtime->retain_hook, runtime->release_hook, runtime->retain_n_hook, runtime->release_n_hook,
-                          runtime->allocate_hook};
-    void *const probes[] = {(void *)(uintptr_t)probe_retain, (void *)(uintptr_t)probe_release,
-                            (void *)(uintptr_t)probe_retain_n, (void *)(uintptr_t)probe_release_n,
-                            (void *)(uintptr_t)probe_allocate};
-    enum { VARIABLES = sizeof variables / sizeof variables[0] };
-    void *saved[VARIABLES];
+    void **variables[VARIABLES] = {runtime->retain_hook, runtime->release_hook, runtime->retain_n_hook,
+                                   runtime->release_n_hook, runtime->allocate_hook};
+    void *const probes[VARIABLES] = {(void *)(uintptr_t)probe_retain, (void *)(uintptr_t)probe_release,
+                                     (void *)(uintptr_t)probe_retain_n, (void *)(uintptr_t)probe_release_n,
+                                     (void *)(uintptr_t)probe_allocate};
     uint8_t *mode = runtime->mode;
     counts_seen = allocations_seen = 0;
+    immortal = runtime->immortal;
+    for (int i = 0; i < VARIABLES; i++) saved[i] = variables[i] == NULL ? NULL : load(variables[i]);
     for (int i = 0; i < VARIABLES; i++) {
-        if (variables[i] == NULL) continue;
-        saved[i] = load(variables[i]);
-        store(variables[i], probes[i]);
+        if (variables[i] != NULL) store(variables[i], probes[i]);
     }
     count(runtime);
     void *made = ((allocate_function)(uintptr_t)runtime->allocate)(dummy, DUMMY_BYTES, 15);
@@ -153,10 +159,14 @@ HT_SWIFT_SYMBOLS(WEAK)
 
 static bool wants_types(void) { return ht_recording() && !(ht_options & HT_OPTION_NO_SWIFT_TYPES); }
 
-static void look_always(void) { atomic_fetch_or_explicit(&ht_type_looks, HT_TYPE_LOOKS_ALWAYS, memory_order_relaxed); }
+static void look_always(void) {
+    atomic_fetch_or_explicit(&ht_type_looks, HT_TYPE_LOOKS_ALWAYS, memory_order_relaxed);
+    atomic_store_explicit(&ht_region_shared->no_swift_hook, 1, memory_order_relaxed);
+}
 
 void ht_swift_start(void) {
     if (!wants_types()) return;
+    has_started = true;
     // The loader fills these in for a program that has the runtime as a library.
     ht_swift_runtime linked = {HT_SWIFT_SYMBOLS(LINKED)};
     bool has_swift = linked.allocate_hook != NULL;
@@ -171,7 +181,8 @@ void ht_swift_start(void) {
 }
 
 void ht_swift_module(const struct link_map *module) {
-    if (!wants_types() || ht_attached) return;
+    // In a process attached to, its threads may all be in the runtime by now.
+    if (!has_started || !wants_types()) return;
     void *hook = ht_module_symbol(module, "_swift_allocObject");
     if (hook == NULL) return;
     ht_swift_runtime found = {HT_SWIFT_SYMBOLS(FOUND)};

@@ -36,6 +36,7 @@ struct HeapLedger<Observer: LedgerObserver>: ~Copyable {
     private(set) var lifetimes = LifetimeTable()
     private(set) var threads = ThreadTable()
     private(set) var repair: OrderRepair
+    private(set) var freedTypes = FreedTypes()
     /// Of the cells, by their numbers; empty unless the trace is sampled.
     private(set) var variances: [SampleVariance] = []
     private var blocks = LiveBlockTable()
@@ -235,11 +236,20 @@ struct HeapLedger<Observer: LedgerObserver>: ~Copyable {
         events = UInt64(clamping: allocations &+ frees)
     }
 
+    /// Takes what a block says of its type as it is freed; to be called before `free`. Expected O(1).
+    mutating func noteType(ofFreed address: UInt64, _ type: UInt64) {
+        guard let slot = blocks.slot(of: address) else { return }
+        freedTypes.note(cells.cells[Int(blocks[slot].cell)].key, type)
+    }
+
     /// Ends the pass: FREEs still owed are missing for good.
     mutating func finish() {
         repair.finish()
         lifetimes.flush()
     }
+
+    /// Delivers every block that is live now, in no order that means anything. O(live blocks).
+    func forEachLive(_ body: (LiveBlock) -> Void) { blocks.forEach(body) }
 
     @inline(__always)
     private mutating func tellFreed(

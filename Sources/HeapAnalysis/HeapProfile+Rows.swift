@@ -60,6 +60,10 @@ public struct ProfileRow: Sendable {
     /// Lifetimes of its freed blocks in nanoseconds, at most 1/16 off: the median and the 99th percentile. Nil when none was freed or the
     /// trace's times are no times.
     public var lifetime: (median: Int, p99: Int)?
+    /// How long its live blocks have lived; nil without any, where the options did not ask, and where the trace's times are no times.
+    public var age: LeakAge?
+    /// The stack that allocated most of its live bytes: an index into ``HeapProfile/stacks``.
+    public var liveStack: Int
     /// Lifetimes of its freed blocks by decade; nil when the trace's times are no times.
     public var lifetimes: LifetimeDistribution?
     /// The stack that allocated most of its bytes: an index into ``HeapProfile/stacks``.
@@ -80,8 +84,11 @@ extension HeapProfile {
         var figures = HeapFigures()
         var variance: SampleVariance?
         var lifetimes = LifetimeHistogram()
+        var ages: AgeHistogram?
         var sampleStack = 0
         var sampleBytes = -1
+        var liveStack = 0
+        var liveBytes = -1
         var rules: [String: RuleShare] = [:]
         var causes: [Cause: Int] = [:]
         var disagreements: [Int32: (allocations: Int, bytes: Int)] = [:]
@@ -119,6 +126,11 @@ extension HeapProfile {
             group.sampleBytes = cell.figures.bytes
             group.sampleStack = cell.stack
         }
+        if cell.figures.liveBytes > group.liveBytes {
+            group.liveBytes = cell.figures.liveBytes
+            group.liveStack = cell.stack
+        }
+        if let ages = cell.ages { group.ages = group.ages.map { $0.adding(ages) } ?? ages }
         group.rules[attribution.rule, default: RuleShare(rule: attribution.rule)].add(cell)
         if let number = stack.disagreement {
             group.disagreements[number, default: (0, 0)].allocations &+= cell.figures.allocations
@@ -131,6 +143,8 @@ extension HeapProfile {
         ProfileRow(
             key: key, figures: group.figures.divided(by: units),
             standardError: group.variance?.standardError, lifetime: lifetime(group.lifetimes),
+            age: trace.facts.nanosecondsPerTick.flatMap { group.ages?.age(nanosecondsPerTick: $0) },
+            liveStack: group.liveStack,
             lifetimes: trace.facts.nanosecondsPerTick.map {
                 LifetimeDistribution(group.lifetimes, tick: $0, units: units)
             },

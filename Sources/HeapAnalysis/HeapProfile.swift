@@ -12,6 +12,8 @@ public struct ProfileStack: Sendable {
     public var module: String
     /// Whether frames further out were dropped at the recorder's depth limit.
     public var isTruncated: Bool
+    /// What the Swift runtime's metadata says that its blocks are, as the runtime calls it (`Swift._SetStorage<Int>`); nil where it says nothing.
+    public var runtimeType: String?
     /// Index into ``HeapProfile/disagreements`` where two rules would name different owners.
     public var disagreement: Int32?
 }
@@ -34,6 +36,8 @@ public struct ProfileCell: Sendable {
     var variance: SampleVariance?
     /// Its part of ``HeapProfile/lifetimes``.
     var lifetimes: Range<Int>
+    /// How long its live blocks have lived; nil without any, and where nobody asked.
+    var ages: AgeHistogram?
 
     init(stack: Int, figures: HeapFigures, lifetimes: Range<Int>) {
         self.stack = stack

@@ -10,6 +10,8 @@ public struct AnalysisOptions: Sendable {
     public var sizedFamily: String?
     /// Keeps allocating threads apart, for rows grouped by thread.
     public var keepsThreads = false
+    /// Keeps how long live blocks have lived, for the leaks.
+    public var keepsAges = false
     /// Counts the blocks that one thread allocates and another frees; needs `keepsThreads`.
     public var tracksFlows = false
     /// The analysis ends here, as if the program had; nil for the whole trace.
@@ -43,6 +45,9 @@ struct ProfileBuilder<Source: ProfileSource> {
     /// Runs the pass and resolves what it saw.
     /// - Complexity: O(events) time, O(live blocks + distinct cells) memory, and one symbolication per distinct address.
     func build(attributor: Attributor) -> HeapProfile {
+        var options = options
+        // The text dialect does not say which thread an event is of.
+        if source.facts.mode == "text" { options.tracksFlows = false }
         if let trackers = PassTrackers(options: options, units: source.facts.isSampled ? .sampled : .whole) {
             return build(attributor: attributor, observer: trackers) { $0.finish(stackNumbers: $1) }
         }
@@ -59,7 +64,8 @@ struct ProfileBuilder<Source: ProfileSource> {
         ledgerOptions.bySize = options.keepsSizes || options.sizedFamily != nil
         if !options.keepsSizes, let family = options.sizedFamily {
             ledgerOptions.sizedStacks = SizedStacks { stack, type in
-                resolver.stacks[resolver.number(of: stack, type: type)].attribution.owner.family == family
+                let number = resolver.number(of: stack, type: type)
+                return resolver.stacks[number].attribution.owner.family == family
             }
         }
         ledgerOptions.byThread = options.keepsThreads
@@ -73,8 +79,13 @@ struct ProfileBuilder<Source: ProfileSource> {
         ledger.finish()
 
         var cells: [ProfileCell] = []
+        let ages = options.keepsAges ? ledger.ages() : [:]
         let (lifetimes, ranges) = Self.lifetimes(of: ledger)
         let numbers = keepsLiveOnly ? ledger.cells.liveNumbers : Array(0..<ledger.cells.count)
+        for number in numbers {
+            let key = ledger.cells.cells[number].key
+            if key.type != 0 { resolver.note(key.stack, type: key.type) }
+        }
         for (done, number) in numbers.enumerated() {
             if done % 64 == 0 { progress(.stacks, Double(done) / Double(numbers.count)) }
             let cell = ledger.cells.cells[number]
@@ -90,6 +101,7 @@ struct ProfileBuilder<Source: ProfileSource> {
                     source.usableSize(size: UInt64($0), alignmentCode: $1).flatMap { Int(exactly: $0) }
                 }
             }
+            made.ages = ages[number]
             cells.append(made)
         }
         var trace = Self.summary(of: ledger, facts: facts)

@@ -47,8 +47,29 @@ struct StackResolver<Source: ProfileSource> {
             let verdict = attributor.attribute(walking: EmptyCollection(), tag: nil, type: evidence)
             return ProfileStack(
                 frames: [], attribution: verdict.attribution,
-                module: "", isTruncated: false)
+                module: "", isTruncated: false, runtimeType: evidence?.text)
         }
+        let (numbers, row) = frames(of: stack)
+        let walked = numbers.lazy.map { [classified] in classified[Int($0)] }
+        let verdict = attributor.attribute(walking: walked, tag: stack.tag, type: evidence)
+        return ProfileStack(
+            frames: numbers, attribution: verdict.attribution,
+            module: row.flatMap { modules[$0]?.description.path } ?? "",
+            isTruncated: stack.isTruncated, runtimeType: evidence?.text,
+            disagreement: verdict.disagreement.map { number(of: $0) })
+    }
+
+    /// Takes what blocks of a runtime type at a stack tell of others of the same function: which variables its closures capture.
+    mutating func note(_ id: UInt32, type: UInt64) {
+        let captured = types.capturedVariables(type)
+        guard !captured.isEmpty, let stack = source.stack(id) else { return }
+        let creator = frames(of: stack).numbers.lazy.map { [classified] in classified[Int($0)] }
+            .first(where: RuntimeTypeEvidence.isCreator)
+        if let creator { types.note(captured: captured, in: creator.frame.linkageName) }
+    }
+
+    /// The numbers of a stack's frames, inlined ones expanded, and the row of the module that allocated.
+    private mutating func frames(of stack: SourceStack) -> (numbers: [Int32], module: Int?) {
         var numbers: [Int32] = []
         numbers.reserveCapacity(stack.addresses.count + stack.addresses.count / 2)
         var innermost: Int?
@@ -56,18 +77,16 @@ struct StackResolver<Source: ProfileSource> {
         for address in stack.addresses {
             // A return address may be the first byte of the next function; the calling instruction ends just before it.
             let row = source.moduleRow(for: address &- 1, at: stack.firstUse) ?? Self.noModule
-            numbers.append(contentsOf: expansions[expansion(of: address &- 1, row: row)])
+            let isCallOfNew = numbers.last.map { frames[Int($0)].function == "operator new" } ?? false
+            for index in expansion(of: address &- 1, row: row, isCallOfNew: isCallOfNew) {
+                numbers.append(expansions[index])
+            }
             if row != Self.noModule, allocating == nil {
                 if innermost == nil { innermost = row }
                 if placements[row]?.isRuntime == false { allocating = row }
             }
         }
-        let walked = numbers.lazy.map { [classified] in classified[Int($0)] }
-        let verdict = attributor.attribute(walking: walked, tag: stack.tag, type: evidence)
-        return ProfileStack(
-            frames: numbers, attribution: verdict.attribution,
-            module: (allocating ?? innermost).flatMap { modules[$0]?.description.path } ?? "",
-            isTruncated: stack.isTruncated, disagreement: verdict.disagreement.map { number(of: $0) })
+        return (numbers, allocating ?? innermost)
     }
 
     private mutating func number(of disagreement: Disagreement) -> Int32 {
@@ -78,14 +97,28 @@ struct StackResolver<Source: ProfileSource> {
         return number
     }
 
-    private mutating func expansion(of address: UInt64, row: Int) -> Range<Int> {
+    private mutating func expansion(of address: UInt64, row: Int, isCallOfNew: Bool) -> Range<Int> {
         var place = Place(module: row, offset: address)
         if row != Self.noModule { place.offset = address &- placement(ofModule: row).bias }
         if let known = places[place] { return known }
         let start = expansions.count
-        for frame in symbolicate(place) { expansions.append(number(of: frame)) }
+        let inner = symbolicate(place)
+        if isCallOfNew, let made = frameOfNew(at: place, within: inner) { expansions.append(number(of: made)) }
+        for frame in inner { expansions.append(number(of: frame)) }
         places[place] = start..<expansions.count
         return start..<expansions.count
+    }
+
+    /// The frame `operator new<T>`, as if the language had one, where the code at a call of operator new tells what T is
+    /// and the caller is no library's function, whose name tells more.
+    private func frameOfNew(at place: Place, within frames: [SymbolicatedFrame]) -> SymbolicatedFrame? {
+        guard let module = modules[place.module], let caller = frames.first,
+            attributor.classify(caller).origin != .standardLibrary,
+            let type = symbolicator.allocatedType(in: module.description, at: place.offset),
+            type != "one object" || caller.file == nil
+        else { return nil }
+        return SymbolicatedFrame(
+            function: "operator new<\(type)>", isInlined: true, language: .cxx, modulePath: caller.modulePath)
     }
 
     private mutating func placement(ofModule row: Int) -> Placement {
@@ -134,7 +167,7 @@ final class ResolvedStacks<Source: ProfileSource> {
     /// Every distinct frame, in the order of first use.
     var frames: [SymbolicatedFrame] { resolver.frames }
 
-    /// Every distinct pair of rules that disagree.
+    /// Every distinct pair of rules that exclude each other, in the order of first use.
     var disagreements: [Disagreement] { resolver.disagreements }
 
     /// The number of a stack's id. O(1) once it is known, see `StackResolver.resolve` before.
@@ -144,6 +177,16 @@ final class ResolvedStacks<Source: ProfileSource> {
         let number = stacks.count
         stacks.append(resolver.resolve(id, type: type))
         numbers[key] = number
+        return number
+    }
+
+    /// See `StackResolver.note`.
+    func note(_ id: UInt32, type: UInt64) { resolver.note(id, type: type) }
+
+    /// The number for blocks that were allocated as of type `type`, 0 for none, and turned out to be of type `found`.
+    func number(of id: UInt32, type: UInt64, found: UInt64) -> Int {
+        let number = number(of: id, type: found)
+        numbers[TypedStack(stack: id, type: type)] = number
         return number
     }
 }

@@ -47,12 +47,23 @@ struct TraceSource: ProfileSource {
         facts.sampleBytes = Int(clamping: trace.sampleBytes)
         facts.isForkedChild = trace.isForkedChild
         facts.isAttached = trace.isAttached
+        facts.ending = isLast ? ending : .replaced
         let images = trace.images
         facts.image = tables.info.number
         facts.imageCount = images.count
         facts.imageNames = images.map { $0.arguments.first ?? $0.executable }
         facts.warnings = trace.warnings
         return facts
+    }
+
+    private var ending: TraceFacts.Ending {
+        guard let end = trace.end else { return .unknown }
+        return switch end.how {
+        case .unknown: .unknown
+        case .exited: .exited(end.status)
+        case .signalled: .killed(end.status)
+        case .turnedOff, .detached: .wentOn
+        }
     }
 
     var threadNames: [ThreadName] {
@@ -194,6 +205,7 @@ private struct LedgerFeed<Observer: LedgerObserver>: EventVisitor {
                 time: event.time, alignment: event.alignmentCode, type: event.typeID, weight: Float(event.weight),
                 isReallocation: event.isReallocationHalf)
         case .free:
+            if event.typeID != 0 { ledger.pointee.noteType(ofFreed: event.address, event.typeID) }
             ledger.pointee.free(
                 address: event.address, thread: event.thread.rawValue, time: event.time, isFreedNext: event.isFreedNext,
                 isReallocation: event.isReallocationHalf)

@@ -18,6 +18,8 @@ public struct TraceFacts: Sendable, Equatable {
     public var lost = 0
     /// Whether the trace was written to its end.
     public var isComplete = true
+    /// How the process ended, as far as the trace tells.
+    public var ending = Ending.unknown
     /// Whether events stand for more than themselves.
     public var isSampled = false
     /// Mean bytes between samples; 0 when every event was recorded.
@@ -35,6 +37,20 @@ public struct TraceFacts: Sendable, Equatable {
     public var imageNames: [String] = []
     /// What the recorder and the reader warn about.
     public var warnings: [String] = []
+
+    /// How a process ended.
+    public enum Ending: Sendable, Equatable {
+        /// The trace does not tell: it was cut, or read from text.
+        case unknown
+        /// It exited with this status.
+        case exited(Int)
+        /// This signal killed it.
+        case killed(Int)
+        /// The recorder stopped, and the program went on.
+        case wentOn
+        /// It became another program, by `exec`.
+        case replaced
+    }
 
     /// Facts of a trace that says nothing.
     public init() {}

@@ -52,10 +52,11 @@ extension ReportView {
     /// The figure that rows of this view are ordered by, and its standard error.
     func measured(_ row: ProfileRow) -> (value: Int, error: Double?) {
         switch self {
-        case .totals, .size, .thread: (row.figures.bytes, row.standardError?.bytes)
+        case .totals, .size, .thread, .strings: (row.figures.bytes, row.standardError?.bytes)
         case .peak: (row.figures.peakBytes, row.standardError?.peakBytes)
         case .leaks, .live: (row.figures.liveBytes, row.standardError?.liveBytes)
         case .temporary: (row.figures.temporary, row.standardError?.temporary)
+        case .lifetimes: (row.figures.allocations, row.standardError?.allocations)
         }
     }
 }

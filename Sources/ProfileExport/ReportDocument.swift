@@ -6,16 +6,18 @@ internal import Symbolication
 public struct ReportDocument: Sendable {
     private let profile: HeapProfile
     private let request: ReportRequest
+    private let leaks: LeakReport?
 
     /// The report on `profile` that `request` asks for.
     public init(profile: HeapProfile, request: ReportRequest) {
         self.profile = profile
         self.request = request
+        leaks = request.leaks(of: profile)
     }
 
     /// The document. O(cells + rows log rows).
     public func json() -> String {
-        var rows = request.rows(of: profile)
+        var rows = request.rows(of: profile, leaks: leaks)
         if let top = request.top { rows = Array(rows.prefix(top)) }
         let shares = profile.attributed
         var members: [(String, JSONValue)] = [
@@ -23,7 +25,7 @@ public struct ReportDocument: Sendable {
             ("trace", trace),
             (
                 "attributed",
-                .object([("allocations", share(shares.allocations)), ("bytes", share(shares.bytes))])
+                .object([("allocations", .share(shares.allocations)), ("bytes", .share(shares.bytes))])
             ),
             ("rows", .array(rows.map { row($0) })),
             ("counters", .object(profile.counters.map { ($0.name, .integer($0.total)) })),
@@ -33,11 +35,8 @@ public struct ReportDocument: Sendable {
             members.append(("disagreements", .array(disagreements.map(\.json))))
         }
         if let view { members.append((request.view.rawValue, view)) }
+        if request.view == .thread { members.append(("flows", ThreadSection(profile, request).flowsJSON)) }
         return JSONValue.object(members).document()
-    }
-
-    private func share(_ value: Double?) -> JSONValue {
-        value.map { .number(($0 * 1e6).rounded() / 1e6) } ?? .null
     }
 
     private var trace: JSONValue {
@@ -92,18 +91,8 @@ public struct ReportDocument: Sendable {
     ]
 
     private func row(_ row: ProfileRow) -> JSONValue {
-        let key = row.key
-        let fields = request.fields
         let figures = row.figures
-        var members: [(String, JSONValue)] = []
-        if fields.contains(.family) { members.append(("family", JSONValue(key.family))) }
-        if fields.contains(.type) { members.append(("type", JSONValue(key.type))) }
-        if fields.contains(.language) { members.append(("language", Self.known(key.language))) }
-        if fields.contains(.cause) { members.append(("cause", JSONValue(key.cause?.rawValue))) }
-        if fields.contains(.site) { members.append(("site", JSONValue(key.site?.description))) }
-        if fields.contains(.size) { members.append(("size", JSONValue(key.size))) }
-        if fields.contains(.thread) { members.append(("thread", JSONValue(key.thread))) }
-        if fields.contains(.module) { members.append(("module", Self.known(key.module))) }
+        var members = row.key.members(request.fields)
         if request.explains { members.append(("rule", JSONValue(row.rules.first))) }
         members += [
             ("allocations", .integer(figures.allocations)),
@@ -127,38 +116,19 @@ public struct ReportDocument: Sendable {
         return .object(members)
     }
 
-    /// A text that is empty where it is not known.
-    private static func known(_ text: String?) -> JSONValue {
-        JSONValue(text.flatMap { $0.isEmpty ? nil : $0 })
-    }
-
     /// The member of the view's own name; the totals are the trace's.
     private var view: JSONValue? {
-        let trace = profile.trace
         switch request.view {
-        case .totals: return nil
-        case .peak:
-            return .object([("bytes", .integer(trace.peakBytes)), ("after_ns", JSONValue(trace.peakAfterNanoseconds))])
-        case .leaks, .live:
-            return .object([("blocks", .integer(trace.liveBlocks)), ("bytes", .integer(trace.liveBytes))])
-        case .temporary:
-            let part = trace.allocations == 0 ? nil : Double(trace.temporary) / Double(trace.allocations)
-            return .object([("allocations", .integer(trace.temporary)), ("share", share(part))])
-        case .size:
-            let sizes = profile.rows(by: .size, filter: request.filter).compactMap(\.key.size)
-            return .object([
-                ("distinct", .integer(sizes.count)), ("smallest", JSONValue(sizes.min())),
-                ("largest", JSONValue(sizes.max())),
-            ])
-        case .thread:
-            return .array(
-                profile.threads.map { thread in
-                    .object([
-                        ("thread", .integer(thread.serial)), ("tid", JSONValue(thread.threadID)),
-                        ("name", JSONValue(thread.name)), ("allocations", .integer(thread.allocations)),
-                        ("frees", .integer(thread.frees)), ("bytes", .integer(thread.bytes)),
-                    ])
-                })
+        case .totals: nil
+        case .live:
+            .object([("blocks", .integer(profile.trace.liveBlocks)), ("bytes", .integer(profile.trace.liveBytes))])
+        case .leaks: leaks.map { LeaksSection($0, of: profile.trace).json(profile) }
+        case .peak: PeakSection(profile, request).json
+        case .temporary: TemporarySection(profile, request).json
+        case .lifetimes: LifetimeSection(profile, request).json
+        case .thread: ThreadSection(profile, request).json
+        case .size: SizeSection(profile, request).json
+        case .strings: StringSection(profile, request).json
         }
     }
 }

@@ -15,13 +15,17 @@ public enum ReportView: String, CaseIterable, Sendable {
     case temporary
     /// By size asked for.
     case size
-    /// By thread.
+    /// By thread: who allocates, who frees, what crosses.
     case thread
+    /// How long blocks lived.
+    case lifetimes
+    /// How long strings are, and what room inside would change.
+    case strings
 
     /// The keys rows are grouped by when none are named.
     public var defaultKeys: [GroupingKey] {
         switch self {
-        case .totals, .peak, .leaks, .live, .temporary: [.owner]
+        case .totals, .peak, .leaks, .live, .temporary, .lifetimes, .strings: [.owner]
         case .size: [.size]
         case .thread: [.thread]
         }
@@ -33,6 +37,7 @@ public enum ReportView: String, CaseIterable, Sendable {
         case .peak: .peak
         case .leaks, .live: .live
         case .temporary: .temporary
+        case .lifetimes, .strings: .allocations
         }
     }
 }
@@ -50,6 +55,9 @@ public struct ReportRequest: Sendable {
     /// Whether every row names its rule and a stack.
     public var explains = false
 
+    /// What the view of leaks leaves out.
+    public var suppressions = LeakSuppressions.builtIn
+
     /// Families whose rows come before all others, in this order.
     public var leadingFamilies: [String] = []
 
@@ -59,8 +67,35 @@ public struct ReportRequest: Sendable {
     /// The fields of the rows.
     public var fields: RowFields { RowFields(keys ?? view.defaultKeys) }
 
-    func rows(of profile: HeapProfile) -> [ProfileRow] {
-        let rows = profile.rows(by: fields, order: view.order, filter: filter)
+    /// What the analysis must keep apart for this report.
+    public var analysis: AnalysisOptions {
+        var options = AnalysisOptions(fields: fields)
+        switch view {
+        case .size, .temporary: options.keepsSizes = true
+        case .thread, .lifetimes:
+            options.keepsThreads = true
+            options.tracksFlows = true
+        case .strings: options.sizedFamily = StringStorage.family
+        case .leaks: options.keepsAges = true
+        case .totals, .peak, .live: break
+        }
+        return options
+    }
+
+    /// The filter of the rows: of the view about strings, strings alone.
+    var rowFilter: RowFilter {
+        var filter = filter
+        if view == .strings { filter.viewFamily = StringStorage.family }
+        return filter
+    }
+
+    /// The leaks of a profile; nil in other views.
+    func leaks(of profile: HeapProfile) -> LeakReport? {
+        view == .leaks ? LeakReport(profile, suppressions: suppressions, filter: filter) : nil
+    }
+
+    func rows(of profile: HeapProfile, leaks: LeakReport? = nil) -> [ProfileRow] {
+        let rows = (leaks?.profile ?? profile).rows(by: fields, order: view.order, filter: rowFilter)
         if leadingFamilies.isEmpty { return rows }
         let leading = leadingFamilies.flatMap { family in rows.filter { $0.key.family == family } }
         return leading + rows.filter { !leadingFamilies.contains($0.key.family ?? "") }

@@ -10,12 +10,14 @@ public struct ReportText: Sendable {
     let profile: HeapProfile
     let request: ReportRequest
     let style: TextStyle
+    private let leaks: LeakReport?
 
     /// The report on `profile` that `request` asks for, for a terminal of `style`.
     public init(profile: HeapProfile, request: ReportRequest, style: TextStyle = TextStyle()) {
         self.profile = profile
         self.request = request
         self.style = style
+        leaks = request.leaks(of: profile)
     }
 
     /// The whole report, with a newline at its end. O(cells + rows log rows).
@@ -24,8 +26,9 @@ public struct ReportText: Sendable {
         lines.append("")
         lines += rowLines
         if showsSites { lines += sites }
+        if let section = request.view.section(profile, request) { lines += section.lines(style) }
         if !profile.counters.isEmpty { lines += counters }
-        if request.view == .thread { lines += threads }
+        if let leaks { lines += LeaksSection(leaks, of: profile.trace).lines(top: request.top, style: style) }
         if request.explains { lines += disagreements }
         return lines.joined(separator: "\n") + "\n"
     }
@@ -119,7 +122,7 @@ public struct ReportText: Sendable {
     // MARK: - Rows
 
     private var rowLines: [String] {
-        var rows = request.rows(of: profile)
+        var rows = request.rows(of: profile, leaks: leaks)
         switch request.view {
         case .leaks, .live: rows.removeAll { $0.figures.liveBlocks == 0 }
         case .temporary: rows.removeAll { $0.figures.temporary == 0 }
@@ -191,22 +194,6 @@ public struct ReportText: Sendable {
     private var counters: [String] {
         var table = TextTable([.init(title: "counted", isText: true), .init(title: "times")])
         table.rows = profile.counters.map { [FrameText.printable($0.name), NumberText.count($0.total)] }
-        return [""] + table.lines(style)
-    }
-
-    private var threads: [String] {
-        var table = TextTable([
-            .init(title: "thread's own events", isText: true), .init(title: "tid"), .init(title: "allocs"),
-            .init(title: "frees"), .init(title: "bytes"),
-        ])
-        table.rows = profile.threads.prefix(request.top ?? Self.defaultRows).map { thread in
-            let mark = thread.isExact ? "" : "≈"
-            return [
-                RowColumns.thread(thread.serial, name: thread.name), thread.threadID.map { String($0) } ?? "–",
-                mark + NumberText.count(thread.allocations), mark + NumberText.count(thread.frees),
-                mark + NumberText.bytes(thread.bytes),
-            ]
-        }
         return [""] + table.lines(style)
     }
 }

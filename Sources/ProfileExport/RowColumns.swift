@@ -59,20 +59,27 @@ struct RowColumns {
         if fields.contains(.module) { columns.append(.init(title: "module", isText: true)) }
         if fields.contains(.size) { columns.append(.init(title: "size")) }
         if fields.contains(.thread) { columns.append(.init(title: "thread", isText: true)) }
-        columns.append(.init(title: isLiveOnly ? "blocks" : "allocs"))
-        columns.append(.init(title: isLiveOnly ? "live" : "bytes"))
-        if estimate.isEstimated { columns.append(.init(title: "error", dropOrder: 4)) }
-        columns.append(.init(title: "share", dropOrder: 3))
-        if isLiveOnly { return columns }
-        columns.append(.init(title: "peak", dropOrder: view == .peak ? 0 : 1))
-        columns.append(.init(title: "live", dropOrder: view == .leaks || view == .live ? 0 : 2))
-        columns.append(.init(title: "temp", dropOrder: view == .temporary ? 0 : 5))
-        columns.append(.init(title: "slack", dropOrder: 6))
+        for figure in shownFigures {
+            columns.append(.init(title: title(of: figure), dropOrder: figure.dropOrder(view)))
+        }
         return columns
     }
 
+    /// A column's title. Where only what is live was kept, allocations and bytes are those of the live blocks.
+    private func title(of figure: RowFigure) -> String {
+        switch figure {
+        case .allocations where isLiveOnly: "blocks"
+        case .bytes where isLiveOnly: "live"
+        default: figure.title
+        }
+    }
+
+    private var shownFigures: [RowFigure] {
+        let figures = isLiveOnly ? [.allocations, .bytes, .error, .share] : RowFigure.shown(in: view)
+        return figures.filter { estimate.isEstimated || $0 != .error }
+    }
+
     func cells(of row: ProfileRow) -> [String] {
-        let figures = row.figures
         var cells: [String] = []
         if fields.contains(.type) {
             cells.append(FrameText.printable(distinctOwner(row.key)))
@@ -89,19 +96,40 @@ struct RowColumns {
         }
         if fields.contains(.size) { cells.append(row.key.size.map { NumberText.count($0) } ?? "–") }
         if fields.contains(.thread) { cells.append(thread(row.key.thread ?? 0)) }
-        cells.append(estimate.count(figures.allocations))
-        cells.append(estimate.bytes(figures.bytes))
-        if estimate.isEstimated {
-            let measured = view.measured(row)
-            cells.append(EstimateText.relative(measured.error, of: measured.value))
-        }
-        cells.append(share(figures))
-        if isLiveOnly { return cells }
-        cells.append(estimate.bytes(figures.peakBytes))
-        cells.append(estimate.bytes(figures.liveBytes))
-        cells.append(estimate.count(figures.temporary))
-        cells.append(figures.slackBytes.map { estimate.bytes($0) } ?? "–")
+        for figure in shownFigures { cells.append(text(of: figure, row)) }
         return cells
+    }
+
+    private func text(of figure: RowFigure, _ row: ProfileRow) -> String {
+        let figures = row.figures
+        switch figure {
+        case .allocations: return estimate.count(figures.allocations)
+        case .bytes: return estimate.bytes(figures.bytes)
+        case .error:
+            let measured = view.measured(row)
+            return EstimateText.relative(measured.error, of: measured.value)
+        case .share: return share(figures)
+        case .peak, .atPeak: return estimate.bytes(figures.peakBytes)
+        case .peakBlocks: return estimate.count(figures.peakBlocks)
+        case .live: return estimate.bytes(figures.liveBytes)
+        case .liveBlocks: return estimate.count(figures.liveBlocks)
+        case .temporary: return estimate.count(figures.temporary)
+        case .ofOwn:
+            return estimate.percent(
+                figures.allocations == 0 ? nil : Double(figures.temporary) / Double(figures.allocations))
+        case .temporaryBytes: return figures.temporaryBytes.map { estimate.bytes($0) } ?? "–"
+        case .temporaryRate: return profile.trace.rate(of: figures.temporary).map { estimate.marked($0) } ?? "–"
+        case .slack: return figures.slackBytes.map { estimate.bytes($0) } ?? "–"
+        case .freed: return estimate.count(figures.frees)
+        case .elsewhere: return figures.elsewhere.map { estimate.count($0) } ?? "–"
+        case .elsewhereShare:
+            guard let elsewhere = figures.elsewhere, figures.frees > 0 else { return "–" }
+            return estimate.percent(Double(elsewhere) / Double(figures.frees))
+        case .elsewhereBytes: return figures.elsewhereBytes.map { estimate.bytes($0) } ?? "–"
+        case .median: return row.lifetime.map { estimate.marked(NumberText.duration($0.median)) } ?? "–"
+        case .p99: return row.lifetime.map { estimate.marked(NumberText.duration($0.p99)) } ?? "–"
+        case .decades: return row.lifetimes.map { BarText.spark($0.counts) } ?? "–"
+        }
     }
 
     /// The row's share of what the view measures.
@@ -109,10 +137,11 @@ struct RowColumns {
         let trace = profile.trace
         let (part, whole) =
             switch view {
-            case .totals, .size, .thread: (figures.bytes, trace.bytesAllocated)
+            case .totals, .size, .thread, .strings: (figures.bytes, trace.bytesAllocated)
             case .peak: (figures.peakBytes, trace.peakBytes)
             case .leaks, .live: (figures.liveBytes, trace.liveBytes)
             case .temporary: (figures.temporary, trace.temporary)
+            case .lifetimes: (figures.allocations, trace.allocations)
             }
         return estimate.percent(whole == 0 ? nil : Double(part) / Double(whole))
     }

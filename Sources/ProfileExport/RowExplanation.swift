@@ -12,12 +12,15 @@ struct RowExplanation {
     /// The stack of most of the bytes that the row's first rule decided.
     private let stack: [SymbolicatedFrame]
     private let sample: StackExplanation
+    /// What the Swift runtime called the blocks of that stack.
+    private let runtimeType: String?
 
     init(_ row: ProfileRow, of profile: HeapProfile) {
         self.profile = profile
         self.row = row
         let number = row.ruleShares.first?.sampleStack ?? row.sampleStack
         stack = profile.symbolicatedFrames(ofStack: number)
+        runtimeType = profile.stacks[number].runtimeType
         sample = profile.explanation(ofStack: number)
     }
 
@@ -27,11 +30,17 @@ struct RowExplanation {
     func lines(width: Int) -> [String] {
         var lines = ["    rule: " + FrameText.printable(row.rules.first ?? "none") + shares]
         lines += words(of: sample.rule, width)
+        if let text = row.rules.first.flatMap(RuntimeTypeRules.text) {
+            lines += Self.wrapped(text, indent: "      ", width: width)
+        }
         if let rule = sample.typeRule {
             lines.append("    type named by: " + FrameText.printable(rule.name))
             lines += words(of: rule, width)
         }
         if sample.evidence != .tag { lines.append("    evidence: " + sample.evidence.text) }
+        if let type = runtimeType {
+            lines += Self.wrapped("metadata: " + FrameText.printable(type), indent: "    ", width: width)
+        }
         let steps = sample.evidence == .tag ? [] : notedSteps
         let shown = max(Self.shownFrames, (steps.last?.frame ?? 0) + 2)
         for (index, frame) in stack.prefix(shown).enumerated() {
@@ -82,11 +91,13 @@ struct RowExplanation {
     private static func line(_ frame: SymbolicatedFrame, _ step: ClaimStep?, _ isDeciding: Bool, _ width: Int) -> String
     {
         let mark = isDeciding ? "    > " : "      "
-        let note = step.map { "  ← " + FrameText.printable($0.text) } ?? ""
         let text = (frame.isInlined ? "inlined " : "") + FrameText.printable(FrameText.short(frame))
-        let room = max(width / 2, width - 6 - note.count)
-        let line = mark + TextTable.shortened(text, to: min(room, width - 6)) + note
-        return TextTable.shortened(line, to: width)
+        guard let step else { return mark + TextTable.shortened(text, to: width - 6) }
+        // A long type is cut before the frame's name is.
+        let room = max(width / 2, width - 6 - 4 - step.text.count)
+        let shown = TextTable.shortened(text, to: min(room, width - 6))
+        let note = TextTable.shortened(FrameText.printable(step.text), to: max(24, width - 6 - 4 - shown.count))
+        return mark + shown + "  ← " + note
     }
 
     /// The text in lines of at most this width, broken between words.
@@ -111,7 +122,7 @@ struct RowExplanation {
             ("rules", .array(row.rules.map { .string($0) })),
             ("decided", .array(row.ruleShares.map(decided))),
             ("evidence", .string(sample.evidence.rawValue)),
-            ("type_rule", JSONValue(sample.typeRule?.name)),
+            ("type_rule", JSONValue(sample.typeRule?.name)), ("runtime_type", JSONValue(runtimeType)),
             ("stack", .array(stack.map { .string(FrameText.long($0)) })),
             ("matched_frame", JSONValue(sample.decidingFrame)),
             ("claims", .array(sample.steps.map(\.json))),

@@ -93,6 +93,36 @@ final class DebugInformation {
             templateArguments: strings(function.template_arguments, count: Int(function.template_argument_count)))
     }
 
+    /// What the code around the call that returns to an ELF virtual address says of the block that it allocates.
+    func allocation(returningTo address: UInt64) -> AllocationEvidence? {
+        var found = ht_debug_allocation()
+        guard ht_debug_allocation_at(handle, address, &found) else { return nil }
+        var evidence = AllocationEvidence()
+        evidence.isArray = found.is_array != 0
+        evidence.isFilledInPlace = found.is_filled_in_place != 0
+        switch Int(found.size_kind) {
+        case HT_SIZE_CONSTANT: evidence.size = .constant(found.size)
+        case HT_SIZE_VARIABLE: evidence.size = .variable
+        case HT_SIZE_PLUS_ONE: evidence.size = .plusOne
+        default: break
+        }
+        withUnsafeBytes(of: &found.hints) { bytes in
+            for hint in bytes.bindMemory(to: ht_debug_hint.self).prefix(found.hint_count) {
+                guard let kind = Self.kinds[Int(hint.kind)], let name = hint.name else { continue }
+                evidence.hints.append(
+                    AllocationEvidence.Hint(
+                        kind: kind, name: String(cString: name), argument: Int(hint.argument), count: Int(hint.count)))
+            }
+        }
+        return evidence
+    }
+
+    private static let kinds: [Int: AllocationEvidence.Kind] = [
+        Int(HT_HINT_PASSED): .passed, Int(HT_HINT_STORED): .stored, Int(HT_HINT_NEAR): .near,
+        Int(HT_HINT_CHECK): .check, Int(HT_HINT_CALLED): .called, Int(HT_HINT_MANAGED): .managed,
+        Int(HT_HINT_CONSTRUCTED): .constructed,
+    ]
+
     private func symbol(_ pointer: UnsafePointer<CChar>?) -> String? {
         guard let pointer else { return nil }
         if let known = symbols[pointer] { return known }

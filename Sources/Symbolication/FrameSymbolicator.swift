@@ -9,4 +9,13 @@ public protocol FrameSymbolicator: AnyObject {
     ///   - offset: The address in the file's own numbering (load bias subtracted). For a caller, pass its return
     ///     address minus one, so that the call and not what follows it is found.
     func frames(in module: ModuleDescription, at offset: UInt64) -> [SymbolicatedFrame]
+
+    /// Returns the type that the block is for which a call of C++'s operator new at `offset` returns, from the code around
+    /// the call: `geo::Circle`, `elements of std::vector`, `node of std::_Rb_tree<…>`; nil where that does not tell.
+    func allocatedType(in module: ModuleDescription, at offset: UInt64) -> String?
+}
+
+extension FrameSymbolicator {
+    /// Nothing: only a symbolicator that reads code can tell.
+    public func allocatedType(in module: ModuleDescription, at offset: UInt64) -> String? { nil }
 }

@@ -33,9 +33,14 @@ struct SwiftClosureNames {
 
     /// Whether a closure with a context is formed in the function of this symbol; nil without names, or for no Swift symbol. O(log closures).
     func areFormed(in linkageName: String) -> Bool? {
-        guard let closures else { return nil }
-        let name = Self.unspecialized(Array(linkageName.utf8))
-        guard name.starts(with: "$s".utf8), name.count > 4 else { return nil }
+        guard let closures, linkageName.hasPrefix("$s") else { return nil }
+        let name = Array(linkageName.utf8)
+        if hasClosure(in: name, of: closures) { return true }
+        guard let function = Self.unspecialized(name) else { return false }
+        return function == name ? false : areFormed(in: String(decoding: function, as: UTF8.self))
+    }
+
+    private func hasClosure(in name: [UInt8], of closures: [[UInt8]]) -> Bool {
         var low = 0
         var high = closures.count
         while low < high {
@@ -50,21 +55,29 @@ struct SwiftClosureNames {
         return false
     }
 
-    /// The name of a function of which this is a specialization or, of an asynchronous one, a part: `…FTg5`, `…FTY0_`.
-    private static func unspecialized(_ name: [UInt8]) -> [UInt8] {
-        var end = name.count
+    /// Whether a closure's number ends the name: `U_`, `u0_`.
+    private static func endsInClosure(_ name: ArraySlice<UInt8>) -> Bool {
+        var rest = name.dropLast()
+        while let last = rest.last, (0x30...0x39).contains(last) { rest = rest.dropLast() }
+        return rest.last == UInt8(ascii: "U") || rest.last == UInt8(ascii: "u")
+    }
+
+    /// The name of a function of which this is a specialization or, of an asynchronous one, a part (`…FSS_Tg5`, `…FTY0_`): the longest beginning that is
+    /// a function's name. nil where there is none.
+    private static func unspecialized(_ name: [UInt8]) -> [UInt8]? {
+        guard let mark = name.lastIndex(of: UInt8(ascii: "T")), mark > 4 else { return nil }
+        var end = mark
         while end > 4 {
-            end -= 1
-            guard name[end] == UInt8(ascii: "T") else { continue }
             let last = name[end - 1]
-            let isFunction =
-                last == UInt8(ascii: "F") || last == UInt8(ascii: "_")
-                || last == UInt8(ascii: "Z") && name[end - 2] == UInt8(ascii: "F")
+            if last == UInt8(ascii: "F") || last == UInt8(ascii: "Z")
+                || last == UInt8(ascii: "_") && Self.endsInClosure(name[..<end])
                 || (last == UInt8(ascii: "C") || last == UInt8(ascii: "c")) && name[end - 2] == UInt8(ascii: "f")
-            if isFunction, end + 1 < name.count, "gGBYQfs".utf8.contains(name[end + 1]) {
-                return unspecialized(Array(name[..<end]))
+            {
+                let beginning = Array(name[..<end])
+                if SwiftName.full(String(decoding: beginning, as: UTF8.self)) != nil { return beginning }
             }
+            end -= 1
         }
-        return name
+        return nil
     }
 }

@@ -108,6 +108,20 @@ public final class SwiftDescriptors {
         file(of: module)?.closures.areFormed(in: linkageName)
     }
 
+    /// The generic enumeration of a module, with its arguments, of which `payload` is an indirect case's; nil where it is none's or of several.
+    ///
+    /// O(such cases of the module); the first question reads the fields of its enumerations.
+    public func enumeration(ofPayload payload: SwiftType, in module: ModuleDescription) -> SwiftType? {
+        file(of: module)?.enumerations.genericEnumeration(ofPayload: payload)
+    }
+
+    /// The builtin type whose metadata lies at an ELF virtual address of a module, by its symbol; nil for anything else.
+    ///
+    /// O(1); the first question reads the module's exported symbols.
+    public func builtinType(in module: ModuleDescription, at address: UInt64) -> SwiftType? {
+        file(of: module)?.builtinType(at: address)
+    }
+
     private func file(of module: ModuleDescription) -> DescriptorFile? {
         if let known = files[module] { return known }
         var opened: DescriptorFile?
@@ -127,7 +141,9 @@ final class DescriptorFile {
     private var contexts: [UInt64: SwiftNominalType?] = [:]
     private var captures: [UInt64: SwiftCaptures?] = [:]
     private(set) lazy var closures = SwiftClosureNames(image)
-    private lazy var enumerations = SwiftIndirectCases(self)
+    private(set) lazy var enumerations = SwiftIndirectCases(self)
+    /// Builtin types by the addresses of their metadata's symbols.
+    private lazy var builtins = image.builtinTypes()
     /// Names of the classes that references led to.
     private var classes: Set<String> = []
 
@@ -151,6 +167,9 @@ final class DescriptorFile {
         captures[address] = .some(read)
         return read
     }
+
+    /// The builtin type whose metadata is at `address`, one word behind its symbol.
+    func builtinType(at address: UInt64) -> SwiftType? { builtins[address &- 8] }
 
     private static let mostCaptures = 512
 

@@ -92,6 +92,21 @@ final class SwiftImage {
         file.sections.filter { $0.name == name && $0.isPresent }.map { ($0.address, $0.bytes) }
     }
 
+    /// The builtin types whose metadata has a symbol here (`$sBi64_N`), by address.
+    func builtinTypes() -> [UInt64: SwiftType] {
+        var found: [UInt64: SwiftType] = [:]
+        for table in [ELFFile.SymbolTable.dynamic, .full] where found.isEmpty {
+            file.forEachSymbol(in: table) { symbol in
+                let name = symbol.name
+                guard symbol.isDefined, name.count > 4, name.starts(with: "$sB".utf8), name.last == UInt8(ascii: "N")
+                else { return true }
+                found[symbol.address] = SwiftMangling.type(of: Array(name.dropFirst(2).dropLast()))
+                return true
+            }
+        }
+        return found
+    }
+
     /// Calls `body` with each name of a function of this file.
     func forEachFunctionName(_ body: (UnsafeRawBufferPointer) -> Void) {
         file.forEachSymbol(in: .full) { symbol in

@@ -9,6 +9,8 @@ struct SwiftIndirectCases {
 
     /// nil where several enumerations have the same.
     private var payloads: [SwiftType: SwiftType?] = [:]
+    /// Of generic enumerations: payloads with type parameters, which mention the enumeration itself.
+    private var patterns: [(payload: SwiftType, enumeration: SwiftType)] = []
 
     /// Reads the fields of a file's types. O(types).
     init(_ file: DescriptorFile) {
@@ -38,6 +40,10 @@ struct SwiftIndirectCases {
                 let name = file.image.relative(at: owner), let type = file.type(at: name)
             else { continue }
             let key = payload.withoutLabels
+            if key.mentionsParameter {
+                if key.mentions(type) { patterns.append((key, type)) }
+                continue
+            }
             if let known = payloads[key], known != type {
                 payloads[key] = .some(nil)
             } else {
@@ -48,6 +54,73 @@ struct SwiftIndirectCases {
 
     /// The enumeration of which `payload` is an indirect case's; nil where there is none, and where there are several.
     func enumeration(ofPayload payload: SwiftType) -> SwiftType? { payloads[payload.withoutLabels] ?? nil }
+
+    /// The generic enumeration, with its arguments, of which `payload` is an indirect case's; nil where there is none, and where there are several.
+    ///
+    /// O(such cases).
+    func genericEnumeration(ofPayload payload: SwiftType) -> SwiftType? {
+        var found: SwiftType?
+        for (pattern, enumeration) in patterns {
+            var arguments: [String: SwiftType] = [:]
+            guard pattern.matches(payload.withoutLabels, &arguments),
+                case .nominal(let module, var path) = enumeration, !path.isEmpty
+            else { continue }
+            path[path.count - 1].arguments = (0..<arguments.count).map {
+                arguments[SwiftMangling.parameter(depth: 0, index: $0).sugared] ?? .unknown
+            }
+            let type = SwiftType.nominal(module: module, path)
+            if let found, found != type { return nil }
+            found = type
+        }
+        return found
+    }
+}
+
+extension SwiftType {
+    /// Whether a type parameter is a part of it.
+    fileprivate var mentionsParameter: Bool {
+        if case .named(let name) = self { return Self.isParameter(name) }
+        return parts.contains(where: \.mentionsParameter)
+    }
+
+    /// Whether the nominal type of another, whatever its arguments, is a part of this one or all of it.
+    public func mentions(_ other: SwiftType) -> Bool {
+        if let name = qualifiedName, name == other.qualifiedName { return true }
+        return parts.contains { $0.mentions(other) }
+    }
+
+    /// The types that it is put together of.
+    private var parts: [SwiftType] {
+        switch self {
+        case .nominal(_, let path): path.flatMap(\.arguments)
+        case .tuple(let elements): elements.map(\.type)
+        case .function(_, let parameters, _, let result): parameters.map(\.type) + [result]
+        case .existential(let protocols, _): protocols
+        case .metatype(let type), .box(let type): [type]
+        case .named, .unknown: []
+        }
+    }
+
+    private static func isParameter(_ name: String) -> Bool { name.count == 1 && name.first?.isUppercase == true }
+
+    /// Whether another type is this one with types in the place of its parameters.
+    fileprivate func matches(_ other: SwiftType, _ arguments: inout [String: SwiftType]) -> Bool {
+        if case .named(let name) = self, Self.isParameter(name) {
+            if let known = arguments[name] { return known == other }
+            arguments[name] = other
+            return true
+        }
+        switch (self, other) {
+        case (.nominal, .nominal):
+            guard qualifiedName == other.qualifiedName else { return false }
+        case (.tuple, .tuple), (.function, .function), (.existential, .existential), (.metatype, .metatype): break
+        default: return self == other
+        }
+        let (mine, others) = (parts, other.parts)
+        guard mine.count == others.count else { return false }
+        for (part, otherPart) in zip(mine, others) where !part.matches(otherPart, &arguments) { return false }
+        return true
+    }
 }
 
 extension SwiftType {

@@ -83,8 +83,8 @@ extension SwiftType: CustomStringConvertible {
         return sugared
     }
 
-    /// The spelling as a part of another type.
-    var sugared: String {
+    /// The spelling as a part of another type, where the language has a shorter one: `[Int]`, `Int?`.
+    public var sugared: String {
         switch self {
         case .nominal(let module, let path):
             if module == "Swift", path.count == 1 {

@@ -34,6 +34,8 @@ public final class Symbolicator: FrameSymbolicator {
         var opened: Opened?
         /// What is said of each offset; empty where the files know nothing of it.
         var frames: [UInt64: [SymbolicatedFrame]] = [:]
+        /// What calls of operator new allocate, where the code tells.
+        var types: [UInt64: String?] = [:]
         /// Whether the files were asked for anything.
         var hasNews = false
 
@@ -92,9 +94,9 @@ public final class Symbolicator: FrameSymbolicator {
         let entry = entry(for: module)
         if let known = entry.frames[offset] { return known }
         statistics.addresses += 1
-        if let known = entry.cached?.frames(at: offset, modulePath: module.path) {
-            entry.frames[offset] = known.isEmpty ? [unknown(in: module, at: offset)] : known
-            return entry.frames[offset]!
+        if offset < Self.typeKey, let known = entry.cached?.frames(at: offset, modulePath: module.path) {
+            entry.frames[offset] = known
+            return known
         }
         let opened = open(module, entry)
         entry.hasNews = true
@@ -118,6 +120,10 @@ public final class Symbolicator: FrameSymbolicator {
         SymbolicatedFrame(function: unknownName(in: module, at: offset) + remark, modulePath: module.path)
     }
 
+    /// In a cache the type that a call of operator new at an offset allocates stands at the offset with this bit, as the name of a frame; no
+    /// address in a file has it.
+    private static let typeKey: UInt64 = 1 << 63
+
     /// Keeps what was learnt since for later runs, where there is a cache. O(answers).
     public func saveCache() {
         guard let cache else { return }
@@ -125,7 +131,11 @@ public final class Symbolicator: FrameSymbolicator {
             guard let inputs = entry.opened?.inputs, entry.opened?.information?.isWholeInItsFiles == true else {
                 continue
             }
-            var known = entry.frames
+            var known = entry.frames.filter { $0.key < Self.typeKey }
+            for (offset, type) in entry.types where offset < Self.typeKey {
+                known[offset | Self.typeKey] =
+                    type.map { [SymbolicatedFrame(function: $0, modulePath: module.path)] } ?? []
+            }
             if let cached = entry.cached {
                 for offset in cached.offsets where known[offset] == nil {
                     known[offset] = cached.frames(at: offset, modulePath: module.path)
@@ -134,6 +144,20 @@ public final class Symbolicator: FrameSymbolicator {
             cache.store(CachedSymbols.encode(known, inputs: inputs), of: module)
             entry.hasNews = false
         }
+    }
+
+    /// Reads the code around the call that ends just after `offset`, once.
+    public func allocatedType(in module: ModuleDescription, at offset: UInt64) -> String? {
+        let entry = entry(for: module)
+        if let known = entry.types[offset] { return known }
+        if offset < Self.typeKey, let known = entry.cached?.frames(at: offset | Self.typeKey, modulePath: module.path) {
+            entry.types[offset] = .some(known.first?.function)
+            return known.first?.function
+        }
+        let type = open(module, entry).information?.allocation(returningTo: offset &+ 1)?.type
+        entry.hasNews = true
+        entry.types[offset] = .some(type)
+        return type
     }
 
     private func entry(for module: ModuleDescription) -> Module {

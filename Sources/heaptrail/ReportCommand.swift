@@ -44,6 +44,8 @@ struct ReportCommand: ParsableCommand {
 
     @OptionGroup var rules: RuleOptions
 
+    @OptionGroup var suppressions: SuppressionOptions
+
     @Flag(help: "Show for each row what decided: the rules, their patterns, a call stack and the frame that matched.")
     var explain = false
 
@@ -52,6 +54,9 @@ struct ReportCommand: ParsableCommand {
 
     func validate() throws {
         if let top, top < 1 { throw ValidationError("--top takes a number from 1") }
+        if suppressions.isUsed, view.view != .leaks {
+            throw ValidationError("suppressions are of the leaks; type: heaptrail report \(trace) --view leaks")
+        }
     }
 
     func run() throws {
@@ -63,16 +68,16 @@ struct ReportCommand: ParsableCommand {
             request.filter = RowFilter(family: family, text: filter)
             request.explains = explain
             let ruleSet = try rules.ruleSet()
+            if request.view == .leaks { request.suppressions = try suppressions.suppressions() }
             let input = try TraceInput(path: trace)
-            var fields = request.fields
-            if request.view == .size { fields.insert(.size) }
-            var options = AnalysisOptions(fields: fields)
+            var options = request.analysis
             if let at {
                 options.moment = try input.resolve(at, image: image)
                 options.keepsLiveOnly = request.view == .live
             }
             let profile = try input.analyse(image: image, options: options, rules: ruleSet)
             rules.tellUnused(in: profile)
+            if request.view == .leaks { suppressions.tellUnused(request, in: profile) }
             if json {
                 try Terminal.write(ReportDocument(profile: profile, request: request).json())
             } else {

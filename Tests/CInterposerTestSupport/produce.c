@@ -2,7 +2,7 @@
 #include "session.h"
 
 #include "definitions.h"
-#include "record.h"
+#include "event.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -81,6 +81,12 @@ static void perform(const ht_test_operation *operation, uint64_t start) {
             break;
         case HT_TEST_POP_TAG: ht_self.tag = ht_self.tags[--ht_self.tag_depth]; break;
         case HT_TEST_COUNT: count(operation); break;
+        case HT_TEST_ANNOUNCE: ht_type_announce(block, operation->size, frame); break;
+        case HT_TEST_ALLOCATE_HOOKED: ht_allocated(block, operation->size, code, frame, NULL); break;
+        case HT_TEST_ALLOCATE_APART:
+            ht_allocated(block, operation->size, code, (const char *)frame - HT_TYPE_REACH, NULL);
+            break;
+        case HT_TEST_FREE_HOOKED: ht_freeing(block); break;
         default: abort();
     }
 }

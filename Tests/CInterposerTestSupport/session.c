@@ -7,6 +7,7 @@
 #include "record.h"
 #include "sample.h"
 #include "stack.h"
+#include "swift_types.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -67,6 +68,7 @@ ht_test_session *ht_test_session_start(ht_test_options options) {
     ht_real.malloc_usable_size = usable_size;
     ht_stacks_reset();
     ht_sizes_reset();
+    ht_types_reset();
     ht_modules_reset();
     ht_rules_flush();
     ht_sampled_reset();

@@ -13,6 +13,10 @@ enum Operation {
     case push(StaticString)
     case pop
     case count(StaticString, UInt64)
+    case announce(UInt64, size: UInt64)
+    case allocateHooked(UInt64, size: UInt64)
+    case allocateApart(UInt64, size: UInt64)
+    case freeHooked(UInt64)
 
     fileprivate var plain: ht_test_operation {
         var operation = ht_test_operation()
@@ -35,6 +39,18 @@ enum Operation {
             operation.kind = UInt32(HT_TEST_COUNT.rawValue)
             operation.size = amount
             operation.label = UnsafeRawPointer(name.utf8Start).assumingMemoryBound(to: CChar.self)
+        case .announce(let type, let size):
+            operation.kind = UInt32(HT_TEST_ANNOUNCE.rawValue)
+            (operation.address, operation.size) = (type, size)
+        case .allocateHooked(let address, let size):
+            operation.kind = UInt32(HT_TEST_ALLOCATE_HOOKED.rawValue)
+            (operation.address, operation.size) = (address, size)
+        case .allocateApart(let address, let size):
+            operation.kind = UInt32(HT_TEST_ALLOCATE_APART.rawValue)
+            (operation.address, operation.size) = (address, size)
+        case .freeHooked(let address):
+            operation.kind = UInt32(HT_TEST_FREE_HOOKED.rawValue)
+            operation.address = address
         }
         return operation
     }

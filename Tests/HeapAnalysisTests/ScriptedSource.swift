@@ -8,6 +8,8 @@ enum ScriptedEvent {
     case allocate(
         UInt64, size: UInt64, stack: UInt32 = 1, thread: UInt32 = 1, at: UInt64, weight: Float = 1, type: UInt64 = 0)
     case free(UInt64, thread: UInt32 = 1, at: UInt64)
+    /// A free of a block that says its type.
+    case freeTyped(UInt64, type: UInt64, at: UInt64)
     /// A free that a sampled trace says came next.
     case freeNext(UInt64, at: UInt64)
     /// A `realloc` pair.
@@ -20,6 +22,9 @@ enum ScriptedEvent {
                 address: address, size: size, stack: stack, thread: thread, time: time, type: type, weight: weight)
         case .free(let address, let thread, let time):
             ledger.free(address: address, thread: thread, time: time)
+        case .freeTyped(let address, let type, let time):
+            ledger.noteType(ofFreed: address, type)
+            ledger.free(address: address, thread: 1, time: time)
         case .freeNext(let address, let time):
             ledger.free(address: address, thread: 1, time: time, isFreedNext: true)
         case .move(let old, let new, let size, let stack, let thread, let freed, let time):

@@ -6,6 +6,7 @@
 // counts are bounded, and what cannot be read is simply not known.
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -73,6 +74,46 @@ int ht_debug_has_split_units(const ht_debug_module *module);
 
 /// The function of that number, or NULL. The struct stays where it is until the next call of ht_debug_frames.
 const ht_debug_function *ht_debug_function_at(const ht_debug_module *module, int32_t function);
+
+/// How a name that the code around an allocation mentions belongs to the block.
+enum {
+    HT_HINT_PASSED = 1,  // the block is passed to this function as its argument number `argument`
+    HT_HINT_STORED = 2,  // the block starts with this virtual table (_ZTV, or _ZTS and the class), or this function
+    HT_HINT_NEAR = 3,    // code close to the call takes the address of this function, or calls it
+    HT_HINT_CHECK = 4,   // the function has a length check with this message
+    HT_HINT_CALLED = 5,  // the function calls this one of the standard library
+    HT_HINT_FILLED = 6,  // what follows in the list was passed after words behind its first had been written
+    HT_HINT_CONSTRUCTED =
+        8,                // debug information: the constructor of this class, of that size, is inlined after the call
+    HT_HINT_MANAGED = 7,  // this function, named near the call, copies values into blocks of the same size
+};
+
+/// What is known of the size that was asked for.
+enum { HT_SIZE_UNKNOWN = 0, HT_SIZE_CONSTANT = 1, HT_SIZE_VARIABLE = 2, HT_SIZE_PLUS_ONE = 3 };
+
+enum { HT_DEBUG_MAX_HINTS = 48 };
+
+/// One name. It lives as long as the module.
+typedef struct {
+    const char *name;  // mangled, or a message's text
+    uint16_t count;    // how often the code says it
+    uint8_t kind;      // HT_HINT_…
+    uint8_t argument;
+} ht_debug_hint;
+
+/// What machine code says of the block that one call of operator new returns.
+typedef struct {
+    ht_debug_hint hints[HT_DEBUG_MAX_HINTS];  // in the order in which the code comes to them
+    size_t hint_count;
+    uint64_t size;  // with HT_SIZE_CONSTANT
+    uint8_t size_kind;
+    uint8_t is_array;            // the call is of operator new[]
+    uint8_t is_filled_in_place;  // words of the block behind its first are written by the caller itself
+} ht_debug_allocation;
+
+/// Reads the code around the call of operator new that returns to the ELF virtual address `return_address`. False where
+/// nothing is known: another machine's code, no such function, no file. Microseconds.
+bool ht_debug_allocation_at(ht_debug_module *module, uint64_t return_address, ht_debug_allocation *result);
 
 /// Languages that an inventory lists at most, and the longest path it holds.
 enum { HT_DEBUG_MAX_LANGUAGES = 16, HT_DEBUG_MAX_PATH = 4096 };

@@ -56,10 +56,11 @@ public struct Attributor: Sendable {
                     owner: Owner(family: tag.family, type: tag.type, language: tag.language),
                     cause: Cause(rawValue: tag.cause) ?? .unknown, site: site, rule: "tag"))
         }
-        if let type {
-            return Verdict(attribution: type.owner(creator: creator).attribution(beside: walk.claim(), site: site))
+        let claim = walk.claim()
+        if let type, claim?.isDeclared != true {
+            return Verdict(attribution: type.owner(creator: creator).attribution(beside: claim, site: site))
         }
-        guard let claim = walk.claim() else {
+        guard let claim else {
             return Verdict(
                 attribution: Attribution(
                     owner: Owner(family: "Unattributed", type: "unknown", language: "c"), cause: .unknown, site: site,

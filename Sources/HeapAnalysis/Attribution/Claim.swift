@@ -14,6 +14,10 @@ struct Claim: Sendable, Hashable {
     /// Whether the claim stands only where the frame that called has debug information.
     var needsSource = false
     var needs = RuleSet.Need.nothing
+    /// Whether it is the C library's, which other functions of the C library may stand inside of.
+    var isSystem = false
+    /// Whether it is of a rule that the user wrote, which outranks what metadata says.
+    var isDeclared = false
     /// What is shown of an unattributed owner where an argument of the type stays unknown.
     var fallback: String?
     /// The same, whatever is known of the type.
@@ -21,7 +25,13 @@ struct Claim: Sendable, Hashable {
 
     /// Whether this claim, of a frame further out, takes over from an inner one.
     func takesOver(_ inner: Claim) -> Bool {
-        if overAll || inner.isWeak && needs != .storage { return true }
+        if overAll { return true }
+        switch needs {
+        case .request: return inner.isRequest
+        case .vector: return inner.isVectorStorage
+        case .storage where inner.isWeak: break
+        default: if inner.isWeak { return true }
+        }
         if isWeak { return false }
         if type == inner.type || over.contains(where: inner.type.hasPrefix) { return true }
         return family == inner.family && (Self.isBare(type, of: inner.type) || Self.isBare(inner.type, of: type))
@@ -54,11 +64,27 @@ struct Claim: Sendable, Hashable {
         var result = self
         result.family = "Unattributed"
         result.type = text
+        if let mark = text.firstRange(of: ": "), OwnerFamily.isName(String(text[..<mark.lowerBound])) {
+            result.family = String(text[..<mark.lowerBound])
+            result.type = String(text[mark.upperBound...])
+        }
         return result
     }
 
-    /// Rust's sets are maps to nothing; where the set's own functions left no frame, the map's argument tells.
-    var asSet: Claim {
+    /// Whether only the allocator's own functions are known of it.
+    private var isRequest: Bool { isWeak && (type == "alloc in {caller}" || type == "Box or Vec in {caller}") }
+
+    /// Whether it is storage of a vector, of which no more is known.
+    private var isVectorStorage: Bool { isWeak && (type.hasPrefix("Vec<") || type.hasPrefix("Vec or String")) }
+
+    /// What the type tells alone. Rust's sets are maps to nothing; where the set's own functions left no frame, the map's
+    /// argument tells. A boxed future is a task of some executor.
+    var asNamed: Claim {
+        if language == "rust", type.hasPrefix("Box<async "), family == "Box" {
+            var result = self
+            result.family = "Task"
+            return result
+        }
         for (map, nothing, set) in [("HashMap<", ", ()>", "HashSet<"), ("BTreeMap<", ", SetValZST>", "BTreeSet<")]
         where type.hasPrefix(map) && type.hasSuffix(nothing) && language == "rust" {
             var result = self

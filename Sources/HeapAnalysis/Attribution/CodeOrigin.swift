@@ -26,7 +26,8 @@ enum CodeOrigin: Sendable {
     init(of frame: SymbolicatedFrame, spelling: Spelling, name: String, executablePath: String?) {
         let module = frame.modulePath
         // The path that was started may be relative, or a link to the file that was loaded.
-        let isExecutable = module == executablePath || !module.contains(".so") && !module.hasPrefix("[")
+        let isExecutable =
+            module == executablePath || !module.contains(".so") && !module.hasSuffix(".node") && !module.hasPrefix("[")
         if !isExecutable, Self.isSystemModule(module) {
             self = Self.systemOrigin(frame, spelling: spelling, name: name)
             return
@@ -57,6 +58,8 @@ enum CodeOrigin: Sendable {
             self = .standardLibrary
         } else if spelling == .swift, isExecutable {
             self = .user
+        } else if spelling == .rust, RustCrate.isWellKnown(function: name) {
+            self = .dependency
         } else if isExecutable {
             self = Self.startup.contains(name) ? .system : .executable
         } else {
@@ -133,6 +136,7 @@ enum CodeOrigin: Sendable {
     private static let callsOfClosures = [
         "std::sys::backtrace::__rust_begin_short_backtrace", "std::sys_common::backtrace::__rust_begin_short_backtrace",
         "std::panicking::try", "std::panicking::catch_unwind", "std::panic::catch_unwind",
+        "std::sync::once::Once::call_once", "std::sync::poison::once::Once::call_once",
     ]
     private static let rustCrates = [
         "core::", "alloc::", "std::", "hashbrown::", "__rustc", "__rust", "__rdl", "__rg_", "gimli::", "addr2line::",

@@ -4,6 +4,7 @@
 enum CxxName {
     private static let defaults = [
         "std::allocator<", "std::char_traits<", "std::less<", "std::hash<", "std::equal_to<", "std::default_delete<",
+        "std::pmr::polymorphic_allocator<",
     ]
     private static let strings = [
         "char": "std::string", "wchar_t": "std::wstring", "char8_t": "std::u8string", "char16_t": "std::u16string",

@@ -27,6 +27,8 @@ struct ClassifiedFrame: Sendable {
     var sourceFile: String?
     /// Whether debug information describes the frame, so that what was inlined into it has frames of its own.
     var hasSource: Bool
+    /// Whether a line is known: compilers give none to a call that several were folded into.
+    var hasLine: Bool
     var initializedClass: String?
 
     /// Whether this frame's name says too little, so that `outer`, of the same library, names the allocation better.
@@ -75,7 +77,7 @@ final class FrameClassifier: Sendable {
         var origin = CodeOrigin(of: frame, spelling: spelling, name: name, executablePath: executablePath)
         var match = rules.firstMatch(
             name, spelling: spelling, isCopyConstructor: Self.isCopyConstructor(frame.linkageName),
-            isUserCode: origin == .user)
+            isUserCode: origin == .user, isSystem: origin == .system)
         let isDeclaredOwner = origin == .user && match?.rule.isSkip == false
         if let match, origin == .executable || match.rule.isSkip || isDeclaredOwner { origin = .standardLibrary }
         let innermost =
@@ -96,6 +98,7 @@ final class FrameClassifier: Sendable {
             isWrapper: (spelling == .c || spelling == .cxx) && CName.isAllocatorWrapper(name),
             display: display(frame, spelling: spelling, name: name), library: library,
             sourceFile: CodeOrigin.userSourceFile(of: frame), hasSource: CodeOrigin.sourceFile(of: frame) != nil,
+            hasLine: (frame.line ?? 0) != 0,
             initializedClass: spelling == .swift ? SwiftFrameName.initializedClass(frame.function) : nil)
     }
 
@@ -106,13 +109,17 @@ final class FrameClassifier: Sendable {
         // Linkers fold identical specializations of Swift functions, so only an inlined one is sure of its arguments.
         var arguments = spelling == .swift && !frame.isInlined ? [] : frame.templateArguments
         if arguments.isEmpty, spelling == .rust { arguments = RustName.methodArguments(frame.function) }
-        let resolver = TypeResolver(spelling: spelling, captures: captures, arguments: arguments)
+        // A v0 name tells its arguments, but compilers keep one of several functions that come out the same: those of
+        // vectors' storage do wherever elements have one size.
+        let isFolded = spelling == .rust && rule.isWeak && frame.file == nil
+        let resolver = TypeResolver(
+            spelling: spelling, captures: isFolded ? [:] : captures, arguments: isFolded ? [] : arguments)
         let type = resolver.resolve(rule.type)
         return Claim(
             family: rule.family, type: type, language: rule.language ?? spelling.language,
             cause: rule.cause, rule: rule.name, over: rule.over.map { resolver.resolve($0) }, overAll: rule.overAll,
             isWeak: rule.isWeak, isBorrowing: rule.isBorrowing, needsSource: rule.needsSource, needs: rule.needs,
-            fallback: rule.fallback,
+            isSystem: rule.systemOnly, isDeclared: rule.isDeclared, fallback: rule.fallback,
             certainFallback: frame.file == nil ? rule.sourcelessFallback : nil)
     }
 
@@ -121,6 +128,10 @@ final class FrameClassifier: Sendable {
         case .rust: return RustName.display(RustLineName.display(frame) ?? frame.function)
         case .swift: return SwiftFrameName.display(frame.function)
         case .cxx: return name
+        case .c where frame.function.hasPrefix("0x"):
+            // `0x1234 in program`: the place is the only name it has.
+            let library = Library.name(ofModule: frame.modulePath)
+            return frame.function.split(separator: " ").first.map { "\(library)+\($0)" } ?? name
         case .c: return Library.isSystem(Library.name(ofModule: frame.modulePath)) ? CName.publicName(name) : name
         }
     }

@@ -170,7 +170,18 @@ struct FramePattern: Sendable {
             let end = Self.argumentEnd(name, from: start)
             guard end > start else { return false }
             captures[label] = String(decoding: name[start..<end], as: UTF8.self)
-            return match(token: token + 1, name: name, at: end, captures: &captures, failed: &failed)
+            if match(token: token + 1, name: name, at: end, captures: &captures, failed: &failed) { return true }
+            // What ends a type, a `*` or the `::` of a member, is also part of types: the last one that fits counts.
+            guard token + 1 < tokens.count, case .literal(let next) = tokens[token + 1],
+                next.first == UInt8(ascii: ":") || next.first == UInt8(ascii: "*")
+            else { return false }
+            for earlier in ((start + 1)..<end).reversed() where name[earlier...].starts(with: next) {
+                captures[label] = String(decoding: name[start..<earlier], as: UTF8.self)
+                if match(token: token + 1, name: name, at: earlier, captures: &captures, failed: &failed) {
+                    return true
+                }
+            }
+            return false
         case .otherArguments:
             var end = start
             while end < name.count, name[end] == UInt8(ascii: ",") {

@@ -7,13 +7,17 @@
 //   weak        any other rule takes over from it; `{caller}` in its type is the first frame that no rule knows
 //   object      claims only what the runtime's allocator of objects claimed before, not a bare malloc
 //   refine      claims only what another rule, not a weak one, claimed before
+//   request     claims only what the function asked the allocator for itself: nothing was claimed but by the allocator's own functions
+//   vector      claims only what a vector's storage was, without more being known of it
 //   innermost   matches only the direct caller of malloc, whatever else matches that frame
 //   anywhere    matches frames of user code too
 //   copy        matches only C++ copy constructors
-//   else TEXT   where an argument of the type stays unknown, the owner is unattributed and shown as TEXT
+//   else TEXT   where an argument of the type stays unknown, the owner is unattributed and shown as TEXT; with `FAMILY: TEXT` it is
+//               of that family, for the text says what it may be and in which function
 //   sourceless TEXT   the same where the frame has no debug information: what was inlined into it is then not known
 //   sourced     where the frame that `{caller}` names has no debug information, the owner is unattributed, the cause unknown
 //   borrowed    the owner it takes over from names the argument of the type (Cow)
+//   system      matches only frames of the C library and the loader, for programs have functions of the same names
 //   language L  the owner's language, where it is not the frames' own
 // A rule with the cause `unknown` names the type and keeps the cause of the claim that it takes over.
 
@@ -133,6 +137,9 @@ struct RuleLine {
         case "weak": rule.isWeak = true
         case "object": rule.needs = .object
         case "refine": rule.needs = .storage
+        case "system": rule.systemOnly = true
+        case "request": rule.needs = .request
+        case "vector": rule.needs = .vector
         case "innermost": rule.innermostOnly = true
         case "anywhere": rule.isDeclared = true
         case "copy": rule.copyConstructorOnly = true

@@ -60,6 +60,8 @@ public struct RuleSet: Sendable {
         case nothing
         case object
         case storage
+        case request
+        case vector
     }
 
     struct Rule: Sendable {
@@ -80,6 +82,7 @@ public struct RuleSet: Sendable {
         var isDeclared = false
         var copyConstructorOnly = false
         var language: String?
+        var systemOnly = false
     }
 
     struct Entry: Sendable {
@@ -211,7 +214,9 @@ public struct RuleSet: Sendable {
 
     /// The first rule that matches a canonical name, with its captures. O(rules that share the name's beginning).
     func firstMatch(
-        _ name: String, spelling: Spelling, isCopyConstructor: Bool, isInnermost: Bool = false, isUserCode: Bool = false
+        _ name: String, spelling: Spelling, isCopyConstructor: Bool, isInnermost: Bool = false,
+        isUserCode: Bool = false,
+        isSystem: Bool = false
     ) -> (rule: Rule, captures: [String: String])? {
         let bytes = Array(name.utf8)
         let near = Self.key(bytes).flatMap { indexed[spelling]?[$0] } ?? []
@@ -221,6 +226,7 @@ public struct RuleSet: Sendable {
             for entry in list where entry.rule < best?.rule ?? .max {
                 if rules[entry.rule].innermostOnly != isInnermost { continue }
                 if isUserCode, !rules[entry.rule].isDeclared { continue }
+                if rules[entry.rule].systemOnly, !isSystem { continue }
                 if rules[entry.rule].copyConstructorOnly, !isCopyConstructor { continue }
                 guard let captures = entry.pattern.match(bytes) else { continue }
                 best = (entry.rule, captures)

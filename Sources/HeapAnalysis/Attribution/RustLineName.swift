@@ -88,7 +88,8 @@ enum RustLineName {
         case "alloc::boxed::convert": return "alloc::boxed::Box<_>"
         case "alloc::rc", "alloc::sync":
             let type = module == "alloc::rc" ? "alloc::rc::Rc" : "alloc::sync::Arc"
-            if name == "from" { return "\(type)<_>" }
+            // From<&str> and From<String> have no arguments, From<&[T]> and From<Vec<T>> have.
+            if name == "from" { return "\(type)<\(arguments.isEmpty ? "str" : "_")>" }
             let isSlice = name.contains("slice") || name.contains("from_iter")
             return isSlice ? "\(type)<[\(first)]>" : "\(type)<\(first)>"
         case "alloc::collections::btree::node":
@@ -119,7 +120,8 @@ enum RustLineName {
         "alloc::collections::binary_heap": "alloc::collections::binary_heap::BinaryHeap",
         "alloc::collections::linked_list": "alloc::collections::linked_list::LinkedList",
         "alloc::collections::btree::set": "alloc::collections::btree::set::BTreeSet",
-        "std::collections::hash::set": "std::collections::hash::set::HashSet", "hashbrown::set": "hashbrown::set::HashSet",
+        "std::collections::hash::set": "std::collections::hash::set::HashSet",
+        "hashbrown::set": "hashbrown::set::HashSet",
         "std::io::buffered::bufreader": "std::io::buffered::bufreader::BufReader",
         "std::io::buffered::bufwriter": "std::io::buffered::bufwriter::BufWriter",
         "std::io::buffered::linewriter": "std::io::buffered::linewriter::LineWriter",

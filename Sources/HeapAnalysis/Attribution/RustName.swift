@@ -120,10 +120,20 @@ enum RustName {
         return output
     }
 
+    /// The futures that the compiler makes, as debug information names them, and in words.
+    private static let futures = [
+        ("{async_fn_env", "async fn "), ("{async_block_env", "async block in "),
+        ("{async_closure_env", "async closure in "),
+    ]
+
     private static func shortPath(_ path: String) -> String {
         var parts = path.components(separatedBy: "::").filter { !$0.isEmpty }
         if let closure = parts.firstIndex(where: { $0.hasPrefix("{closure") }) {
             return "{closure in \(parts[..<closure].joined(separator: "::"))}"
+        }
+        for (mark, words) in futures {
+            guard let future = parts.firstIndex(where: { $0.hasPrefix(mark) }) else { continue }
+            return words + parts[..<future].joined(separator: "::")
         }
         if let first = parts.first, standardCrates.contains(first), let last = parts.last { parts = [last] }
         return parts.joined(separator: "::")

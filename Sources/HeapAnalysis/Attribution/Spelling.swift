@@ -72,7 +72,7 @@ enum CName {
             result = result.dropFirst(prefix.count)
             break
         }
-        for suffix in ["_internal", "_impl", "_2_1", "_2_0"] where result.hasSuffix(suffix) {
+        for suffix in ["_internal", "_impl", "_chk", "_tail", "_2_1", "_2_0"] where result.hasSuffix(suffix) {
             result = result.dropLast(suffix.count)
         }
         return result.isEmpty ? name : String(result)

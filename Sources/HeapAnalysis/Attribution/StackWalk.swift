@@ -15,7 +15,10 @@ struct StackWalk {
     private var directRunOpen = true
     private var endsInLoader = false
     private var hasEvidence = false
+    private var innermostHasLine = true
     private var candidateSite: Site?
+    /// Whether the candidate only hands requests on, so that its caller says more.
+    private var candidateIsWrapper = false
     private(set) var isFinished = false
     private var foundSite: Site?
     /// The innermost frame of a container of the user's own, where nothing but such containers is on the stack.
@@ -44,8 +47,10 @@ struct StackWalk {
         case .user where !kind.isGenerated:
             foundSite = Self.site(frame, kind)
             isFinished = true
-        case .executable where candidateSite == nil && !kind.isRuleMatched:
+        case .executable where !kind.isRuleMatched && (candidateSite == nil || candidateIsWrapper):
+            if candidateSite != nil, kind.isUnnamed { break }
             candidateSite = Site(function: kind.display)
+            candidateIsWrapper = kind.isWrapper
         case .standardLibrary where kind.isDeclaredOwner && declaredSite == nil:
             declaredSite = Self.site(frame, kind)
         default: break
@@ -59,7 +64,10 @@ struct StackWalk {
 
     private mutating func takeEvidence(_ kind: ClassifiedFrame) {
         let isInnermost = !hasEvidence && kind.library != "libheaptrail"
-        if isInnermost { hasEvidence = true }
+        if isInnermost {
+            hasEvidence = true
+            innermostHasLine = kind.hasLine
+        }
         if isInnermost, let claim = kind.innermostClaim {
             decide(claim, by: claim, .claimed)
             isContested = true
@@ -67,7 +75,8 @@ struct StackWalk {
         }
         if let claim = kind.claim {
             guard let inner = owner else {
-                if direct == nil && claim.needs == .nothing || claim.overAll {
+                let isOpen = direct == nil || claim.isSystem && direct?.origin == .system && directRunOpen
+                if isOpen && (claim.needs == .nothing || claim.needs == .request) || claim.overAll {
                     decide(claim, by: claim, .claimed)
                 } else {
                     note(refused: claim)
@@ -142,7 +151,7 @@ struct StackWalk {
     /// information describes it.
     private var outsideCaller: (name: String, hasSource: Bool) {
         if let unnamed = firstUnnamed, unnamed.library != firstOutside?.library, !unnamed.library.isEmpty {
-            return (unnamed.library, false)
+            return (unnamed.origin == .executable ? unnamed.display : unnamed.library, false)
         }
         let caller = firstOutside ?? firstUnknown ?? direct
         return (caller?.display ?? "unknown", caller?.hasSource ?? false)
@@ -153,7 +162,7 @@ struct StackWalk {
         if let owner {
             let caller = firstUnknown ?? direct
             var result = owner.degraded
-            guard result.type.contains("{caller}") || result.type.contains("{object}") else { return result.asSet }
+            guard result.type.contains("{caller}") || result.type.contains("{object}") else { return result.asNamed }
             if let className = caller?.initializedClass, owner.type.contains("{object}") {
                 result.family = "Class"
                 result.type = className
@@ -177,13 +186,24 @@ struct StackWalk {
             return result
         }
         guard let direct else { return nil }
-        if direct.spelling == .rust || direct.spelling == .swift, direct.sourceFile == nil {
+        if direct.spelling == .rust, !(direct.hasLine && innermostHasLine) {
+            // Without debug information, or where the compiler folded several calls into one, what was inlined here cannot be
+            // told apart. The function is known: it owns, and the text says what it may be.
+            return Claim(
+                family: "C", type: "Box or Vec in \(direct.display)", language: direct.language, cause: .unknown,
+                rule: "rust.inlined")
+        }
+        if direct.spelling == .swift, direct.sourceFile == nil {
             // Without debug information nothing tells a box or a vector, inlined here, from a call of malloc.
             return Claim(
                 family: "Unattributed", type: "alloc in \(direct.display)", language: direct.language, cause: .unknown,
                 rule: "caller.opaque")
         }
         let library = direct.library.isEmpty ? "unknown" : direct.library
+        if direct.isUnnamed, direct.origin == .executable {
+            return Claim(
+                family: "C", type: direct.display, language: direct.language, cause: .unknown, rule: "c.caller")
+        }
         let function = direct.isUnnamed ? (endsInLoader ? "initializer" : nil) : direct.display
         return Claim(
             family: "C", type: function.map { "\(library): \($0)" } ?? library, language: direct.language,

@@ -37,6 +37,9 @@ public struct SizeClasses: Sendable {
         public var saved: Int { figures.allocations &* savedEach }
         /// Bytes that the heap would have been smaller by at its peak.
         public var savedAtPeak: Int { figures.peakBlocks &* savedEach }
+        /// In a sampled trace the standard error of `saved`; nil in others.
+        public var savedError: Double? { variance.map { $0.allocations.squareRoot() * Double(savedEach) } }
+        var variance: SampleVariance?
     }
 
     /// What rounding up costs one owner.
@@ -96,14 +99,17 @@ public struct SizeClasses: Sendable {
             sizeClass.figures.add(figures)
             sizeClass.slackAtPeak &+= slack.slackAtPeak
             classes[usable] = sizeClass
-            guard let (taken, below) = known.edge(of: size, alignmentCode: cell.alignmentCode), size <= Self.largestEdge,
+            guard size <= Self.largestEdge, known.isOfClass(cell),
+                let (taken, below) = known.edge(of: size, alignmentCode: cell.alignmentCode), taken == usable,
                 (size - below) * Self.edgePart <= taken - below
             else { continue }
             let edgeKey = RowKey(fields.union(.size), cell: cell, stack: profile.stacks[cell.stack])
             if edges[edgeKey] == nil {
-                edges[edgeKey] = Edge(key: edgeKey, size: size, usable: taken, below: below, figures: figures)
+                edges[edgeKey] = Edge(
+                    key: edgeKey, size: size, usable: taken, below: below, figures: figures, variance: cell.variance)
             } else if edges[edgeKey]?.below == below, edges[edgeKey]?.usable == taken {
                 edges[edgeKey]?.figures.add(figures)
+                if let variance = cell.variance { edges[edgeKey]?.variance?.add(variance) }
             }
         }
         let units = profile.units
@@ -166,20 +172,32 @@ extension SizeClasses.SizeClass {
 
 extension SizeClasses.Edge {
     fileprivate func divided(by units: SumUnits) -> Self {
-        Self(key: key, size: size, usable: usable, below: below, figures: figures.divided(by: units))
+        Self(
+            key: key, size: size, usable: usable, below: below, figures: figures.divided(by: units), variance: variance)
     }
 }
 
 /// The classes that a trace proves to exist: the usable sizes it tells of, by alignment.
 private struct KnownClasses {
+    private let isGlibc: Bool
     private var usable: [UInt8: [Int]] = [:]
 
     init(_ profile: HeapProfile) {
+        isGlibc = ["glibc", "system"].contains(profile.trace.facts.allocator)
         var seen: [UInt8: Set<Int>] = [:]
-        for cell in profile.cells {
+        for cell in profile.cells where isOfClass(cell) {
             if let usable = cell.usable { seen[cell.alignmentCode, default: []].insert(usable) }
         }
         usable = seen.mapValues { $0.sorted() }
+    }
+
+    /// Whether a cell's usable size is that of its size's class. glibc gives a free block whole where the rest would be too small to be one: what
+    /// was asked of such a block tells of the block, not of the class. Its classes are 16 bytes apart and 8 below a multiple of that.
+    func isOfClass(_ cell: ProfileCell) -> Bool {
+        guard let size = cell.size, let usable = cell.usable else { return false }
+        if !isGlibc { return true }
+        // Alignments up to 16 are malloc's own; for others glibc cuts the block out of a larger one.
+        return cell.alignmentCode <= 2 && usable == max(24, (size + 8 + 15) / 16 * 16 - 8)
     }
 
     /// The smallest known class that holds `size`, and the one below it; nil where either is not known. O(log classes).

@@ -10,7 +10,7 @@ internal import Symbolication
 public enum StringLayout: String, Sendable, CaseIterable {
     /// Swift's `String`.
     case swift
-    /// Rust's `String` and other vectors of bytes.
+    /// Rust's `String`.
     case rust
     /// `std::string` of libstdc++.
     case libstdcxx = "libstdc++"
@@ -66,7 +66,7 @@ public enum StringLayout: String, Sendable, CaseIterable {
         let owner = stack.attribution.owner
         switch (owner.language, owner.type) {
         case ("swift", "String"): return .swift
-        case ("rust", "String"), ("rust", "str"), ("rust", "OsString"), ("rust", "PathBuf"): return .rust
+        case ("rust", "String"): return .rust
         case ("c++", "std::string"):
             let isLibcxx = stack.frames.contains { number in
                 let frame = profile.frames[Int(number)]

@@ -12,6 +12,8 @@ public struct StringSums: Sendable, Hashable {
     public var peakBlocks = 0
     /// Bytes they asked for.
     public var peakBytes = 0
+    /// Bytes that the allocator gave for them; nil where the trace does not tell.
+    public var peakGiven: Int? = 0
     /// In a sampled trace the standard errors of allocations and of bytes; nil in others.
     public var standardError: (allocations: Double, bytes: Double)? {
         variance.map { ($0.allocations.squareRoot(), $0.bytes.squareRoot()) }
@@ -26,6 +28,7 @@ public struct StringSums: Sendable, Hashable {
         bytes &+= cell.figures.bytes
         peakBlocks &+= cell.figures.peakBlocks
         peakBytes &+= cell.figures.peakBytes
+        peakGiven = cell.usable.flatMap { usable in peakGiven.map { $0 &+ cell.figures.peakBlocks &* usable } }
         if let more = cell.variance { variance = variance.map { $0.adding(more) } ?? more }
     }
 
@@ -35,6 +38,7 @@ public struct StringSums: Sendable, Hashable {
         result.bytes = HeapFigures.rounded(bytes, units.bytes)
         result.peakBlocks = HeapFigures.rounded(peakBlocks, units.blocks)
         result.peakBytes = HeapFigures.rounded(peakBytes, units.bytes)
+        result.peakGiven = peakGiven.map { HeapFigures.rounded($0, units.blocks) }
         return result
     }
 }
@@ -64,10 +68,10 @@ public struct StringStorage: Sendable {
         public var possible: StringSums
         /// Bytes that the values of the strings on the heap at the peak would grow by; negative where they would shrink.
         public var costAtPeak: Int
-        /// Bytes less at the peak for certain: what disappears less what it costs.
-        public var netAtPeak: Int { certain.peakBytes &- costAtPeak }
+        /// Bytes less at the peak for certain: what disappears, as the allocator gave it where that is known, less what it costs.
+        public var netAtPeak: Int { (certain.peakGiven ?? certain.peakBytes) &- costAtPeak }
         /// Bytes less at the peak at most.
-        public var netAtPeakAtMost: Int { possible.peakBytes &- costAtPeak }
+        public var netAtPeakAtMost: Int { (possible.peakGiven ?? possible.peakBytes) &- costAtPeak }
     }
 
     /// One owner or site.

@@ -8,6 +8,9 @@ final class ThreadFlowTable {
         var key: UInt64
         var blocks: Int
         var bytes: Int
+        /// Of sampled traces: the variances of the two.
+        var blockVariance = 0.0
+        var byteVariance = 0.0
     }
 
     private let units: SumUnits
@@ -54,6 +57,11 @@ final class ThreadFlowTable {
         }
         entries[index].blocks &+= blocks
         entries[index].bytes &+= bytes
+        if units != .whole {
+            let variance = SumUnits.variance(weight: free.block.weight)
+            entries[index].blockVariance += variance
+            entries[index].byteVariance += variance * Double(size) * Double(size)
+        }
     }
 
     private func home(_ key: UInt64) -> Int { Int(truncatingIfNeeded: (key &* 0x9E37_79B9_7F4A_7C15) &>> shift) }
@@ -91,7 +99,7 @@ final class ThreadFlowTable {
             flows.append(
                 CountedFlows.Flow(
                     cell: Int(entry.key >> 32) - 1, thread: Int(entry.key & 0xFFFF_FFFF), blocks: entry.blocks,
-                    bytes: entry.bytes))
+                    bytes: entry.bytes, blockVariance: entry.blockVariance, byteVariance: entry.byteVariance))
         }
         flows.sort { ($0.cell, $0.thread) < ($1.cell, $1.thread) }
         return CountedFlows(flows: flows, unplaced: unplaced)
@@ -108,6 +116,9 @@ struct CountedFlows: Sendable {
         var thread: Int
         var blocks: Int
         var bytes: Int
+        /// Of sampled traces: the variances of the two.
+        var blockVariance: Double
+        var byteVariance: Double
     }
 
     /// By cell, then thread.

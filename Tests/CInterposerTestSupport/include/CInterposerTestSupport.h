@@ -66,6 +66,11 @@ enum ht_test_operation_kind {
     HT_TEST_PUSH_TAG = 3,  // `label` is the type of a tag of family Class, cause construct
     HT_TEST_POP_TAG = 4,
     HT_TEST_COUNT = 5,  // `size` more on the counter named `label`
+    // What hooks hand over, types of the Swift runtime included.
+    HT_TEST_ANNOUNCE = 6,  // the runtime is about to allocate `size` bytes of the type `address`
+    HT_TEST_ALLOCATE_HOOKED = 7,
+    HT_TEST_ALLOCATE_APART = 8,  // the same from a frame that is not right below the announcement's
+    HT_TEST_FREE_HOOKED = 9,     // of a block that is there to be read
 };
 
 typedef struct ht_test_operation {
@@ -103,6 +108,34 @@ ht_test_lists ht_test_exhaust(uint32_t segment_limit);
 ht_test_lists ht_test_contend(uint32_t threads, uint32_t rounds, uint32_t held, uint32_t segment_limit);
 // Segments to be had beside `live_homes` homes under a backlog.
 uint32_t ht_test_backlog(uint32_t live_homes, uint32_t backlog);
+
+// MARK: swift.c: the Swift runtime's allocation hook
+
+// A runtime, or one that is not as the hook needs it.
+enum ht_test_runtime {
+    HT_TEST_RUNTIME_SOUND = 0,
+    HT_TEST_RUNTIME_COUNTS = 1,    // retain and release go through their hooks in any mode but 0
+    HT_TEST_RUNTIME_COUNTS_N = 2,  // those of several counts do
+    HT_TEST_RUNTIME_WRITES = 3,    // every allocation through the hook writes the mode
+    HT_TEST_RUNTIME_DEAF = 4,      // allocations never look at the hook
+    HT_TEST_RUNTIME_TAKEN = 5,     // somebody's hooks are at work
+    HT_TEST_RUNTIME_PARTIAL = 6,   // a symbol is missing
+};
+
+typedef struct ht_test_installation {
+    bool installed;
+    bool again;             // a second try says
+    uint32_t mode;          // then
+    bool has_own_allocate;  // the runtime's variable holds what it held
+    bool has_own_counts;    // and so do those of retain and release
+    uint32_t real_counts;   // retains and releases that reached the runtime's own functions while it was tried
+    bool reaches_allocate;  // an allocation then ends in the runtime's own function
+    uint64_t announced;     // the type that it left with the thread
+} ht_test_installation;
+
+// Installs the hook in a runtime of this kind (once a process each) and allocates an object of the type `type` through
+// it. A session is on.
+ht_test_installation ht_test_swift_install(uint32_t kind, uint64_t type);
 
 // MARK: table.c: the table of stacks
 

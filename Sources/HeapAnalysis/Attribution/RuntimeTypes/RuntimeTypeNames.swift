@@ -12,6 +12,8 @@ final class RuntimeTypeNames<Source: ProfileSource> {
     private let descriptors = SwiftDescriptors()
     private var types: [UInt64: SwiftType] = [:]
     private var modules: [Int: LoadedModule] = [:]
+    /// Types of the variables that closures made by each function capture, by its symbol.
+    private var captured: [String: Set<SwiftType>] = [:]
 
     init(source: Source) { self.source = source }
 
@@ -51,7 +53,9 @@ final class RuntimeTypeNames<Source: ProfileSource> {
                 isObject: protocols.isEmpty && record.isAnyObject)
         case .metatype:
             return arguments.first.map { .metatype(type($0, depth: depth)) } ?? .unknown
-        case .opaque: return bareType(ofDescriptor: record.descriptor)
+        case .opaque:
+            if record.descriptor != 0 { return bareType(ofDescriptor: record.descriptor) }
+            return place(of: id).flatMap { descriptors.builtinType(in: $0.module, at: $0.address) } ?? .unknown
         case .box, .errorBox, .context, .other: return .unknown
         }
     }
@@ -77,9 +81,49 @@ final class RuntimeTypeNames<Source: ProfileSource> {
         return (captures, place.module)
     }
 
-    /// Whether the function forms closures; nil where that is not known.
-    func formsClosures(_ linkageName: String, in module: ModuleDescription) -> Bool? {
-        descriptors.formsClosures(linkageName, in: module)
+    /// The generic enumeration of whose indirect case the value in a box is the payload: one that is part of the value.
+    func enumeration(boxedBy record: MetadataRecord, payload: SwiftType) -> SwiftType? {
+        var waiting = Array(record.arguments.prefix(Self.longestArguments))
+        var seen: Set<UInt64> = []
+        while let id = waiting.popLast(), seen.count < Self.longestArguments {
+            guard seen.insert(id).inserted, let part = self.record(id) else { continue }
+            if part.kind == .nominalEnum, let place = place(of: part.descriptor),
+                let found = descriptors.enumeration(ofPayload: payload, in: place.module)
+            {
+                return found
+            }
+            if part.kind != .existential { waiting += part.arguments.prefix(Self.longestArguments) }
+        }
+        return nil
+    }
+
+    /// What is known of the functions of a module.
+    func facts(of module: ModuleDescription) -> any FunctionFacts { ModuleFacts(names: self, module: module) }
+
+    /// The types of the variables that a context of this type id captures; none of other types.
+    func capturedVariables(_ id: UInt64) -> [SwiftType] {
+        guard let record = record(id), record.kind == .context, let (captures, _) = captures(record) else { return [] }
+        return captures.types.compactMap { type in
+            if case .box(let variable) = type { variable } else { nil }
+        }
+    }
+
+    /// Notes that the function of this symbol makes a closure that captures variables of these types.
+    func note(captured types: [SwiftType], in linkageName: String) {
+        captured[linkageName, default: []].formUnion(types)
+    }
+
+    private struct ModuleFacts: FunctionFacts {
+        let names: RuntimeTypeNames
+        let module: ModuleDescription
+
+        func formsClosures(_ linkageName: String) -> Bool? {
+            names.descriptors.formsClosures(linkageName, in: module)
+        }
+
+        func capturesVariable(_ linkageName: String, of type: SwiftType) -> Bool {
+            names.captured[linkageName]?.contains(type) ?? false
+        }
     }
 
     private func place(of address: UInt64) -> (module: ModuleDescription, address: UInt64)? {

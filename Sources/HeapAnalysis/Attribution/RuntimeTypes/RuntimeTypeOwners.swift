@@ -15,11 +15,33 @@ struct RuntimeOwner: Hashable {
     var isPooled = false
 }
 
+/// What is known of functions that make contexts, by the names of their symbols.
+protocol FunctionFacts {
+    /// Whether a closure that keeps something is formed in it; nil where that is not known.
+    func formsClosures(_ linkageName: String) -> Bool?
+    /// Whether a closure that it makes captures a variable of this type.
+    func capturesVariable(_ linkageName: String, of type: SwiftType) -> Bool
+}
+
 /// What is known of a block by its type id.
 enum RuntimeTypeEvidence {
-    case owner(RuntimeOwner)
+    /// An owner, and the type that names it, as the runtime calls it.
+    case owner(RuntimeOwner, of: String)
     /// A context, which is shared by closures, captured variables, indirect cases and existentials: the function that made it tells.
-    case context(SwiftCaptures, formsClosures: (String) -> Bool?)
+    case context(SwiftCaptures, of: any FunctionFacts)
+
+    /// What the metadata says, for a person who asks for the evidence.
+    var text: String {
+        switch self {
+        case .owner(_, let type): return type
+        case .context(let captures, _):
+            let list = captures.types.map(\.sugared).joined(separator: "; ")
+            let enumeration = captures.indirectEnumeration.map { ", payload of a case of \($0)" } ?? ""
+            return
+                "context of \(list.isEmpty ? "type arguments" : list)\(captures.keepsMetadata ? " and their metadata" : "")"
+                + enumeration
+        }
+    }
 }
 
 extension RuntimeTypeNames {
@@ -30,16 +52,20 @@ extension RuntimeTypeNames {
         switch record?.kind {
         case .context?:
             guard let record, let (captures, module) = captures(record) else { return nil }
-            return .context(captures) { [self] in formsClosures($0, in: module) }
+            return .context(captures, of: facts(of: module))
         case .box?:
             guard let boxed = record?.arguments.first.map({ type($0) }), boxed != .unknown else { return nil }
-            return .owner(.boxed(boxed))
-        case .errorBox?: return .owner(.error(nil))
+            if let enumeration = record.flatMap({ enumeration(boxedBy: $0, payload: boxed) }) {
+                return .owner(
+                    .payload(of: enumeration), of: "box of \(boxed.sugared), payload of a case of \(enumeration)")
+            }
+            return .owner(.boxed(boxed), of: "box of \(boxed.sugared)")
+        case .errorBox?: return .owner(.error(nil), of: "box of any Error")
         // Only a box for an error tells the type of a value.
-        case .nominalStruct?, .nominalEnum?: return .owner(.error(type(id)))
+        case .nominalStruct?, .nominalEnum?: return .owner(.error(type(id)), of: "box of any Error: \(type(id))")
         case .nominalClass?, nil:
             let type = type(id)
-            return type == .unknown ? nil : .owner(RuntimeOwner(object: type))
+            return type == .unknown ? nil : .owner(RuntimeOwner(object: type), of: type.fullName)
         default: return nil
         }
     }
@@ -86,6 +112,11 @@ extension RuntimeOwner {
         RuntimeOwner(family: "Box", type: type.description, cause: .boxing, rule: "swift.metadata.box")
     }
 
+    /// The owner of the payload of an indirect case.
+    static func payload(of enumeration: SwiftType) -> RuntimeOwner {
+        RuntimeOwner(family: "Box", type: enumeration.description, cause: .boxing, rule: "swift.metadata.indirect")
+    }
+
     /// The owner of the box of an error, of this type where it is known.
     static func error(_ type: SwiftType?) -> RuntimeOwner {
         let name = type.flatMap { $0 == .unknown ? nil : " (\($0))" } ?? ""
@@ -98,18 +129,22 @@ extension RuntimeOwner {
     /// what the program's fields and functions say decides, and what they leave open is left open in the name.
     static func context(
         _ captures: SwiftCaptures, creator: (display: String, linkageName: String)?,
-        formsClosures: (String) -> Bool?
+        facts: any FunctionFacts
     ) -> RuntimeOwner {
         guard captures.types.count == 1, !captures.keepsMetadata, let type = captures.types.first else {
             return closure(captures.types, in: creator?.display)
         }
-        let forms = creator.flatMap { formsClosures($0.linkageName) }
+        let forms = creator.flatMap { facts.formsClosures($0.linkageName) }
         if let enumeration = captures.indirectEnumeration {
             let isCertain = forms == false || type.isTuple || type.mentions(enumeration)
             if isCertain {
-                return RuntimeOwner(
-                    family: "Box", type: enumeration.description, cause: .boxing, rule: "swift.metadata.indirect")
+                return payload(of: enumeration)
             }
+        }
+        if let creator, facts.capturesVariable(creator.linkageName, of: type) {
+            return RuntimeOwner(
+                family: "Box", type: "captured \(type.sugared) in \(creator.display)", cause: .capture,
+                rule: "swift.metadata.captured")
         }
         switch type {
         case .function, .box, .named, .unknown, .metatype: return closure(captures.types, in: creator?.display)
@@ -130,7 +165,7 @@ extension RuntimeOwner {
 
     private static func closure(_ types: [SwiftType], in function: String?) -> RuntimeOwner {
         let place = function.map { " in \($0)" } ?? ""
-        let list = types.map { $0.description }.joined(separator: ", ")
+        let list = types.map(\.sugared).joined(separator: ", ")
         return RuntimeOwner(
             family: "Closure", type: "closure\(place)\(types.isEmpty ? "" : " capturing \(list)")", cause: .capture,
             rule: "swift.metadata.closure")
@@ -138,21 +173,12 @@ extension RuntimeOwner {
 }
 
 extension SwiftType {
-    fileprivate var isTuple: Bool {
-        if case .tuple = self { true } else { false }
+    /// The name with the standard library's prefix, where it has one.
+    fileprivate var fullName: String {
+        if case .nominal("Swift", _) = self { "Swift.\(self)" } else { description }
     }
 
-    /// Whether the nominal type of another, whatever its arguments, is a part of this one.
-    fileprivate func mentions(_ other: SwiftType) -> Bool {
-        switch self {
-        case .nominal(_, let path):
-            qualifiedName == other.qualifiedName || path.contains { $0.arguments.contains { $0.mentions(other) } }
-        case .tuple(let elements): elements.contains { $0.type.mentions(other) }
-        case .function(_, let parameters, _, let result):
-            result.mentions(other) || parameters.contains { $0.type.mentions(other) }
-        case .existential(let protocols, _): protocols.contains { $0.mentions(other) }
-        case .metatype(let type), .box(let type): type.mentions(other)
-        case .named, .unknown: false
-        }
+    fileprivate var isTuple: Bool {
+        if case .tuple = self { true } else { false }
     }
 }

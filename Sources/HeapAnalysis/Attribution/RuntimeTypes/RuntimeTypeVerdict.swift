@@ -7,11 +7,9 @@ extension RuntimeTypeEvidence {
     /// The owner, with the frame that made the block where that matters: the innermost one of Swift's own naming.
     func owner(creator: AttributableFrame?) -> RuntimeOwner {
         switch self {
-        case .owner(let owner): owner
-        case .context(let captures, let formsClosures):
-            .context(
-                captures, creator: creator.map { ($0.kind.display, $0.frame.linkageName) },
-                formsClosures: formsClosures)
+        case .owner(let owner, _): owner
+        case .context(let captures, let facts):
+            .context(captures, creator: creator.map { ($0.kind.display, $0.frame.linkageName) }, facts: facts)
         }
     }
 
