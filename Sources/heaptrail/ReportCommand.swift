@@ -54,7 +54,7 @@ struct ReportCommand: ParsableCommand {
 
     func validate() throws {
         if let top, top < 1 { throw ValidationError("--top takes a number from 1") }
-        if suppressions.isUsed, view.view != .leaks {
+        if suppressions.isUsed, view?.view != .leaks {
             throw ValidationError("suppressions are of the leaks; type: heaptrail report \(trace) --view leaks")
         }
     }
