@@ -92,11 +92,11 @@ struct ProfileBuilder<Source: ProfileSource> {
         var cells: [ProfileCell] = []
         let ages = options.keepsAges ? ledger.ages() : [:]
         let (lifetimes, ranges) = Self.lifetimes(of: ledger)
-        for number in 0..<ledger.cells.count {
+        let numbers = keepsLiveOnly ? ledger.cells.liveNumbers : Array(0..<ledger.cells.count)
+        for number in numbers {
             let key = ledger.cells.cells[number].key
             if key.type != 0 { resolver.note(key.stack, type: key.type) }
         }
-        let numbers = keepsLiveOnly ? ledger.cells.liveNumbers : Array(0..<ledger.cells.count)
         for (done, number) in numbers.enumerated() {
             if done % 64 == 0 { progress(.stacks, Double(done) / Double(numbers.count)) }
             let cell = ledger.cells.cells[number]

@@ -90,7 +90,9 @@ struct StackResolver<Source: ProfileSource> {
             if let lost = tailCaller(returningTo: address, row: row, inner: inner) { numbers.append(lost) }
             inner = (address &- 1, row)
             let isCallOfNew = numbers.last.map { frames[Int($0)].function == "operator new" } ?? false
-            numbers.append(contentsOf: expansions[expansion(of: address &- 1, row: row, isCallOfNew: isCallOfNew)])
+            for index in expansion(of: address &- 1, row: row, isCallOfNew: isCallOfNew) {
+                numbers.append(expansions[index])
+            }
             if row != Self.noModule, allocating == nil {
                 if innermost == nil { innermost = row }
                 if placements[row]?.isRuntime == false { allocating = row }

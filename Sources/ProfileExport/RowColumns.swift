@@ -65,18 +65,18 @@ struct RowColumns {
         return columns
     }
 
-    private var shownFigures: [RowFigure] {
-        let shown = isLiveOnly ? [.allocations, .bytes, .error, .share] : RowFigure.shown(in: view)
-        return shown.filter { estimate.isEstimated || $0 != .error }
-    }
-
-    /// Where only what is live at a moment was kept, all its allocations are that.
+    /// A column's title. Where only what is live was kept, allocations and bytes are those of the live blocks.
     private func title(of figure: RowFigure) -> String {
         switch figure {
         case .allocations where isLiveOnly: "blocks"
         case .bytes where isLiveOnly: "live"
         default: figure.title
         }
+    }
+
+    private var shownFigures: [RowFigure] {
+        let figures = isLiveOnly ? [.allocations, .bytes, .error, .share] : RowFigure.shown(in: view)
+        return figures.filter { estimate.isEstimated || $0 != .error }
     }
 
     func cells(of row: ProfileRow) -> [String] {

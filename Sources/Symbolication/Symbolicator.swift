@@ -34,6 +34,8 @@ public final class Symbolicator: FrameSymbolicator {
         var opened: Opened?
         /// What is said of each offset; empty where the files know nothing of it.
         var frames: [UInt64: [SymbolicatedFrame]] = [:]
+        /// What calls of operator new allocate, where the code tells.
+        var types: [UInt64: String?] = [:]
         /// Whether the files were asked for anything.
         var hasNews = false
 
@@ -92,9 +94,9 @@ public final class Symbolicator: FrameSymbolicator {
         let entry = entry(for: module)
         if let known = entry.frames[offset] { return known }
         statistics.addresses += 1
-        if let known = entry.cached?.frames(at: offset, modulePath: module.path) {
-            entry.frames[offset] = known.isEmpty ? [unknown(in: module, at: offset)] : known
-            return entry.frames[offset]!
+        if offset < Self.typeKey, let known = entry.cached?.frames(at: offset, modulePath: module.path) {
+            entry.frames[offset] = known
+            return known
         }
         let opened = open(module, entry)
         entry.hasNews = true
@@ -118,25 +120,25 @@ public final class Symbolicator: FrameSymbolicator {
     public func tailCaller(in module: ModuleDescription, returningTo returnOffset: UInt64, inner: UInt64?)
         -> SymbolicatedFrame?
     {
-        guard let inner, let information = open(module, entry(for: module)).information,
+        guard let inner, let callee = frames(in: module, at: inner).last, callee.language == .rust,
+            let information = open(module, entry(for: module)).information,
             let target = information.callTarget(returnAddress: returnOffset, inner: inner),
             var frame = frames(in: module, at: target).last,
             // Rust's library is built to leave by jumps where programs in debug mode call it; of other languages' runtimes the
             // rules know the frames as they are. A part of a function that was split off is called by its whole.
-            frame.language == .rust, frames(in: module, at: inner).last?.function != frame.function
+            frame.language == .rust, callee.function != frame.function
         else { return nil }
         frame.isInlined = false
         return frame
     }
 
-    /// Reads the code around the call that ends just after `offset`. Once an address: the caller keeps what it asks for.
-    public func allocatedType(in module: ModuleDescription, at offset: UInt64) -> String? {
-        open(module, entry(for: module)).information?.allocation(returningTo: offset &+ 1)?.type
-    }
-
     private func unknown(in module: ModuleDescription, at offset: UInt64, remark: String = "") -> SymbolicatedFrame {
         SymbolicatedFrame(function: unknownName(in: module, at: offset) + remark, modulePath: module.path)
     }
+
+    /// In a cache the type that a call of operator new at an offset allocates stands at the offset with this bit, as the name of a frame; no
+    /// address in a file has it.
+    private static let typeKey: UInt64 = 1 << 63
 
     /// Keeps what was learnt since for later runs, where there is a cache. O(answers).
     public func saveCache() {
@@ -145,7 +147,11 @@ public final class Symbolicator: FrameSymbolicator {
             guard let inputs = entry.opened?.inputs, entry.opened?.information?.isWholeInItsFiles == true else {
                 continue
             }
-            var known = entry.frames
+            var known = entry.frames.filter { $0.key < Self.typeKey }
+            for (offset, type) in entry.types where offset < Self.typeKey {
+                known[offset | Self.typeKey] =
+                    type.map { [SymbolicatedFrame(function: $0, modulePath: module.path)] } ?? []
+            }
             if let cached = entry.cached {
                 for offset in cached.offsets where known[offset] == nil {
                     known[offset] = cached.frames(at: offset, modulePath: module.path)
@@ -154,6 +160,20 @@ public final class Symbolicator: FrameSymbolicator {
             cache.store(CachedSymbols.encode(known, inputs: inputs), of: module)
             entry.hasNews = false
         }
+    }
+
+    /// Reads the code around the call that ends just after `offset`, once.
+    public func allocatedType(in module: ModuleDescription, at offset: UInt64) -> String? {
+        let entry = entry(for: module)
+        if let known = entry.types[offset] { return known }
+        if offset < Self.typeKey, let known = entry.cached?.frames(at: offset | Self.typeKey, modulePath: module.path) {
+            entry.types[offset] = .some(known.first?.function)
+            return known.first?.function
+        }
+        let type = open(module, entry).information?.allocation(returningTo: offset &+ 1)?.type
+        entry.hasNews = true
+        entry.types[offset] = .some(type)
+        return type
     }
 
     private func entry(for module: ModuleDescription) -> Module {

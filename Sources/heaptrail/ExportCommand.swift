@@ -37,6 +37,12 @@ struct ExportCommand: ParsableCommand {
 
     @OptionGroup var rules: RuleOptions
 
+    @Option(
+        help: ArgumentHelp(
+            "End at this moment, as in report --at; with --weight live: what was live then.", valueName: "time"),
+        transform: MomentArgument.parse)
+    var at: MomentArgument?
+
     @Flag(help: "Put the owner's type, in brackets, as the innermost frame.")
     var owners = false
 
@@ -57,7 +63,9 @@ struct ExportCommand: ParsableCommand {
             try OutputFile.refuseSame(output, as: trace)
             let ruleSet = try rules.ruleSet()
             let input = try TraceInput(path: trace)
-            let profile = try input.analyse(image: image, options: AnalysisOptions(), rules: ruleSet)
+            var options = AnalysisOptions()
+            if let at { options.moment = try input.resolve(at, image: image) }
+            let profile = try input.analyse(image: image, options: options, rules: ruleSet)
             rules.tellUnused(in: profile)
             let text = CollapsedStacks(profile: profile, weight: weight, showsOwners: owners).text()
             if output == "-" {
