@@ -156,9 +156,11 @@ struct AllocationEvidence: Sendable {
         let uses = hints.filter { $0.kind == .called && $0.name.hasPrefix(name) }.map(\.count).reduce(0, +)
         guard uses <= 1, !isCut else { return nil }
         let found = Set(
-            (names(.near) + names(.called)).map(demangled).compactMap(Self.owner).filter { owner in
-                beginnings.contains(where: owner.hasPrefix)
-            })
+            // Compilers fold functions of different types that came out alike, as those that only free nodes do.
+            (names(.near) + names(.called)).filter { !$0.contains("_M_erase") }.map(demangled).compactMap(Self.owner)
+                .filter { owner in
+                    beginnings.contains(where: owner.hasPrefix)
+                })
         return found.count == 1 ? found.first : nil
     }
 
