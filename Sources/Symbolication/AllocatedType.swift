@@ -177,11 +177,11 @@ struct AllocationEvidence: Sendable {
             return bytes == 64 || bytes > 256 && bytes <= 512 ? "elements of std::deque" : nil
         }
         guard isOfVariableSize else { return nil }
+        if size == .plusOne, checked.contains("std::string") { return "elements of std::string" }
         if calls.contains(where: { $0.hasPrefix("_ZNKSt8__detail20_Prime_rehash_policy") }) {
             let isCleared = hints.contains { $0.kind == .passed && $0.argument == 0 && $0.name == "memset" }
             return isCleared ? "buckets of std::_Hashtable" : nil
         }
-        if size == .plusOne, checked.contains("std::string") { return "elements of std::string" }
         let arrays = checked.subtracting(["std::string"])
         let refusesLongArrays = calls.contains { $0.hasPrefix("_ZSt28__throw_bad_array_new_length") }
         if size == .variable, arrays.count == 1, let array = arrays.first {

@@ -106,6 +106,8 @@ struct AllocatedTypeTests {
         #expect(type(.constant(40), filled: true, near) == "node of std::_Hashtable")
         let cleared = near + [Hint(kind: .passed, name: "memset")]
         #expect(type(.variable, cleared) == "buckets of std::_Hashtable")
+        let key = near + [Hint(kind: .passed, name: "memcpy"), Hint(kind: .check, name: "basic_string::_M_create")]
+        #expect(type(.plusOne, key) == "elements of std::string", "a key that is copied into its node")
     }
 
     @Test("a function that copies values of this size says which std::function holds the block")
