@@ -141,10 +141,13 @@ struct StackResolver<Source: ProfileSource> {
     /// The frame `operator new<T>`, as if the language had one, where the code at a call of operator new tells what T is
     /// and the caller is no library's function, whose name tells more.
     private func frameOfNew(at place: Place, within frames: [SymbolicatedFrame]) -> SymbolicatedFrame? {
-        guard let module = modules[place.module], let caller = frames.first,
-            attributor.classify(caller).origin != .standardLibrary,
-            let type = symbolicator.allocatedType(in: module.description, at: place.offset),
-            type != "one object" || caller.file == nil
+        guard let module = modules[place.module], let caller = frames.first else { return nil }
+        let isLibrary = attributor.classify(caller).origin == .standardLibrary
+        if isLibrary, caller.file != nil { return nil }
+        guard let type = symbolicator.allocatedType(in: module.description, at: place.offset),
+            type != "one object" || caller.file == nil,
+            // A container's own function, without debug information, may have a string's copy inlined.
+            !isLibrary || type == "elements of std::string"
         else { return nil }
         return SymbolicatedFrame(
             function: "operator new<\(type)>", isInlined: true, language: .cxx, modulePath: caller.modulePath)

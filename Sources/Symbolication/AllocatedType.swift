@@ -156,9 +156,11 @@ struct AllocationEvidence: Sendable {
         let uses = hints.filter { $0.kind == .called && $0.name.hasPrefix(name) }.map(\.count).reduce(0, +)
         guard uses <= 1, !isCut else { return nil }
         let found = Set(
-            (names(.near) + names(.called)).map(demangled).compactMap(Self.owner).filter { owner in
-                beginnings.contains(where: owner.hasPrefix)
-            })
+            // Compilers fold functions of different types that came out alike, as those that only free nodes do.
+            (names(.near) + names(.called)).filter { !$0.contains("_M_erase") }.map(demangled).compactMap(Self.owner)
+                .filter { owner in
+                    beginnings.contains(where: owner.hasPrefix)
+                })
         return found.count == 1 ? found.first : nil
     }
 
@@ -175,11 +177,11 @@ struct AllocationEvidence: Sendable {
             return bytes == 64 || bytes > 256 && bytes <= 512 ? "elements of std::deque" : nil
         }
         guard isOfVariableSize else { return nil }
+        if size == .plusOne, checked.contains("std::string") { return "elements of std::string" }
         if calls.contains(where: { $0.hasPrefix("_ZNKSt8__detail20_Prime_rehash_policy") }) {
             let isCleared = hints.contains { $0.kind == .passed && $0.argument == 0 && $0.name == "memset" }
             return isCleared ? "buckets of std::_Hashtable" : nil
         }
-        if size == .plusOne, checked.contains("std::string") { return "elements of std::string" }
         let arrays = checked.subtracting(["std::string"])
         let refusesLongArrays = calls.contains { $0.hasPrefix("_ZSt28__throw_bad_array_new_length") }
         if size == .variable, arrays.count == 1, let array = arrays.first {

@@ -45,8 +45,8 @@
 //! new_own_operator: Class geo::Pooled / C owners: new_own_operator
 //! malloc_direct: C owners: malloc_direct
 //! exception_throw: Runtime exception / String std::string
-//! thread_start: Runtime std::thread
-//! future_async: Runtime std::future / Runtime std::thread
+//! thread_start: Runtime std::thread / C libc: thread-local storage
+//! future_async: Runtime std::future / Runtime std::thread / C libc: thread-local storage
 //! promise_state: Runtime std::future
 //! pmr_vector: Data std::pmr::memory_resource
 //! pmr_string: String std::string

@@ -20,8 +20,8 @@ struct AllocatedTypeTests {
     }
 
     private static let insert = "_ZSt29_Rb_tree_insert_and_rebalancebPSt18_Rb_tree_node_baseS0_RS_"
-    private static let eraseOfSet =
-        "_ZNSt8_Rb_treeIllSt9_IdentityIlESt4lessIlESaIlEE8_M_eraseEPSt13_Rb_tree_nodeIlE"
+    private static let searchOfSet =
+        "_ZNSt8_Rb_treeIllSt9_IdentityIlESt4lessIlESaIlEE14_M_lower_boundERKl"
     private static let set =
         "std::_Rb_tree<long, long, std::_Identity<long>, std::less<long>, std::allocator<long>>"
     private static let needRehash = "_ZNKSt8__detail20_Prime_rehash_policy14_M_need_rehashEmmm"
@@ -67,7 +67,7 @@ struct AllocatedTypeTests {
         let hints = [
             Hint(kind: .passed, name: Self.insert, argument: 1), Hint(kind: .called, name: Self.insert),
             Hint(kind: .called, name: "_ZSt18_Rb_tree_decrementPSt18_Rb_tree_node_base"),
-            Hint(kind: .called, name: Self.eraseOfSet),
+            Hint(kind: .called, name: Self.searchOfSet),
         ]
         #expect(type(.constant(40), filled: true, hints) == "node of \(Self.set)")
         #expect(type(.constant(40), filled: true, cut: true, hints) == "node of std::_Rb_tree")
@@ -80,7 +80,7 @@ struct AllocatedTypeTests {
     func equalKeys() {
         let hints = [
             Hint(kind: .passed, name: Self.insert, argument: 1), Hint(kind: .called, name: Self.insert),
-            Hint(kind: .called, name: Self.eraseOfSet),
+            Hint(kind: .called, name: Self.searchOfSet),
         ]
         #expect(type(.constant(40), filled: true, hints) == "node of equal keys in \(Self.set)")
     }
@@ -106,6 +106,8 @@ struct AllocatedTypeTests {
         #expect(type(.constant(40), filled: true, near) == "node of std::_Hashtable")
         let cleared = near + [Hint(kind: .passed, name: "memset")]
         #expect(type(.variable, cleared) == "buckets of std::_Hashtable")
+        let key = near + [Hint(kind: .passed, name: "memcpy"), Hint(kind: .check, name: "basic_string::_M_create")]
+        #expect(type(.plusOne, key) == "elements of std::string", "a key that is copied into its node")
     }
 
     @Test("a function that copies values of this size says which std::function holds the block")
