@@ -62,7 +62,8 @@ struct ProfileBuilder<Source: ProfileSource> {
     /// What follows growth and copies: nil where nobody asks for them and no cause depends on them.
     private func chainTracker(_ resolver: ResolvedStacks<Source>) -> ChainTracker? {
         let facts = source.facts
-        guard !facts.isSampled, options.tracksChains || source.hasSwiftRuntime else { return nil }
+        // What is live at a moment alone has no order of events.
+        guard !facts.isSampled, !keepsLiveOnly, options.tracksChains || source.hasSwiftRuntime else { return nil }
         return ChainTracker(remaps: facts.allocator == "glibc") { resolver.attribution(of: $0, type: $1) }
     }
 
