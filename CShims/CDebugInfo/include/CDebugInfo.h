@@ -75,9 +75,10 @@ int ht_debug_has_split_units(const ht_debug_module *module);
 /// The function of that number, or NULL. The struct stays where it is until the next call of ht_debug_frames.
 const ht_debug_function *ht_debug_function_at(const ht_debug_module *module, int32_t function);
 
-/// Whether the call that returns to the ELF virtual address `return_address` was meant for another function than the one
-/// that holds `inner` (0: another module's, or not known); `*target` is then where that function starts. It was entered
-/// and left by a jump, so that it has no frame. False where the code does not tell: calls through pointers, other machines.
+/// Whether the call that returns to the ELF virtual address `return_address` was meant for another function than the
+/// one that holds `inner` (0: another module's, or not known); `*target` is then where that function starts. It was
+/// entered and left by a jump, so that it has no frame. False where the code does not tell: calls through pointers,
+/// other machines.
 bool ht_debug_call_target(ht_debug_module *module, uint64_t return_address, uint64_t inner, uint64_t *target);
 
 /// How a name that the code around an allocation mentions belongs to the block.
