@@ -25,8 +25,8 @@ public struct ReportText: Sendable {
         var lines = header
         lines.append("")
         switch request.view {
-        case .growth: lines += GrowthSection(profile, request).lines(style)
-        case .copies: lines += CopiesSection(profile, request).lines(style)
+        case .growth where hasRows: lines += GrowthSection(profile, request).lines(style)
+        case .copies where hasRows: lines += CopiesSection(profile, request).lines(style)
         default: lines += rowLines
         }
         if showsSites { lines += sites }
@@ -124,6 +124,8 @@ public struct ReportText: Sendable {
     }
 
     // MARK: - Rows
+
+    private var hasRows: Bool { !request.rows(of: profile, leaks: leaks).isEmpty }
 
     private var rowLines: [String] {
         var rows = request.rows(of: profile, leaks: leaks)

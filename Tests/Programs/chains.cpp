@@ -61,7 +61,7 @@ __attribute__((noinline)) static void grow_names(unsigned count) {
         }
     }
     opaque(names);
-    std::printf("growth grow_names steps=%d\ncopy grow_names copies=%u\n", steps, count);
+    std::printf("growth grow_names steps=%d\n", steps);
 }
 
 __attribute__((noinline)) static void grow_two(unsigned count) {
