@@ -120,13 +120,14 @@ public final class Symbolicator: FrameSymbolicator {
     public func tailCaller(in module: ModuleDescription, returningTo returnOffset: UInt64, inner: UInt64?)
         -> SymbolicatedFrame?
     {
-        guard let inner, let callee = frames(in: module, at: inner).last, callee.language == .rust,
+        // Without lines, what was inlined into the caller is not known: a String's growth jumps through Vec<u8>'s, too.
+        guard let inner, frames(in: module, at: returnOffset &- 1).last?.file != nil,
             let information = open(module, entry(for: module)).information,
             let target = information.callTarget(returnAddress: returnOffset, inner: inner),
             var frame = frames(in: module, at: target).last,
             // Rust's library is built to leave by jumps where programs in debug mode call it; of other languages' runtimes the
             // rules know the frames as they are. A part of a function that was split off is called by its whole.
-            frame.language == .rust, callee.function != frame.function
+            frame.language == .rust, frames(in: module, at: inner).last?.function != frame.function
         else { return nil }
         frame.isInlined = false
         return frame

@@ -90,8 +90,12 @@ struct RustBuildTests {
         ] where found.type.hasPrefix(text) {
             return families.isEmpty || expected.contains { families.contains($0.family) }
         }
-        let head = found.type.prefix { $0 != "<" }
-        let isBare = found.type.dropFirst(head.count).allSatisfy { "<_, >".contains($0) }
+        // `Arc<[_]>` says that it is a slice.
+        let end = found.type.firstIndex(of: "<").map {
+            found.type[$0...].hasPrefix("<[") ? found.type.index($0, offsetBy: 2) : $0
+        }
+        let head = found.type[..<(end ?? found.type.endIndex)]
+        let isBare = found.type.dropFirst(head.count).allSatisfy { "<_, >]".contains($0) }
         return expected.contains { truth in
             guard truth.family == found.family else { return false }
             // A heap's storage is a Vec, and its own functions are inlined.

@@ -58,9 +58,7 @@ struct OwnerNumbers {
         found.storage = Self.storage(of: owner.family)
         found.isAmbiguous =
             found.storage != .other
-            && (found.cause == .growth || found.cause == .unknown
-                // A table that was empty has no storage of its own, and its first is made by the functions that copy.
-                || found.cause == .copyOnWrite && found.storage == .table)
+            && (found.cause == .growth || found.cause == .unknown)
         if found.storage == .array { found.stride = Self.stride(ofElement: owner.type) }
         return found
     }
