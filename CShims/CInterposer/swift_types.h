@@ -2,15 +2,13 @@
 // told of that type.
 //
 // - The runtime calls its hook (swift_hook.c) for every object, box and context. Ours leaves the metadata's address
-// with
-//   the thread and jumps on to the runtime's own function: no frame is added to the stack, and nothing is to be undone.
+//   with the thread and jumps on to the runtime's own function: no frame is added, nothing is to be undone.
 // - malloc's hook takes the type when it is the call beneath: the same size, and a frame right below. What the runtime
 //   allocates otherwise (caches, a signal handler in between) takes nothing.
 // - A type met for the first time is described in the stream, its arguments first (swift_metadata.c): words of memory,
 //   read after asking whether they are there. No function of the runtime's is ever called for it.
 // - What only the block itself tells is read as it is freed (swift_freed.c): the type in an error box; any type where
-// the
-//   hook cannot be had.
+//   the hook cannot be had.
 #pragma once
 
 #include "sample.h"
