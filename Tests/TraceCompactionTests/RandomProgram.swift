@@ -2,7 +2,7 @@
 
 import TestSupport
 
-/// Three threads that free each other's blocks and use addresses again; two types, three stacks, aligned and very large blocks among them.
+/// Three threads that free each other's blocks and use addresses again; types that events tell and one that a stack tells, four stacks, aligned and very large blocks among them.
 enum RandomProgram {
     /// The trace's bytes; the same arguments give the same bytes.
     ///
@@ -26,6 +26,16 @@ enum RandomProgram {
         for _ in 0..<steps {
             let thread = UInt32(1 + below(3))
             builder.events(thread: thread, from: starts[thread] ?? 900) { records in
+                if starts.isEmpty {
+                    for (id, name) in [(9, "app.Wide"), (0x7F00, "app.Typed"), (0x7F01, "app.Told")]
+                        as [(UInt64, String)]
+                    {
+                        records.type(id, name)
+                    }
+                    records.stack(1, frames: [0x1000])
+                    records.stack(2, frames: [0x1000])
+                    records.stackType(2, 0x7F01)
+                }
                 for _ in 0..<20 {
                     time += 10
                     let address = 0x1000 + below(addresses) * 16
