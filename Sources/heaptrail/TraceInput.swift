@@ -1,4 +1,5 @@
 // The trace a command reads: opening it, analysing one of its images, and saying on standard error what is wrong with it.
+internal import AllocatorLab
 internal import HeapAnalysis
 internal import ProfileExport
 internal import Symbolication
@@ -83,11 +84,7 @@ struct TraceInput {
         progress.clear()
         symbolicator.saveCache()
         if timings { tellTimings(ContinuousClock.now - began, symbolicator.statistics) }
-        guard let profile = analysed else {
-            let numbers = trace.images.map { String($0.number) }.joined(separator: ", ")
-            throw Failure(
-                status: .usage, "\(path) has no image \(image ?? 0), only \(numbers); type: heaptrail report \(path)")
-        }
+        guard let profile = analysed else { throw noImage(image, command: "report") }
         warn(profile, askedForImage: image != nil)
         let changed = symbolicator.missingModules.filter { $0.value == "build id differs" }.keys.sorted()
         if let first = changed.first {
@@ -95,6 +92,41 @@ struct TraceInput {
             Terminal.tell("\(first)\(others) changed since the recording: no symbols for it")
         }
         return profile
+    }
+
+    /// The calls of an image, the last one when nil, ready to be performed again.
+    func plan(image: Int?) throws(Failure) -> ReplayPlan {
+        if trace.isSampled {
+            throw Failure(
+                status: .unavailable,
+                "\(path) is sampled: the calls between its samples are not in it, so there is nothing to replay; record without --sample"
+            )
+        }
+        let symbolicator = Symbolicator(cache: Self.symbolCache)
+        let progress = ProgressLine()
+        let made: (plan: ReplayPlan, profile: HeapProfile)?
+        do throws(ReplayError) {
+            made = try ReplayPlan.make(of: trace, image: image, symbolicator: symbolicator) { stage, share in
+                progress.show(stage == .events ? "planning" : "finding owners", share)
+            }
+        } catch {
+            progress.clear()
+            throw Failure(status: .cannotCreate, "cannot replay \(path): \(error)")
+        }
+        progress.clear()
+        symbolicator.saveCache()
+        guard let made else { throw noImage(image, command: "replay") }
+        warn(made.profile, askedForImage: image != nil)
+        guard made.plan.events > 0 else {
+            throw Failure(status: .data, "\(path) holds no calls to replay")
+        }
+        return made.plan
+    }
+
+    private func noImage(_ image: Int?, command: String) -> Failure {
+        let numbers = trace.images.map { String($0.number) }.joined(separator: ", ")
+        return Failure(
+            status: .usage, "\(path) has no image \(image ?? 0), only \(numbers); type: heaptrail \(command) \(path)")
     }
 
     /// One line of JSON for scripts/bench-reading: what the analysis took, and of that the symbols.
