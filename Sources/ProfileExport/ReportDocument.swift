@@ -42,7 +42,8 @@ public struct ReportDocument: Sendable {
         return JSONValue.object(members).document()
     }
 
-    private var trace: JSONValue {
+    /// The member `trace`: what the recorder says and the totals.
+    var trace: JSONValue {
         let trace = profile.trace
         let facts = trace.facts
         let reallocationsAreKnown = !facts.isSampled || trace.hasExactTotals
