@@ -134,6 +134,8 @@ private struct BlockTeller: LedgerObserver {
                 endsUncounted: free.isRepaired && free.time == free.block.time))
     }
 
+    mutating func recounted(_ free: ObservedFree, in cell: UInt32) {}
+
     mutating func freedUnknown(address: UInt64, time: UInt64, thread: UInt32) {}
 
     mutating func finish() { flush() }
