@@ -44,7 +44,7 @@ void ht_code_hint(ht_debug_allocation *result, uint8_t kind, uint8_t argument, c
 
 // MARK: - Names of code
 
-// The name of the function that starts at `address`, also where it is the stub of an imported one.
+// The name of the function that starts at `address`, also where it is the PLT entry of an imported one.
 const char *ht_code_function(const ht_walk *walk, uint64_t address) {
     const char *name = ht_symbols_start(walk->module, address);
     if (name != NULL) return name;

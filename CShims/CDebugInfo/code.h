@@ -45,7 +45,7 @@ typedef struct {
 unsigned ht_code_register(unsigned id);
 /// Adds a name once, and counts how often it came.
 void ht_code_hint(ht_debug_allocation *result, uint8_t kind, uint8_t argument, const char *name);
-/// The name of the function that starts at `address`, also where it is the stub of an imported one.
+/// The name of the function that starts at `address`, also where it is the PLT entry of an imported one.
 const char *ht_code_function(const ht_walk *walk, uint64_t address);
 /// The name of the function that the current instruction calls, or NULL.
 const char *ht_code_called(const ht_walk *walk);

@@ -14,7 +14,7 @@ static uint32_t stack_now(ht_thread *self, const void *frame, const void *via) {
     if (writer == NULL) return 0;
     uint32_t stack = 0;
     writer->now = ht_now();
-    if (ht_writer_reserve(self, writer, HT_RECORD_WORDS)) stack = ht_stack_id(self, writer, frame, via);
+    if (ht_writer_reserve(self, writer, HT_RECORD_WORDS)) stack = ht_stack_id(self, writer, frame, via, 0);
     ht_leave(self);
     return stack;
 }

@@ -88,8 +88,8 @@ static inline uint64_t size_word(size_t size, uint32_t stack, uint32_t code) {
 
 static uint64_t wide_alignment(uint32_t code) { return code == 0 ? 0 : code <= 15 ? code + 3u : code - 15u; }
 
-// ALLOC; ALLOC_SAMPLE where a weight other than 0 is given, ALLOC_TYPED where a type is. Inlined into each, so that
-// none asks.
+// ALLOC; ALLOC_SAMPLE where a weight other than 0 is given, ALLOC_TYPED where a type is that its stack cannot tell.
+// Inlined into each, so that none asks.
 static inline __attribute__((always_inline)) bool record_allocation(const void *block, size_t size, uint32_t code,
                                                                     const void *frame, const void *via, double weight,
                                                                     uint64_t type) {
@@ -107,9 +107,14 @@ static inline __attribute__((always_inline)) bool record_allocation(const void *
     writer->now = now;
     if (__builtin_expect(ht_options & HT_OPTION_DROP, 0)) writer->droppable = true;
     if (ht_writer_reserve(self, writer, HT_RECORD_WORDS)) {
-        uint32_t stack = ht_stack_id(self, writer, frame, via);
+        uint32_t stack = ht_stack_id(self, writer, frame, via, type);
         if (__builtin_expect(usable != NOT_ASKED, 0)) put_usable(self, writer, usable, size, code);
-        if (type != 0) ht_type_define(self, writer, type);
+        if (type != 0) {
+            ht_type_note(type);
+            // The stack tells its type, unless it could not be defined.
+            if (__builtin_expect(stack == 0, 0)) ht_type_define(self, writer, type);
+            else type = 0;
+        }
         if (ht_writer_reserve(self, writer, HT_RECORD_WORDS)) {
             // A sample that has a type, too, is wide.
             if (__builtin_expect(fits(block, size, code) && (type == 0 || weight_word == 0), 1)) {
@@ -223,7 +228,7 @@ HOT void ht_record_reallocation(const void *old, uint64_t before, const void *bl
     uint32_t stack = 0;
     bool room = ht_writer_reserve(self, writer, HT_RECORD_WORDS);
     if (room) {
-        stack = ht_stack_id(self, writer, frame, NULL);
+        stack = ht_stack_id(self, writer, frame, NULL, 0);
         if (__builtin_expect(usable != NOT_ASKED, 0)) put_usable(self, writer, usable, size, code);
         room = ht_writer_reserve(self, writer, HT_RECORD_WORDS);
     }

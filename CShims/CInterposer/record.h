@@ -17,7 +17,8 @@ static inline uint32_t ht_alignment_code(size_t alignment) {
 // ALLOC of `size` bytes at `block`. `via` is the real function to show as the innermost frame when it made the block
 // without calling malloc (operator new), else NULL.
 void ht_record_allocation(const void *block, size_t size, uint32_t alignment_code, const void *frame, const void *via);
-// The same where the Swift runtime has announced a type (swift_types.h): ALLOC_TYPED when it is this allocation's.
+// The same where the Swift runtime has announced a type (swift_types.h): its stack tells it when it is this
+// allocation's.
 void ht_record_typed_allocation(const void *block, size_t size, uint32_t alignment_code, const void *frame,
                                 const void *via);
 // FREE of `block`, not NULL, stamped `now` (before the real call).

@@ -4,6 +4,7 @@
 
 #include "definitions.h"
 #include "life.h"
+#include "swift_types.h"
 #include "table.h"
 
 static ht_table stacks = {.first_lines = 1024};
@@ -18,7 +19,8 @@ static uint64_t finish(uint64_t hash, uint64_t more) {
 }
 
 static uint32_t __attribute__((noinline, cold))
-define(ht_thread *self, ht_writer *writer, const ht_walked *walked, const void *via, uint64_t hash) {
+define(ht_thread *self, ht_writer *writer, const ht_walked *walked, const void *via, uint64_t type, uint64_t hash) {
+    if (type != 0) ht_type_define(self, writer, type);
     uint32_t id = atomic_fetch_add_explicit(&last_stack_id, 1, memory_order_relaxed) + 1;
     if (id >> HT_STACK_BITS) return 0;
     ht_home *home = writer->home;
@@ -29,12 +31,16 @@ define(ht_thread *self, ht_writer *writer, const ht_walked *walked, const void *
         keep++;
     }
     uint32_t fresh = walked->count - keep;
-    if (!ht_writer_reserve(self, writer, 3 + fresh + HT_RECORD_WORDS)) return 0;
+    if (!ht_writer_reserve(self, writer, 3 + fresh + 2 + HT_RECORD_WORDS)) return 0;
     ht_put(writer, ht_extended(HT_EXTENDED_STACK, 2 + fresh, id));
     ht_put(writer, (keep != 0 ? writer->last_stack : 0) | (uint64_t)keep << 32 | (uint64_t)walked->flags << 48);
     ht_put(writer, self->tag);
     memcpy(writer->at, home->frames, fresh * sizeof home->frames[0]);
     writer->at += fresh;
+    if (type != 0) {
+        ht_put(writer, ht_extended(HT_EXTENDED_STACK_TYPE, 1, id));
+        ht_put(writer, type);
+    }
     ht_writer_publish(writer);
     // The kept frames are the last ones of both; only the inner ones differ, and they move when the depth does.
     memcpy(home->last_frames, home->frames, walked->count * sizeof home->frames[0]);
@@ -44,7 +50,7 @@ define(ht_thread *self, ht_writer *writer, const ht_walked *walked, const void *
     return id;
 }
 
-uint32_t ht_stack_find(ht_thread *self, ht_writer *writer, const void *frame, const void *via) {
+uint32_t ht_stack_find(ht_thread *self, ht_writer *writer, const void *frame, const void *via, uint64_t type) {
     ht_walked walked = {0};
     if (!(ht_options & HT_OPTION_NO_STACKS)) {
         uint64_t *frames = writer->home->frames;
@@ -54,17 +60,18 @@ uint32_t ht_stack_find(ht_thread *self, ht_writer *writer, const void *frame, co
         walked = ht_walk_again(self, writer, &caller, frames + extra, ht_max_depth - extra);
         walked.count += extra;
         if (via != NULL) walked.hash = ht_hash_frame(walked.hash, frames[0]);
-    } else if (self->tag == 0) {
+    } else if (self->tag == 0 && type == 0) {
         return 0;
     }
-    uint64_t hash =
-        finish(walked.hash, (uint64_t)self->tag << 32 ^ atomic_load_explicit(&generation, memory_order_relaxed));
+    uint64_t more = (uint64_t)self->tag << 32 ^ atomic_load_explicit(&generation, memory_order_relaxed);
+    uint64_t hash = finish(walked.hash, more ^ ht_type_hash(type));
     uint32_t id = ht_table_find(&stacks, hash);
-    if (__builtin_expect(id == 0, 0)) id = define(self, writer, &walked, via, hash);
+    if (__builtin_expect(id == 0, 0)) id = define(self, writer, &walked, via, type, hash);
     if (walked.in_cache) {
         writer->cache->id = id;
         writer->cache->id_tag = self->tag;
         writer->cache->id_via = via;
+        writer->cache->id_type = type;
     }
     return id;
 }

@@ -25,9 +25,8 @@ enum {
 };
 
 _Atomic uint32_t ht_type_looks;
+_Atomic uint64_t ht_type_of_errors;
 
-// The metadata of all error boxes, once one was made.
-static _Atomic uint64_t error_type;
 // First words that were looked at, and what they are. Only words that point into modules: a bounded number.
 static ht_table seen = {.first_lines = 64};
 static _Atomic uint32_t seen_count;
@@ -75,11 +74,6 @@ static uint32_t judge(uint64_t word) {
     return known;
 }
 
-void ht_type_note_error(uint64_t type) {
-    atomic_store_explicit(&error_type, type, memory_order_relaxed);
-    atomic_fetch_add_explicit(&ht_type_looks, 1, memory_order_relaxed);
-}
-
 static void forget_error(void) {
     uint32_t looks = atomic_load_explicit(&ht_type_looks, memory_order_relaxed);
     while ((looks & ~(uint32_t)HT_TYPE_LOOKS_ALWAYS) != 0 &&
@@ -92,7 +86,7 @@ uint64_t ht_type_of_freed(ht_thread *self, ht_writer *writer, const void *block)
     const uint64_t *words = block;
     uint32_t looks = atomic_load_explicit(&ht_type_looks, memory_order_relaxed);
     bool always = (looks & HT_TYPE_LOOKS_ALWAYS) != 0;
-    bool is_error = words[0] == atomic_load_explicit(&error_type, memory_order_relaxed) && words[0] != 0;
+    bool is_error = words[0] == atomic_load_explicit(&ht_type_of_errors, memory_order_relaxed) && words[0] != 0;
     uint32_t what = is_error ? IS_ERROR : always ? judge(words[0]) : IS_NONE;
     if (what == IS_NONE) return 0;
     if (is_error) forget_error();

@@ -56,7 +56,6 @@ enum {
 };
 
 ht_table ht_types_known = {.first_lines = 64};
-_Atomic uint64_t ht_types_recent[HT_TYPES_RECENT];
 
 typedef struct copying {
     ht_thread *self;
@@ -296,16 +295,10 @@ uint32_t ht_type_describe(ht_thread *self, ht_writer *writer, uint64_t type) {
     return copy_type(&copy, type, 0);
 }
 
-void ht_type_look_up(ht_thread *self, ht_writer *writer, uint64_t type) {
-    uint64_t hash = ht_type_hash(type);
-    uint32_t known = ht_table_find(&ht_types_known, hash);
+void ht_type_define(ht_thread *self, ht_writer *writer, uint64_t type) {
+    uint32_t known = ht_table_find(&ht_types_known, ht_type_hash(type));
     if (known == 0) known = ht_type_describe(self, writer, type);
-    if (known == HT_TYPE_ERROR) ht_type_note_error(type);
-    else if (known == HT_TYPE_KNOWN)
-        atomic_store_explicit(&ht_types_recent[hash % HT_TYPES_RECENT], type, memory_order_relaxed);
+    if (known == HT_TYPE_ERROR) atomic_store_explicit(&ht_type_of_errors, type, memory_order_relaxed);
 }
 
-void ht_types_reset(void) {
-    ht_table_reset(&ht_types_known);
-    for (size_t i = 0; i < HT_TYPES_RECENT; i++) atomic_store_explicit(&ht_types_recent[i], 0, memory_order_relaxed);
-}
+void ht_types_reset(void) { ht_table_reset(&ht_types_known); }

@@ -2,15 +2,13 @@
 // told of that type.
 //
 // - The runtime calls its hook (swift_hook.c) for every object, box and context. Ours leaves the metadata's address
-// with
-//   the thread and jumps on to the runtime's own function: no frame is added to the stack, and nothing is to be undone.
+//   with the thread and jumps on to the runtime's own function: no frame is added, nothing is to be undone.
 // - malloc's hook takes the type when it is the call beneath: the same size, and a frame right below. What the runtime
 //   allocates otherwise (caches, a signal handler in between) takes nothing.
 // - A type met for the first time is described in the stream, its arguments first (swift_metadata.c): words of memory,
 //   read after asking whether they are there. No function of the runtime's is ever called for it.
 // - What only the block itself tells is read as it is freed (swift_freed.c): the type in an error box; any type where
-// the
-//   hook cannot be had.
+//   the hook cannot be had.
 #pragma once
 
 #include "sample.h"
@@ -26,9 +24,6 @@ enum {
 };
 
 extern ht_table ht_types_known __attribute__((visibility("hidden")));
-// In front of it: types that were met lately, by their hash. Error boxes never are.
-enum { HT_TYPES_RECENT = 256 };
-extern _Atomic uint64_t ht_types_recent[HT_TYPES_RECENT] __attribute__((visibility("hidden")));
 // What is looked at in a block that is freed: the number of live error boxes, and HT_TYPE_LOOKS_ALWAYS where no hook
 // could be had. 0 in every program without Swift.
 extern _Atomic uint32_t ht_type_looks __attribute__((visibility("hidden")));
@@ -65,23 +60,21 @@ static inline uint64_t ht_type_hash(uint64_t type) {
     return hash ^ hash >> 32;
 }
 
-// An error box of this metadata was made: it is looked at as it is freed.
-void ht_type_note_error(uint64_t type) __attribute__((cold, noinline, visibility("hidden")));
-
 // Describes a type in the stream, with all that it names. Returns what the table will say of it.
 uint32_t ht_type_describe(ht_thread *self, ht_writer *writer, uint64_t type)
     __attribute__((cold, noinline, visibility("hidden")));
 
-// The rare case of ht_type_define: a type that was not met lately.
-void ht_type_look_up(ht_thread *self, ht_writer *writer, uint64_t type) __attribute__((noinline, visibility("hidden")));
+// Before a type is first named: sees that the stream has its description. One probe for a type that was met before.
+void ht_type_define(ht_thread *self, ht_writer *writer, uint64_t type)
+    __attribute__((cold, noinline, visibility("hidden")));
 
-// Before an event of this type: sees that the stream has its description. Cost for a recent type: a multiplication and
-// a load.
-static inline void ht_type_define(ht_thread *self, ht_writer *writer, uint64_t type) {
-    if (__builtin_expect(
-            atomic_load_explicit(&ht_types_recent[ht_type_hash(type) % HT_TYPES_RECENT], memory_order_relaxed) != type,
-            0))
-        ht_type_look_up(self, writer, type);
+// The metadata of all error boxes, once one was met; 0 before.
+extern _Atomic uint64_t ht_type_of_errors __attribute__((visibility("hidden")));
+
+// A block of this type was made: an error box is looked at as it is freed. Cost: a load and a compare.
+static inline void ht_type_note(uint64_t type) {
+    if (__builtin_expect(atomic_load_explicit(&ht_type_of_errors, memory_order_relaxed) == type, 0))
+        atomic_fetch_add_explicit(&ht_type_looks, 1, memory_order_relaxed);
 }
 
 // The type that a block about to be freed says it is of, described in the stream; 0 for none. The block is alive.

@@ -46,6 +46,7 @@ typedef struct ht_walk_cache {
     uint32_t id;
     uint32_t id_tag;
     const void *id_via;
+    uint64_t id_type;
     ht_cached_frame frames[HT_CACHED_FRAMES_MAX];
     ht_read_word words[HT_CACHED_WORDS_MAX];
     uint16_t word_frame[HT_CACHED_WORDS_MAX];  // index of the frame whose step outwards read the word

@@ -224,8 +224,11 @@ struct HeapLedger<Observer: LedgerObserver>: ~Copyable {
         frees &+= amount
         let isOwnLast = isTemporary && (options.isSampled || block.time == state.pointee.lastAllocationTime)
         if Observer.isActive {
-            tellFreed(block, at: time, by: thread, isReallocation: isReallocation, isTemporary: isOwnLast)
-            if observer.hasSettled { block = countApart(ending: block) }
+            let told = tellFreed(block, at: time, by: thread, isReallocation: isReallocation, isTemporary: isOwnLast)
+            if observer.hasSettled {
+                block = countApart(ending: block)
+                if block.cell != told.block.cell { observer.recounted(told, in: block.cell) }
+            }
         }
         close(block, at: time, amount: amount)
         if isOwnLast { countTemporary(cell: block.cell, amount: amount, weight: block.weight) }
@@ -259,14 +262,16 @@ struct HeapLedger<Observer: LedgerObserver>: ~Copyable {
     func forEachLive(_ body: (LiveBlock) -> Void) { blocks.forEach(body) }
 
     @inline(__always)
+    @discardableResult
     private mutating func tellFreed(
         _ block: LiveBlock, at time: UInt64, by thread: UInt32, isReallocation: Bool = false, isTemporary: Bool = false,
         isRepaired: Bool = false
-    ) {
-        observer.freed(
-            ObservedFree(
-                block: block, origin: cells.cells[Int(block.cell)].key, time: time, thread: thread,
-                isReallocation: isReallocation, isTemporary: isTemporary, isRepaired: isRepaired))
+    ) -> ObservedFree {
+        let free = ObservedFree(
+            block: block, origin: cells.cells[Int(block.cell)].key, time: time, thread: thread,
+            isReallocation: isReallocation, isTemporary: isTemporary, isRepaired: isRepaired)
+        observer.freed(free)
+        return free
     }
 
     /// Counts blocks apart of which the observer says so.

@@ -61,11 +61,13 @@ extension TraceSummary {
 
 extension HeapLedger {
     /// Begins with the blocks of a checkpoint instead of the events before it. O(blocks).
-    mutating func begin(with blocks: [CheckpointBlock], of checkpoint: TraceCheckpoint) {
+    mutating func begin(with blocks: [CheckpointBlock], of checkpoint: TraceCheckpoint, types: StackTypes) {
         for block in blocks {
             allocate(
                 address: block.address, size: block.size, stack: block.stack.rawValue, thread: block.thread.rawValue,
-                time: block.time, alignment: block.alignmentCode, type: block.typeID, weight: Float(block.weight))
+                time: block.time, alignment: block.alignmentCode,
+                type: block.typeID != 0 ? block.typeID : types[block.stack.rawValue],
+                weight: Float(block.weight))
         }
         setPast(allocations: Int(clamping: checkpoint.allocations), frees: Int(clamping: checkpoint.frees))
     }

@@ -96,13 +96,14 @@ struct TraceSource: ProfileSource {
 
     func replay<Observer>(into ledger: inout HeapLedger<Observer>) {
         withUnsafeMutablePointer(to: &ledger) { ledger in
+            let types = StackTypes(tables.stacks)
             var span = EventSpan(through: end ?? .max)
             if let start = checkpoint {
-                ledger.pointee.begin(with: start.blocks, of: start.checkpoint)
+                ledger.pointee.begin(with: start.blocks, of: start.checkpoint, types: types)
                 span.after = start.checkpoint.time
             }
             var feed = LedgerFeed(
-                ledger: ledger, all: tables.allocations &+ tables.frees, progress: progress)
+                ledger: ledger, types: types, all: tables.allocations &+ tables.frees, progress: progress)
             trace.forEachEvent(image: tables.info.number, span: span, &feed)
         }
     }
@@ -168,6 +169,7 @@ extension TraceSource {
 /// The visitor that hands a trace's events to a ledger, which outlives it.
 private struct LedgerFeed<Observer: LedgerObserver>: EventVisitor {
     let ledger: UnsafeMutablePointer<HeapLedger<Observer>>
+    let types: StackTypes
     /// Events of the image.
     let all: UInt64
     let progress: (Double) -> Void
@@ -177,8 +179,12 @@ private struct LedgerFeed<Observer: LedgerObserver>: EventVisitor {
     /// Events between two reports of progress: a few hundredths of a second.
     private static var reportStride: UInt64 { 1 << 20 }
 
-    init(ledger: UnsafeMutablePointer<HeapLedger<Observer>>, all: UInt64, progress: @escaping (Double) -> Void) {
+    init(
+        ledger: UnsafeMutablePointer<HeapLedger<Observer>>, types: StackTypes, all: UInt64,
+        progress: @escaping (Double) -> Void
+    ) {
         self.ledger = ledger
+        self.types = types
         self.all = all
         self.progress = progress
     }
@@ -220,7 +226,8 @@ private struct LedgerFeed<Observer: LedgerObserver>: EventVisitor {
         case .allocation:
             ledger.pointee.allocate(
                 address: event.address, size: event.size, stack: event.stack.rawValue, thread: event.thread.rawValue,
-                time: event.time, alignment: event.alignmentCode, type: event.typeID, weight: Float(event.weight),
+                time: event.time, alignment: event.alignmentCode, type: types.type(of: event),
+                weight: Float(event.weight),
                 isReallocation: event.isReallocationHalf)
         case .free:
             if event.typeID != 0 { ledger.pointee.noteType(ofFreed: event.address, event.typeID) }

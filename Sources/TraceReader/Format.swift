@@ -105,6 +105,7 @@ enum ExtendedSub {
     static var image: UInt64 { 17 }
     static var metadata: UInt64 { 18 }
     static var freedType: UInt64 { 19 }
+    static var stackType: UInt64 { 20 }
 
     /// The bit of WIDE_FREE's argument that says the block was freed as the next event of the thread that allocated it.
     static var freedNext: UInt64 { 1 }

@@ -20,7 +20,7 @@
     /// How many allocations this event stands for: 1 unless the trace is sampled.
     public var weight: Double
     /// The address of the runtime's metadata that describes the type, 0 when not known; see ``ImageTables/typeNames`` and
-    /// ``ImageTables/metadata``. Of a free it is what the block itself said, where the recorder looked.
+    /// ``ImageTables/metadata``. 0 also where the stack tells it (``StackInfo/typeID``). Of a free it is what the block itself said, where the recorder looked.
     public var typeID: UInt64
     /// The thread that called.
     public var thread: ThreadSerial

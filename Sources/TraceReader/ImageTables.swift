@@ -57,4 +57,8 @@ public struct ImageTables: Sendable {
     public var counters: [CounterInfo] { countersByID.values.sorted { $0.id < $1.id } }
     /// The row of a thread. O(1).
     public func thread(_ serial: ThreadSerial) -> ThreadInfo? { threadsBySerial[serial] }
+    /// The type of an event's block: what the event itself tells, or else its stack; 0 when neither does. O(1).
+    public func typeID(of event: HeapEvent) -> UInt64 {
+        event.typeID != 0 ? event.typeID : stacks[event.stack]?.typeID ?? 0
+    }
 }

@@ -13,6 +13,8 @@ public struct StackInfo: Sendable, Equatable {
     public let tag: TagID
     /// The language-level task that ran, 0 when none.
     public let task: UInt32
+    /// The type of all blocks that it allocated, as ``HeapEvent/typeID``; 0 where the file does not tell it of the stack.
+    public let typeID: UInt64
     /// Whether frames further out were dropped at the recorder's depth limit.
     public let isTruncated: Bool
     /// Whether the walk (or the file) could not say what lies further out.
@@ -37,6 +39,7 @@ public struct StackTable: Sendable {
         var tag: UInt32
         var task: UInt32
         var flags: UInt16
+        var type: UInt64 = 0
     }
 
     // Node 0 is the root: no frame.
@@ -47,6 +50,9 @@ public struct StackTable: Sendable {
     /// Stacks whose definition named a base that was not defined before it, or more frames than it has or a stack may have. They
     /// keep their own frames and end early.
     public private(set) var undefinedStacks = 0
+
+    /// Whether a stack tells the type of its blocks.
+    public private(set) var hasTypes = false
 
     /// How many stacks are defined.
     public var count: Int { rows.count }
@@ -59,7 +65,8 @@ public struct StackTable: Sendable {
         let found = rows[row]
         return StackInfo(
             id: StackID(found.id), depth: Int(nodes[Int(found.leaf)].depth), tag: TagID(found.tag), task: found.task,
-            isTruncated: found.flags & 1 != 0, endedEarly: found.flags & 2 != 0, firstUse: found.firstUse)
+            typeID: found.type, isTruncated: found.flags & 1 != 0, endedEarly: found.flags & 2 != 0,
+            firstUse: found.firstUse)
     }
 
     /// The stack of an id, `nil` where it was never defined. O(1).
@@ -108,6 +115,13 @@ public struct StackTable: Sendable {
         rows.append(Row(firstUse: time, id: id, leaf: leaf, tag: tag, task: task, flags: flags))
         index.bind(id, to: rows.count - 1)
         return rows.count - 1
+    }
+
+    /// Sets the type of a stack's blocks, unless the stack was never defined.
+    mutating func setType(of id: UInt32, _ type: UInt64) {
+        guard let row = index.row(of: id) else { return }
+        rows[row].type = type
+        hasTypes = true
     }
 
     /// Sets the time of a stack's first use.

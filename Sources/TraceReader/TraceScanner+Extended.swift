@@ -50,6 +50,8 @@ extension TraceScanner {
             }
         case ExtendedSub.count:
             addCount(CounterID(UInt32(truncatingIfNeeded: argument)), words[at + 1], image: image)
+        case ExtendedSub.stackType:
+            contents.images[image].stacks.setType(of: UInt32(truncatingIfNeeded: argument), words[at + 1])
         case ExtendedSub.freedType: contents.images[image].hasFreedTypes = true
         case ExtendedSub.metadata: try scanMetadata(walk, at: at, followers: followers, argument: argument)
         default: try scanName(walk, at: at, end: end, sub: sub, argument: argument, thread: thread)
@@ -132,7 +134,7 @@ extension TraceScanner {
     private static func leastFollowers(_ sub: UInt64) -> Int {
         switch sub {
         case ExtendedSub.time, ExtendedSub.wideFree, ExtendedSub.count, ExtendedSub.tag, ExtendedSub.counter,
-            ExtendedSub.thread, ExtendedSub.task, ExtendedSub.image:
+            ExtendedSub.thread, ExtendedSub.task, ExtendedSub.image, ExtendedSub.stackType:
             1
         case ExtendedSub.stack, ExtendedSub.usable, ExtendedSub.type, ExtendedSub.freedType: 2
         case ExtendedSub.loss, ExtendedSub.totals, ExtendedSub.metadata: 3

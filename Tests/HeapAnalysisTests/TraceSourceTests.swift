@@ -45,6 +45,39 @@ import TraceReader
         #expect(profile.symbolicatedFrames(ofStack: 0).map(\.function) == ["make", "f32"])
     }
 
+    @Test func `blocks have the type that their stack tells, unless they tell one of their own`() throws {
+        var builder = TraceBuilder()
+        builder.events { records in
+            for (id, name) in [(0x7000, "app.First"), (0x7100, "app.Second"), (0x7200, "app.Third")]
+                as [(UInt64, String)]
+            {
+                records.type(id, name)
+            }
+            records.stack(1, frames: [0x11])
+            records.stackType(1, 0x7000)
+            records.stack(2, frames: [0x11])
+            records.stackType(2, 0x7100)
+            // An id far from the others.
+            records.stack(200_000_000, frames: [0x11])
+            records.stackType(200_000_000, 0x7200)
+            // Of a stack that was never defined nothing is kept.
+            records.stackType(77, 0x7200)
+            records.allocate(0x10, size: 64, stack: 1, at: 1100)
+            records.allocate(0x20, size: 64, stack: 2, at: 1200)
+            records.allocate(0x30, size: 64, stack: 200_000_000, at: 1300)
+            records.allocate(0x40, size: 64, stack: 1, type: 0x7200, at: 1400)
+            records.allocate(0x50, size: 64, stack: 77, at: 1500)
+        }
+        builder.end(ticks: 2000)
+        let profile = try #require(
+            HeapProfile(analysing: Trace.open(bytes: builder.bytes), symbolicator: ListedSymbols([:])))
+        let rows = profile.rows(by: [.type])
+        #expect(
+            Dictionary(uniqueKeysWithValues: rows.map { ($0.key.type ?? "", $0.figures.allocations) })
+                .filter { $0.key.hasPrefix("app.") } == ["app.First": 1, "app.Second": 1, "app.Third": 2])
+        #expect(rows.reduce(0) { $0 + $1.figures.allocations } == 5)
+    }
+
     @Test(arguments: ["/bin/app-1.2", "./app-1.2", "app-1.2", "/usr/bin/app"])
     func `the executable is found however it was started`(path: String) throws {
         var builder = TraceBuilder()

@@ -68,15 +68,17 @@ struct SwiftTypeTests {
     ]
 
     /// How many allocations and frees of each type a trace has.
-    private func counts(_ trace: Trace) -> (allocations: [UInt64: Int], frees: [UInt64: Int]) {
+    private func counts(_ trace: Trace) throws -> (allocations: [UInt64: Int], frees: [UInt64: Int]) {
+        let tables = try #require(trace.tables())
         var allocations: [UInt64: Int] = [:]
         var frees: [UInt64: Int] = [:]
         trace.forEachEvent { (event: HeapEvent) in
-            if event.typeID == 0 { return }
+            let type = tables.typeID(of: event)
+            if type == 0 { return }
             if event.kind == .allocation {
-                allocations[event.typeID, default: 0] += 1
+                allocations[type, default: 0] += 1
             } else {
-                frees[event.typeID, default: 0] += 1
+                frees[type, default: 0] += 1
             }
         }
         return (allocations, frees)
@@ -85,7 +87,7 @@ struct SwiftTypeTests {
     /// Holds a trace against what the program made. Errors are told by their boxes as they are freed; `isTold` false: all types are.
     private func expect(_ trace: Trace, toHold made: [Made], isTold: Bool = true) throws {
         #expect(trace.isComplete)
-        let (allocations, frees) = counts(trace)
+        let (allocations, frees) = try counts(trace)
         let metadata = try #require(trace.tables()).metadata
         let time = trace.lastTicks
         for type in made {
@@ -148,7 +150,7 @@ struct SwiftTypeTests {
     @Test func `types are left alone on request`() throws {
         let recording = try Recording(Self.program(), options: ["--no-swift-types"])
         let trace = try Trace.open(path: recording.trace)
-        let (allocations, frees) = counts(trace)
+        let (allocations, frees) = try counts(trace)
         #expect(allocations.isEmpty && frees.isEmpty)
         #expect(try #require(trace.tables()).metadata.isEmpty)
         #expect(try made(recording.result.stdout).count == 8)
@@ -188,7 +190,8 @@ struct SwiftTypeTests {
         }
         let raw = try Trace.open(path: recording.trace), compacted = try Trace.open(path: packed)
         #expect(raw.tables()?.metadata == compacted.tables()?.metadata)
-        #expect(counts(raw) == counts(compacted))
+        let (one, other) = try (counts(raw), counts(compacted))
+        #expect(one == other)
     }
 
     @Test func `text lines are as they were`() throws {
@@ -209,7 +212,7 @@ struct SwiftTypeTests {
         #expect(recording.result.status == native.status)
         #expect(recording.result.stdout == native.stdout)
         let trace = try Trace.open(path: recording.trace)
-        let (allocations, frees) = counts(trace)
+        let (allocations, frees) = try counts(trace)
         let metadata = try #require(trace.tables()).metadata
         let boxes = metadata.filter { $0.value.kind == .errorBox }.keys.reduce(0) { $0 + allocations[$1, default: 0] }
         // Of numbers 0 to 3999, 1334 and 1333 are thrown as errors of the two types.
@@ -224,10 +227,12 @@ struct SwiftTypeTests {
             environment: .inherited(adding: ["HEAPTRAIL_SAMPLE_SEED": "5"]))
         #expect(recording.result.status == .exited(0))
         let trace = try Trace.open(path: recording.trace)
-        let metadata = try #require(trace.tables()).metadata
+        let tables = try #require(trace.tables())
         var typed = 0.0
         trace.forEachEvent { (event: HeapEvent) in
-            if event.kind == .allocation, metadata[event.typeID] != nil { typed += event.weight }
+            if event.kind == .allocation, tables.metadata[tables.typeID(of: event)] != nil {
+                typed += event.weight
+            }
         }
         // 66,000 of 98,000 allocations have types; the estimate's standard error is below a tenth of that.
         #expect(typed > 40_000 && typed < 95_000, "\(typed)")
@@ -278,7 +283,7 @@ struct SwiftTypeTests {
         let recording = try Recording(host, [plugin])
         #expect(recording.result.stdout == "120\n")
         let trace = try Trace.open(path: recording.trace)
-        let (allocations, _) = counts(trace)
+        let (allocations, _) = try counts(trace)
         let metadata = try #require(trace.tables()).metadata
         let time = trace.lastTicks
         let plugged = try metadata.filter {

@@ -171,6 +171,9 @@ package struct RecordWriter {
     /// FREED_TYPE.
     package mutating func freedType(_ address: UInt64, _ type: UInt64) { extended(19, [address, type]) }
 
+    /// STACK_TYPE.
+    package mutating func stackType(_ stack: UInt32, _ type: UInt64) { extended(20, argument: UInt64(stack), [type]) }
+
     /// LOSS.
     package mutating func loss(allocations: UInt64, frees: UInt64, bytes: UInt64) {
         extended(14, [allocations, frees, bytes])

@@ -14,7 +14,7 @@ package struct TraceBuilder {
 
     /// Starts a file with a header of these facts.
     package init(
-        major: UInt16 = 1, minor: UInt16 = 2, architecture: UInt8 = 1, clock: UInt8 = 1, mode: UInt32 = 1,
+        major: UInt16 = 1, minor: UInt16 = 3, architecture: UInt8 = 1, clock: UInt8 = 1, mode: UInt32 = 1,
         flags: UInt32 = 0, pid: UInt32 = 4242, sampleBytes: UInt64 = 0, startTicks: UInt64 = 1000,
         startNanoseconds: UInt64 = 1_700_000_000_000_000_000
     ) {

@@ -8,45 +8,6 @@ import TraceCompaction
 import TraceReader
 
 @Suite struct CheckpointTests {
-    /// Three threads that free each other's blocks, typed and aligned ones among them.
-    private func program(steps: Int, flags: UInt32 = 0) -> [UInt8] {
-        var builder = TraceBuilder(flags: flags)
-        var state: UInt64 = 88_172_645_463_325_252
-        func below(_ limit: UInt64) -> UInt64 {
-            state ^= state << 13
-            state ^= state >> 7
-            state ^= state << 17
-            return state % limit
-        }
-        var live: [UInt64] = []
-        var time: UInt64 = 1000
-        var starts: [UInt32: UInt64] = [:]
-        for _ in 0..<steps {
-            let thread = UInt32(1 + below(3))
-            builder.events(thread: thread, from: starts[thread] ?? 900) { records in
-                for _ in 0..<20 {
-                    time += 10
-                    let address = 0x1000 + below(1 << 20) * 16
-                    if live.contains(address) || (below(3) == 0 && !live.isEmpty) {
-                        records.free(live.remove(at: Int(below(UInt64(live.count)))), at: time)
-                        continue
-                    }
-                    switch below(4) {
-                    case 0: records.allocate(address, size: below(1000), stack: 3, type: 0x7F00, at: time)
-                    case 1:
-                        records.setTime(time)
-                        records.wideAllocate(address, size: 1 << 33, stack: 4, alignment: 22, type: 9, weight: 2.5)
-                    default: records.allocate(address, size: below(1000), stack: 1, alignment: 3, at: time)
-                    }
-                    live.append(address)
-                }
-                starts[thread] = records.time
-            }
-        }
-        builder.end()
-        return builder.bytes
-    }
-
     private func compacted(_ bytes: [UInt8], every events: UInt64) throws -> [UInt8] {
         var result: [UInt8] = []
         var options = TraceCompactor.Options()
@@ -79,7 +40,7 @@ import TraceReader
     }
 
     @Test func `a checkpoint holds what a replay up to its time leaves alive`() throws {
-        let trace = try Trace.open(bytes: compacted(program(steps: 400), every: 500))
+        let trace = try Trace.open(bytes: compacted(RandomProgram.bytes(steps: 400), every: 500))
         #expect(trace.isComplete)
         #expect(trace.corruption == nil)
         let checkpoints = trace.checkpoints()
@@ -140,7 +101,7 @@ import TraceReader
     }
 
     @Test func `the index is found from the end and names every chunk`() throws {
-        let bytes = try compacted(program(steps: 100), every: 500)
+        let bytes = try compacted(RandomProgram.bytes(steps: 100), every: 500)
         let all = chunks(of: bytes)
         func word(_ position: Int) -> Int { (0..<8).reversed().reduce(0) { $0 << 8 | Int(bytes[position + $1]) } }
         #expect(Array(bytes.suffix(8)) == Array("HTRINDEX".utf8))
@@ -155,8 +116,8 @@ import TraceReader
     }
 
     @Test func `an index or a checkpoint of another trace is corrupt`() throws {
-        let bytes = try compacted(program(steps: 100), every: 500)
-        let other = try compacted(program(steps: 100, flags: 8), every: 900)
+        let bytes = try compacted(RandomProgram.bytes(steps: 100), every: 500)
+        let other = try compacted(RandomProgram.bytes(steps: 100, flags: 8), every: 900)
         let index = try #require(chunks(of: bytes).last)
         let foreign = try #require(chunks(of: other).last)
         let mixed = Array(bytes[..<index.start]) + other[foreign.start..<foreign.end]

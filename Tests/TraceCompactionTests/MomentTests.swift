@@ -16,43 +16,6 @@ import TraceReader
         }
     }
 
-    /// Three threads that free each other's blocks and use addresses again; two types, two stacks.
-    private func program(flags: UInt32 = 0) -> [UInt8] {
-        var builder = TraceBuilder(flags: flags)
-        var state: UInt64 = 88_172_645_463_325_252
-        func below(_ limit: UInt64) -> UInt64 {
-            state ^= state << 13
-            state ^= state >> 7
-            state ^= state << 17
-            return state % limit
-        }
-        var live: [UInt64] = []
-        var time: UInt64 = 1000
-        var starts: [UInt32: UInt64] = [:]
-        for _ in 0..<300 {
-            let thread = UInt32(1 + below(3))
-            builder.events(thread: thread, from: starts[thread] ?? 900) { records in
-                for _ in 0..<20 {
-                    time += 10
-                    let address = 0x1000 + below(1 << 9) * 16
-                    if live.contains(address) || (below(5) == 0 && !live.isEmpty) {
-                        records.free(live.remove(at: Int(below(UInt64(live.count)))), at: time)
-                        continue
-                    }
-                    if below(3) == 0 {
-                        records.allocate(address, size: below(1000), stack: 3, type: 0x7F00, at: time)
-                    } else {
-                        records.allocate(address, size: below(1000), stack: UInt32(1 + below(2)), at: time)
-                    }
-                    live.append(address)
-                }
-                starts[thread] = records.time
-            }
-        }
-        builder.end()
-        return builder.bytes
-    }
-
     private func compacted(_ bytes: [UInt8]) throws -> Trace {
         var result: [UInt8] = []
         var options = TraceCompactor.Options()
@@ -72,8 +35,8 @@ import TraceReader
     }
 
     @Test func `what is live at a moment is what a replay leaves`() throws {
-        let raw = try Trace.open(bytes: program())
-        let small = try compacted(program())
+        let raw = try Trace.open(bytes: RandomProgram.bytes(steps: 300, addresses: 1 << 9, freesOneIn: 5))
+        let small = try compacted(RandomProgram.bytes(steps: 300, addresses: 1 << 9, freesOneIn: 5))
         #expect(small.checkpoints().count > 5)
         for percent in [0, 1, 20, 33, 50, 77, 99, 100] {
             let moment = TraceMoment.share(Double(percent) / 100)
@@ -107,8 +70,8 @@ import TraceReader
 
     @Test(arguments: [0, 2] as [UInt32])
     func `a compacted trace gives the same profile of a moment, row by row`(flags: UInt32) throws {
-        let raw = try Trace.open(bytes: program(flags: flags))
-        let small = try compacted(program(flags: flags))
+        let raw = try Trace.open(bytes: RandomProgram.bytes(steps: 300, flags: flags, addresses: 1 << 9, freesOneIn: 5))
+        let small = try compacted(RandomProgram.bytes(steps: 300, flags: flags, addresses: 1 << 9, freesOneIn: 5))
         for percent in stride(from: 0, through: 100, by: 7) {
             for liveOnly in [true, false] {
                 let moment = TraceMoment.share(Double(percent) / 100)
@@ -117,6 +80,7 @@ import TraceReader
                 #expect(one.trace == other.trace)
                 #expect(one.stacks.map(\.frames) == other.stacks.map(\.frames))
                 let rows = one.rows(by: [.thread, .type], order: .live)
+                #expect(percent < 50 || rows.contains { $0.key.type == "app.Told" })
                 let others = other.rows(by: [.thread, .type], order: .live)
                 #expect(rows.map(\.key) == others.map(\.key))
                 #expect(rows.map(\.figures) == others.map(\.figures))
@@ -126,7 +90,7 @@ import TraceReader
     }
 
     @Test func `another view at a moment is that of a program that ended there`() throws {
-        let trace = try Trace.open(bytes: program())
+        let trace = try Trace.open(bytes: RandomProgram.bytes(steps: 300, addresses: 1 << 9, freesOneIn: 5))
         let profile = try profile(trace, at: .share(0.5), liveOnly: false)
         let ticks = try trace.resolve(.share(0.5)).ticks
         var allocations = 0

@@ -97,6 +97,7 @@ import Testing
             (ExtendedSub.loss, HT_EXTENDED_LOSS), (ExtendedSub.totals, HT_EXTENDED_TOTALS),
             (ExtendedSub.task, HT_EXTENDED_TASK), (ExtendedSub.image, HT_EXTENDED_IMAGE),
             (ExtendedSub.metadata, HT_EXTENDED_METADATA), (ExtendedSub.freedType, HT_EXTENDED_FREED_TYPE),
+            (ExtendedSub.stackType, HT_EXTENDED_STACK_TYPE),
         ]
         for (swift, c) in subs { #expect(swift == UInt64(c.rawValue)) }
         #expect(ExtendedSub.freedNext == UInt64(HT_FREED_NEXT))

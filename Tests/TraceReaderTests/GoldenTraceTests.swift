@@ -114,12 +114,15 @@ private func goldenPath(_ name: String) -> String {
 
     @Test func `definitions are bound to their ids`() throws {
         let trace = try Trace.open(bytes: goldenFile("every-record.trace"))
-        #expect(trace.stacks.count == 2)
+        #expect(trace.stacks.count == 3)
         #expect(trace.stacks.frames(of: StackID(1)) == [0x401010, 0x402020, 0x403030])
         #expect(trace.stacks.frames(of: StackID(2)) == [0x404040, 0x402020, 0x403030])
         #expect(trace.stacks[StackID(1)]?.tag == TagID(1))
         #expect(trace.stacks[StackID(2)]?.isTruncated == true)
         #expect(trace.stacks[StackID(2)]?.firstUse == 1020)
+        #expect(trace.stacks[StackID(2)]?.typeID == 0)
+        #expect(trace.stacks[StackID(3)]?.typeID == 0x7F00_2000)
+        #expect(trace.stacks.frames(of: StackID(3)) == [0x405050, 0x403030])
         #expect(
             trace.tags == [
                 TagID(1): OwnerTagInfo(family: "Box", type: "Box<Matrix>", cause: "construct", language: "swift")

@@ -92,6 +92,8 @@ struct GoldenTrace: Sendable, CustomTestStringConvertible {
             $0.free(0x10_0400, at: 1060)
             $0.raw(0)
             $0.counter(1, "Cow.borrowed")
+            $0.stack(3, frames: [0x405050], base: 1, kept: 1)
+            $0.stackType(3, 0x7F00_2000)
             $0.count(1, 3)
             $0.count(1, 4)
             $0.extended(30, argument: 99, [1, 2, 3])

@@ -8,7 +8,7 @@
 
 enum {
     HT_VERSION_MAJOR = 1,
-    HT_VERSION_MINOR = 2,
+    HT_VERSION_MINOR = 3,
     HT_ARCH_X86_64 = 1,
     HT_ARCH_AARCH64 = 2,
     HT_BYTE_ORDER_LITTLE = 1,
@@ -91,6 +91,7 @@ enum ht_extended_kind {
     HT_EXTENDED_IMAGE = 17,
     HT_EXTENDED_METADATA = 18,
     HT_EXTENDED_FREED_TYPE = 19,
+    HT_EXTENDED_STACK_TYPE = 20,
 };
 
 // Fields of a record's words (FORMAT.md §4).

@@ -1,0 +1,121 @@
+// `heaptrail replay`: the calls of a trace, performed again on several allocators.
+
+internal import AllocatorLab
+internal import ArgumentParser
+internal import HeapAnalysis
+internal import ProfileExport
+
+/// Performs a trace's calls on each of several allocators and sets time and memory side by side.
+struct ReplayCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "replay",
+        abstract: "Performs a trace's own calls on several allocators and compares time and memory.",
+        discussion: """
+            Same sizes, same order, same threads; each run in a fresh process. The program's own work is left out, so \
+            the figures are the allocators' alone.
+
+            Example: heaptrail record -o app.trace -- ./app && heaptrail replay app.trace
+            """)
+
+    @Argument(help: "The trace, binary or text; - is standard input.")
+    var trace: String
+
+    @Option(
+        help:
+            "Names, separated by commas: \(AllocatorCatalogue.names.joined(separator: ", ")) or a path (default: those installed)."
+    )
+    var allocators: String?
+
+    @Option(help: "Timed runs on each allocator.")
+    var runs = 10
+
+    @Option(help: "What of a new block is written: first (the first byte of each page), all or none.")
+    var touch = TouchArgument(touch: .first)
+
+    @Option(help: ArgumentHelp("The executed program to replay, from 1; the last one unless given.", valueName: "n"))
+    var image: Int?
+
+    @Flag(help: "Print the result as JSON (heaptrail.replay/1).")
+    var json = false
+
+    func validate() throws {
+        if runs < 1 { throw ValidationError("--runs takes a whole number from 1 on") }
+        if let allocators, allocators.split(separator: ",").isEmpty {
+            throw ValidationError("--allocators takes one name at least")
+        }
+    }
+
+    func run() throws {
+        try Failure.reported { () throws(Failure) in
+            let executable = try replayProgram()
+            let (chosen, missing) = try resolve()
+            let input = try TraceInput(path: trace)
+            let plan = try input.plan(image: image)
+            let session = ReplaySession(
+                plan: plan, allocators: chosen, runs: runs, touch: touch.touch, executable: executable)
+            let progress = ProgressLine()
+            var replay: Replay
+            do throws(ReplayError) {
+                replay = try session { progress.show("replaying", Double($0) / Double($1)) }
+            } catch {
+                progress.clear()
+                throw Failure(status: .unavailable, "cannot replay \(trace): \(error)")
+            }
+            progress.clear()
+            replay.rows += missing
+            try Terminal.write(json ? replay.json().document() : replay.text(title: trace))
+            for row in replay.rows {
+                if let failure = row.failure { Terminal.tell("\(row.allocator): \(failure)") }
+            }
+            try input.finish()
+            if replay.hasFailures { throw Failure(status: .failed, "some allocators failed; the other rows stand") }
+        }
+    }
+
+    private func replayProgram() throws(Failure) -> String {
+        do {
+            return try InstalledFiles.replay()
+        } catch let failure as Failure {
+            throw failure
+        } catch {
+            throw Failure(status: .noInput, "\(error)")
+        }
+    }
+
+    /// The allocators to replay on, and rows for those that are not to be had.
+    private func resolve() throws(Failure) -> ([Allocator], [Replay.Row]) {
+        let catalogue = AllocatorCatalogue()
+        guard let allocators else {
+            return (AllocatorCatalogue.names.compactMap { try? catalogue.resolve($0) }, [])
+        }
+        var chosen: [Allocator] = []
+        var missing: [Replay.Row] = []
+        for name in allocators.split(separator: ",").map(String.init) {
+            do throws(AllocatorError) {
+                chosen.append(try catalogue.resolve(name))
+            } catch {
+                if error.exitStatus == ExitStatus.usage.rawValue { throw Failure(status: .usage, "\(error)") }
+                var row = Replay.Row(allocator: name)
+                row.failure = "\(error)"
+                missing.append(row)
+            }
+        }
+        return (chosen, missing)
+    }
+}
+
+/// The value of `--touch`.
+struct TouchArgument: ExpressibleByArgument {
+    var touch: ReplayTouch
+
+    init(touch: ReplayTouch) { self.touch = touch }
+
+    init?(argument: String) {
+        guard let touch = ReplayTouch(rawValue: argument.lowercased()) else { return nil }
+        self.touch = touch
+    }
+
+    var defaultValueDescription: String { touch.rawValue }
+
+    static var allValueStrings: [String] { ReplayTouch.allCases.map(\.rawValue) }
+}
