@@ -39,7 +39,9 @@ extension Replay.Row {
         func held(_ bytes: UInt64, _ ownBytes: UInt64?) -> UInt64 { bytes - min(bytes, ownBytes ?? 0) }
         curve = run.points.enumerated().map { index, point in
             let ownBytes = own.flatMap { $0.points.indices.contains(index) ? $0.points[index].anonymous : nil }
-            return Replay.Moment(events: point.events, live: point.live, held: held(point.anonymous, ownBytes))
+            return Replay.Moment(
+                events: point.events, nanoseconds: plan.nanoseconds(atEvent: point.events), live: point.live,
+                held: held(point.anonymous, ownBytes))
         }
         peakHeldBytes = curve.map(\.held).max()
         endHeldBytes = held(run.endAnonymous, own?.endAnonymous)
@@ -77,7 +79,8 @@ extension Replay.Row {
         }
     }
 
-    private mutating func sortFamilies() {
+    /// The largest slack first.
+    mutating func sortFamilies() {
         families.sort { ($1.slackBytes ?? 0, $1.bytes, $0.family) < ($0.slackBytes ?? 0, $0.bytes, $1.family) }
     }
 }
