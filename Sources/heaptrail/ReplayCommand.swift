@@ -46,6 +46,7 @@ struct ReplayCommand: ParsableCommand {
     }
 
     func run() throws {
+        var hasFailed = false
         try Failure.reported { () throws(Failure) in
             let executable = try replayProgram()
             var chosen = try resolve()
@@ -68,11 +69,13 @@ struct ReplayCommand: ParsableCommand {
             try Terminal.write(
                 json ? replay.json().document() : replay.text(title: trace, width: Terminal.outputStyle.width))
             for row in replay.rows {
-                if let failure = row.failure { Terminal.tell("\(row.allocator): \(failure)") }
+                guard let failure = row.failure else { continue }
+                Terminal.tell(failure.hasPrefix(row.allocator) ? failure : "\(row.allocator) \(failure)")
             }
             try input.finish()
-            if replay.hasFailures { throw Failure(status: .failed, "some allocators failed; the other rows stand") }
+            hasFailed = replay.hasFailures
         }
+        if hasFailed { throw ExitCode(ExitStatus.failed.rawValue) }
     }
 
     private func replayProgram() throws(Failure) -> String {
@@ -99,6 +102,7 @@ struct ReplayCommand: ParsableCommand {
     private func resolve() throws(Failure) -> Choice {
         let catalogue = AllocatorCatalogue()
         var choice = Choice()
+        var firstError: AllocatorError?
         guard let allocators else {
             choice.real = AllocatorCatalogue.names.compactMap { try? catalogue.resolve($0) }
             return choice
@@ -115,7 +119,12 @@ struct ReplayCommand: ParsableCommand {
                 var row = Replay.Row(allocator: name)
                 row.failure = "\(error)"
                 choice.missing.append(row)
+                firstError = firstError ?? error
             }
+        }
+        // Nothing to show beside it.
+        if choice.real.isEmpty, choice.simulated.isEmpty, let firstError {
+            throw Failure(status: ExitStatus(rawValue: firstError.exitStatus) ?? .unavailable, "\(firstError)")
         }
         return choice
     }

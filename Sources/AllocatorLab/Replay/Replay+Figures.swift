@@ -13,6 +13,7 @@ extension Replay.Row {
     /// Takes runs with a clock at each call.
     mutating func take(latencies runs: [ReplayFigures], families names: [String]) {
         guard !runs.isEmpty else { return }
+        clockStepNanoseconds = runs.map { Double($0.clockStep) / $0.ticksPerNanosecond }.min()
         latencies = (0..<3).map { call in
             let each = runs.compactMap { Replay.Latency($0, call: call) }
             guard let median = Spread(each.map(\.median)), let p99 = Spread(each.map(\.p99)),
@@ -43,6 +44,11 @@ extension Replay.Row {
                 events: point.events, nanoseconds: plan.nanoseconds(atEvent: point.events), live: point.live,
                 held: held(point.anonymous, ownBytes))
         }
+        // The highest live bytes lie between two points of the curve.
+        let peak = Replay.Moment(
+            events: plan.peakEvent, nanoseconds: plan.nanoseconds(atEvent: plan.peakEvent), live: plan.peakBytes,
+            held: held(run.peakAnonymous, own?.peakAnonymous))
+        curve.insert(peak, at: curve.firstIndex { $0.events > plan.peakEvent } ?? curve.count)
         peakHeldBytes = curve.map(\.held).max()
         endHeldBytes = held(run.endAnonymous, own?.endAnonymous)
         freedHeldBytes = held(run.freedAnonymous, own?.freedAnonymous)

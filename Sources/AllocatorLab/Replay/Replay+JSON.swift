@@ -51,6 +51,7 @@ extension Replay {
                     ? .null
                     : .object(zip(["malloc", "free", "realloc"], row.latencies).map { ($0, Self.latency($1)) })
             ),
+            ("clock_step_ns", Self.number(row.clockStepNanoseconds)),
             ("peak_rss_bytes", Self.integer(row.peakHeldBytes)), ("peak_live_bytes", Self.integer(plan.peakBytes)),
             ("peak_slack_bytes", Self.integer(row.peakSlackBytes)),
             ("internal_fragmentation", Self.number(internalFragmentation(row))),

@@ -37,6 +37,9 @@ extension Replay {
         ).text(width: width)
     }
 
+    /// In fewer events than these an allocator has hardly begun.
+    private static let fewEvents: UInt64 = 10_000
+
     /// The table, lines ended by newlines.
     public func table(title: String) -> String {
         let events = Comparison.grouped(Double(plan.events))
@@ -46,7 +49,16 @@ extension Replay {
         if let own = ownNanosecondsPerEvent {
             text += "the replay's own \(Comparison.fixed(own.median, 1)) ns an event taken off"
         }
-        text += "\n\n"
+        let steps = rows.compactMap(\.clockStepNanoseconds)
+        if let step = steps.max(), step >= 2 {
+            text += "; the clock of single calls goes in steps of \(Self.short(step))"
+        }
+        text += "\n"
+        if plan.events < Self.fewEvents {
+            text +=
+                "with fewer than \(Comparison.grouped(Double(Self.fewEvents))) events, times are those of an allocator's first calls\n"
+        }
+        text += "\n"
         let header = [
             "", "ns/event", "±", "ratio", "M events/s", "malloc p50", "p99", "max", "free p50", "p99", "peak RSS",
             "internal", "external", "at end", "faults",

@@ -68,6 +68,8 @@ public struct Replay: Sendable {
         public var eventsPerSecond: Spread?
         /// Of allocations, frees and reallocations.
         public var latencies: [Latency?] = []
+        /// The least difference of the latencies' clock.
+        public var clockStepNanoseconds: Double?
         /// The most bytes held.
         public var peakHeldBytes: UInt64?
         /// Bytes given beyond what was asked for, at the trace's peak of live bytes.

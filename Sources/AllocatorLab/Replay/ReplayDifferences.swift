@@ -86,7 +86,10 @@ extension Replay {
             guard let time = family.nanosecondsPerCall, let other = known[family.family] ?? nil else { return nil }
             return (family.family, time - other, (time - other) * Double(family.allocations))
         }
-        guard let most = parts.max(by: { $0.2 < $1.2 }), most.1 >= 1 else { return "" }
+        // Threads that wait for a lock or a processor would be taken for slow calls.
+        guard plan.threads == 1, parts.count > 1, let most = parts.max(by: { $0.2 < $1.2 }), most.1 >= 1 else {
+            return ""
+        }
         return ", most of it for \(most.0): + \(Comparison.fixed(most.1, 1)) ns a call"
     }
 
@@ -126,6 +129,7 @@ extension Replay {
         text += parts.joined(separator: ", ") + "\n"
         let kept = measured.map { "\($0.allocator) \(Self.size(Int(clamping: $0.freedHeldBytes ?? 0)))" }
         text += "  with nothing live, caches and arenas keep: " + kept.joined(separator: ", ") + "\n"
+        text += "  (what an allocator returns by the clock, as jemalloc after 10 s, it has no time to return here)\n"
         return text
     }
 
