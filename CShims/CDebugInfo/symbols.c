@@ -173,7 +173,7 @@ void ht_symbols_load(ht_debug_module *module) {
             free(list.items);
             continue;
         }
-        qsort(list.items, list.count, sizeof *list.items, compare_symbols);
+        ht_sort_by_address(list.items, list.count, sizeof *list.items, compare_symbols);
         list.count = settle(&strings, list.items, list.count);
         ht_symbol *fitted = realloc(list.items, list.count * sizeof *list.items);
         module->symbols = fitted == NULL ? list.items : fitted;

@@ -32,6 +32,8 @@ struct StackResolver<Source: ProfileSource> {
     /// Frames of each place, as a part of `expansions`: an address has one frame more for each call that was inlined there.
     private var places: [Place: Range<Int>] = [:]
     private var expansions: [Int32] = []
+    /// The frames of each call by its address and that of the frame inside.
+    private var steps = StackSteps()
     /// What calls were meant for, where no frame tells.
     private var tailCallers: [Call: Int32?] = [:]
     /// Every distinct pair of rules that disagree, in the order of their first stacks.
@@ -87,18 +89,34 @@ struct StackResolver<Source: ProfileSource> {
         for address in stack.addresses {
             // A return address may be the first byte of the next function; the calling instruction ends just before it.
             let row = source.moduleRow(for: address &- 1, at: stack.firstUse) ?? Self.noModule
-            if let lost = tailCaller(returningTo: address, row: row, inner: inner) { numbers.append(lost) }
-            inner = (address &- 1, row)
-            let isCallOfNew = numbers.last.map { frames[Int($0)].function == "operator new" } ?? false
-            for index in expansion(of: address &- 1, row: row, isCallOfNew: isCallOfNew) {
-                numbers.append(expansions[index])
+            let step = StackStep(
+                address: address, inner: inner?.address ?? 0, row: Int32(truncatingIfNeeded: row),
+                innerRow: Int32(truncatingIfNeeded: inner?.row ?? Self.noModule))
+            if let known = steps.find(step) {
+                numbers += steps.frames[known]
+            } else {
+                let start = numbers.count
+                append(callTo: address, row: row, inner: inner, to: &numbers)
+                steps.keep(step, numbers[start...])
             }
+            inner = (address &- 1, row)
             if row != Self.noModule, allocating == nil {
                 if innermost == nil { innermost = row }
-                if placements[row]?.isRuntime == false { allocating = row }
+                if placement(ofModule: row).isRuntime == false { allocating = row }
             }
         }
         return (numbers, allocating ?? innermost)
+    }
+
+    /// Appends the frames of a call, and that of a function which left by a jump inside of it.
+    private mutating func append(
+        callTo address: UInt64, row: Int, inner: (address: UInt64, row: Int)?, to numbers: inout [Int32]
+    ) {
+        if let lost = tailCaller(returningTo: address, row: row, inner: inner) { numbers.append(lost) }
+        let isCallOfNew = numbers.last.map { frames[Int($0)].function == "operator new" } ?? false
+        for index in expansion(of: address &- 1, row: row, isCallOfNew: isCallOfNew) {
+            numbers.append(expansions[index])
+        }
     }
 
     private mutating func number(of disagreement: Disagreement) -> Int32 {

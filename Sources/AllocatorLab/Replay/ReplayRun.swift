@@ -113,7 +113,7 @@ struct ReplayRunner {
             environment.append(String(cString: entry))
             cursor += 1
         }
-        if let allocator { environment = ProgramLauncher.preloading(allocator, in: environment) }
+        if let allocator { environment = allocator.environment(over: environment) }
         var arguments: [UnsafePointer<CChar>?] = words.map { UnsafePointer(strdup($0)) } + [nil]
         var variables: [UnsafePointer<CChar>?] = environment.map { UnsafePointer(strdup($0)) } + [nil]
         defer { (arguments + variables).forEach { free(UnsafeMutablePointer(mutating: $0)) } }
