@@ -205,15 +205,20 @@ void ht_worker_run_timed(ht_worker *self) { run(self, false); }
 
 // What the clock takes between two readings, and how long its ticks are.
 static void calibrate(ht_session *session) {
-    uint64_t least = UINT64_MAX;
-    for (int i = 0; i < 2000; i++) {
+    uint64_t least = UINT64_MAX, step = UINT64_MAX, last = 0;
+    enum { READINGS = 4096 };
+    for (int i = 0; i < READINGS; i++) {
         uint64_t began = ticks(), took = ticks() - began;
         if (took < least) least = took;
+        uint64_t difference = took > last ? took - last : last - took;
+        if (i > 0 && difference != 0 && difference < step) step = difference;
+        last = took;
     }
     uint64_t began = ticks(), began_ns = ht_clock_wall_ns();
     while (ht_clock_wall_ns() - began_ns < 5000000) {
     }
     session->result->clock_ticks = least;
+    session->result->clock_step = step == UINT64_MAX ? 1 : step;
     session->result->ticks_per_ns = (double)(ticks() - began) / (double)(ht_clock_wall_ns() - began_ns);
 }
 

@@ -61,6 +61,7 @@ static void advance(ht_session *session, uint64_t events) {
     if (result->events == session->plan.peak_event && events) {
         copy_parts(session->owners, session->peak_owners, session->plan.owners);
         copy_parts(session->classes, session->peak_classes, HT_REPLAY_CLASSES);
+        result->peak_anonymous = ht_resident_anonymous();
     }
     if (result->events >= session->next_sample && events) ht_ordered_sample(session);
 }

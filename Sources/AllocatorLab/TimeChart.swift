@@ -21,6 +21,14 @@ public struct TimeChart: Sendable {
         }
     }
 
+    /// What the curves are drawn over.
+    public enum Axis: Sendable {
+        /// Time: a series' times are nanoseconds.
+        case time
+        /// Events: a series' times count them.
+        case events
+    }
+
     private static let eighths: [Character] = [" ", "▁", "▂", "▃", "▄", "▅", "▆", "▇", "█"]
     private static let widestName = 24
     private static let note = 44
@@ -28,6 +36,7 @@ public struct TimeChart: Sendable {
     private let title: String
     private let curves: [Curve]
     private let height: Int
+    private let axis: Axis
 
     /// Plans a chart.
     ///
@@ -35,7 +44,9 @@ public struct TimeChart: Sendable {
     ///   - title: what is shown, such as `resident set over time`.
     ///   - curves: the figures, from the top.
     ///   - height: lines of text a curve; each line has eight steps.
-    public init(title: String, curves: [Curve], height: Int = 2) {
+    ///   - axis: what the series' times are.
+    public init(title: String, curves: [Curve], height: Int = 2, axis: Axis = .time) {
+        self.axis = axis
         self.title = title
         self.curves = curves.filter { !$0.series.samples.isEmpty }
         self.height = max(1, height)
@@ -55,8 +66,9 @@ public struct TimeChart: Sendable {
         let longest = curves.map(\.name.count).max() ?? 0
         let margin = min(longest, Self.widestName)
         let columns = max(16, width - margin - 4 - Self.note)
-        let seconds = Comparison.duration(Double(span) / 1e9)
-        var text = "\(title): 0 … \(seconds) wide, 0 … \(Comparison.size(Double(peak))) high\n"
+        let wide =
+            axis == .time ? Comparison.duration(Double(span) / 1e9) : "\(Comparison.grouped(Double(span))) events"
+        var text = "\(title): 0 … \(wide) wide, 0 … \(Comparison.size(Double(peak))) high\n"
         for curve in curves {
             let levels = Self.columns(curve.series, count: columns, span: span).map { value in
                 value.map { Self.level($0, of: peak, steps: height * 8) }

@@ -32,15 +32,19 @@ public import TraceReader
     public var address: UInt64
     /// Bytes asked for.
     public var size: UInt64
+    /// Ticks of the trace's clock.
+    public var time: UInt64
 
     /// An event of the given fields.
     public init(
-        kind: Kind, address: UInt64, size: UInt64, thread: UInt32 = 1, owner: UInt32 = 0, alignmentCode: UInt8 = 0,
+        kind: Kind, address: UInt64, size: UInt64, time: UInt64 = 0, thread: UInt32 = 1, owner: UInt32 = 0,
+        alignmentCode: UInt8 = 0,
         isReallocationHalf: Bool = false, isRepaired: Bool = false, endsUncounted: Bool = false
     ) {
         self.kind = kind
         self.address = address
         self.size = size
+        self.time = time
         self.thread = thread
         self.owner = owner
         self.alignmentCode = alignmentCode
@@ -121,7 +125,8 @@ private struct BlockTeller: LedgerObserver {
         }
         append(
             BlockEvent(
-                kind: .allocation, address: block.address, size: block.size, thread: allocation.thread,
+                kind: .allocation, address: block.address, size: block.size, time: block.time,
+                thread: allocation.thread,
                 owner: block.cell, alignmentCode: allocation.alignment, isReallocationHalf: allocation.isReallocation))
     }
 
@@ -129,7 +134,7 @@ private struct BlockTeller: LedgerObserver {
     mutating func freed(_ free: ObservedFree) {
         append(
             BlockEvent(
-                kind: .free, address: free.block.address, size: free.block.size, thread: free.thread,
+                kind: .free, address: free.block.address, size: free.block.size, time: free.time, thread: free.thread,
                 owner: free.block.cell, isReallocationHalf: free.isReallocation, isRepaired: free.isRepaired,
                 endsUncounted: free.isRepaired && free.time == free.block.time))
     }

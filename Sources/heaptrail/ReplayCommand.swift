@@ -46,13 +46,16 @@ struct ReplayCommand: ParsableCommand {
     }
 
     func run() throws {
+        var hasFailed = false
         try Failure.reported { () throws(Failure) in
             let executable = try replayProgram()
-            let (chosen, missing) = try resolve()
+            var chosen = try resolve()
             let input = try TraceInput(path: trace)
             let plan = try input.plan(image: image)
+            if allocators == nil, plan.events <= Self.simulatedEvents { chosen.simulated = SimulatedAllocator.allCases }
             let session = ReplaySession(
-                plan: plan, allocators: chosen, runs: runs, touch: touch.touch, executable: executable)
+                plan: plan, allocators: chosen.real, simulations: chosen.simulated, runs: runs, touch: touch.touch,
+                executable: executable)
             let progress = ProgressLine()
             var replay: Replay
             do throws(ReplayError) {
@@ -62,14 +65,17 @@ struct ReplayCommand: ParsableCommand {
                 throw Failure(status: .unavailable, "cannot replay \(trace): \(error)")
             }
             progress.clear()
-            replay.rows += missing
-            try Terminal.write(json ? replay.json().document() : replay.text(title: trace))
+            replay.rows += chosen.missing
+            try Terminal.write(
+                json ? replay.json().document() : replay.text(title: trace, width: Terminal.outputStyle.width))
             for row in replay.rows {
-                if let failure = row.failure { Terminal.tell("\(row.allocator): \(failure)") }
+                guard let failure = row.failure else { continue }
+                Terminal.tell(failure.hasPrefix(row.allocator) ? failure : "\(row.allocator) \(failure)")
             }
             try input.finish()
-            if replay.hasFailures { throw Failure(status: .failed, "some allocators failed; the other rows stand") }
+            hasFailed = replay.hasFailures
         }
+        if hasFailed { throw ExitCode(ExitStatus.failed.rawValue) }
     }
 
     private func replayProgram() throws(Failure) -> String {
@@ -82,25 +88,45 @@ struct ReplayCommand: ParsableCommand {
         }
     }
 
-    /// The allocators to replay on, and rows for those that are not to be had.
-    private func resolve() throws(Failure) -> ([Allocator], [Replay.Row]) {
-        let catalogue = AllocatorCatalogue()
-        guard let allocators else {
-            return (AllocatorCatalogue.names.compactMap { try? catalogue.resolve($0) }, [])
-        }
-        var chosen: [Allocator] = []
+    /// Traces of more events are simulated only when that is asked for: it takes up to a microsecond an event.
+    private static let simulatedEvents: UInt64 = 5_000_000
+
+    /// What to replay on.
+    private struct Choice {
+        var real: [Allocator] = []
+        var simulated: [SimulatedAllocator] = []
+        /// Rows of those that are not to be had.
         var missing: [Replay.Row] = []
+    }
+
+    private func resolve() throws(Failure) -> Choice {
+        let catalogue = AllocatorCatalogue()
+        var choice = Choice()
+        var firstError: AllocatorError?
+        guard let allocators else {
+            choice.real = AllocatorCatalogue.names.compactMap { try? catalogue.resolve($0) }
+            return choice
+        }
         for name in allocators.split(separator: ",").map(String.init) {
+            if let simulated = SimulatedAllocator(named: name) {
+                choice.simulated.append(simulated)
+                continue
+            }
             do throws(AllocatorError) {
-                chosen.append(try catalogue.resolve(name))
+                choice.real.append(try catalogue.resolve(name))
             } catch {
                 if error.exitStatus == ExitStatus.usage.rawValue { throw Failure(status: .usage, "\(error)") }
                 var row = Replay.Row(allocator: name)
                 row.failure = "\(error)"
-                missing.append(row)
+                choice.missing.append(row)
+                firstError = firstError ?? error
             }
         }
-        return (chosen, missing)
+        // Nothing to show beside it.
+        if choice.real.isEmpty, choice.simulated.isEmpty, let firstError {
+            throw Failure(status: ExitStatus(rawValue: firstError.exitStatus) ?? .unavailable, "\(firstError)")
+        }
+        return choice
     }
 }
 

@@ -129,12 +129,14 @@ struct ht_replay_result {
     uint64_t minor_faults;
     uint64_t major_faults;
     uint64_t start_anonymous;  // resident bytes before the first call
+    uint64_t peak_anonymous;   // when the live bytes are at the trace's peak
     uint64_t end_anonymous;    // after the last one
     uint64_t freed_anonymous;  // after every block that was left has been freed, too
     uint64_t peak_live;
     uint64_t end_live;
     double ticks_per_ns;
     uint64_t clock_ticks;  // what the clock itself takes, in latency runs
+    uint64_t clock_step;   // the least difference that it shows
     uint64_t worst_ticks[HT_REPLAY_CALLS];
     uint64_t worst_size[HT_REPLAY_CALLS];
 };

@@ -13,6 +13,7 @@ extension Replay.Row {
     /// Takes runs with a clock at each call.
     mutating func take(latencies runs: [ReplayFigures], families names: [String]) {
         guard !runs.isEmpty else { return }
+        clockStepNanoseconds = runs.map { Double($0.clockStep) / $0.ticksPerNanosecond }.min()
         latencies = (0..<3).map { call in
             let each = runs.compactMap { Replay.Latency($0, call: call) }
             guard let median = Spread(each.map(\.median)), let p99 = Spread(each.map(\.p99)),
@@ -39,8 +40,15 @@ extension Replay.Row {
         func held(_ bytes: UInt64, _ ownBytes: UInt64?) -> UInt64 { bytes - min(bytes, ownBytes ?? 0) }
         curve = run.points.enumerated().map { index, point in
             let ownBytes = own.flatMap { $0.points.indices.contains(index) ? $0.points[index].anonymous : nil }
-            return Replay.Moment(events: point.events, live: point.live, held: held(point.anonymous, ownBytes))
+            return Replay.Moment(
+                events: point.events, nanoseconds: plan.nanoseconds(atEvent: point.events), live: point.live,
+                held: held(point.anonymous, ownBytes))
         }
+        // The highest live bytes lie between two points of the curve.
+        let peak = Replay.Moment(
+            events: plan.peakEvent, nanoseconds: plan.nanoseconds(atEvent: plan.peakEvent), live: plan.peakBytes,
+            held: held(run.peakAnonymous, own?.peakAnonymous))
+        curve.insert(peak, at: curve.firstIndex { $0.events > plan.peakEvent } ?? curve.count)
         peakHeldBytes = curve.map(\.held).max()
         endHeldBytes = held(run.endAnonymous, own?.endAnonymous)
         freedHeldBytes = held(run.freedAnonymous, own?.freedAnonymous)
@@ -77,7 +85,8 @@ extension Replay.Row {
         }
     }
 
-    private mutating func sortFamilies() {
+    /// The largest slack first.
+    mutating func sortFamilies() {
         families.sort { ($1.slackBytes ?? 0, $1.bytes, $0.family) < ($0.slackBytes ?? 0, $0.bytes, $1.family) }
     }
 }

@@ -11,6 +11,32 @@ extension Replay {
             ("calls_hash", .string(Self.hexadecimal(plan.hash))), ("waits", Self.integer(plan.waits)),
             ("peak_live_bytes", Self.integer(plan.peakBytes)), ("end_live_bytes", Self.integer(plan.liveBytes)),
             ("own_ns_per_event", Self.spread(ownNanosecondsPerEvent)), ("rows", .array(rows.map(row))),
+            ("differences", .array(differences.map(Self.difference))),
+        ])
+    }
+
+    private static func difference(_ difference: Difference) -> JSONValue {
+        .object([
+            ("allocator", .string(difference.allocator)), ("least", .string(difference.least)),
+            ("held_bytes", .integer(difference.held)), ("slack_bytes", .integer(difference.slack)),
+            ("external_bytes", .integer(difference.external)),
+            (
+                "size_classes",
+                .array(
+                    difference.sizeClasses.map {
+                        .object([
+                            ("from", integer($0.sizes.lowerBound)), ("to", integer($0.sizes.upperBound)),
+                            ("slack_bytes", .integer($0.slack)),
+                        ])
+                    })
+            ),
+            (
+                "families",
+                .array(
+                    difference.families.map {
+                        .object([("family", .string($0.family)), ("slack_bytes", .integer($0.slack))])
+                    })
+            ),
         ])
     }
 
@@ -25,6 +51,7 @@ extension Replay {
                     ? .null
                     : .object(zip(["malloc", "free", "realloc"], row.latencies).map { ($0, Self.latency($1)) })
             ),
+            ("clock_step_ns", Self.number(row.clockStepNanoseconds)),
             ("peak_rss_bytes", Self.integer(row.peakHeldBytes)), ("peak_live_bytes", Self.integer(plan.peakBytes)),
             ("peak_slack_bytes", Self.integer(row.peakSlackBytes)),
             ("internal_fragmentation", Self.number(internalFragmentation(row))),

@@ -10,8 +10,38 @@ extension Replay {
         return rows.indices.sorted { rank($0) < rank($1) }.map { rows[$0] }
     }
 
+    /// The whole text: the table, the curves, and what differs.
+    ///
+    /// - Parameter width: characters a line of the curves at most.
+    public func text(title: String, width: Int) -> String {
+        let parts = [table(title: title), chart(width: width), differencesText()]
+        return parts.filter { !$0.isEmpty }.joined(separator: "\n")
+    }
+
+    /// Live bytes, and what each allocator holds for them.
+    func chart(width: Int) -> String {
+        let whole = ranked.filter { $0.failure == nil && !$0.curve.isEmpty }
+        guard let first = whole.first else { return "" }
+        let hasTimes = !plan.times.isEmpty
+        func curve(_ name: String, _ row: Row, _ value: KeyPath<Moment, UInt64>) -> TimeChart.Curve {
+            var series = TimeSeries()
+            for moment in row.curve {
+                series.append(nanoseconds: moment.nanoseconds ?? moment.events, value: moment[keyPath: value])
+            }
+            return TimeChart.Curve(name: name, series: series)
+        }
+        let curves = [curve("live bytes", first, \.live)] + whole.map { curve($0.allocator, $0, \.held) }
+        let over = hasTimes ? "the program's time" : "events"
+        return TimeChart(
+            title: "live bytes and memory held over \(over)", curves: curves, axis: hasTimes ? .time : .events
+        ).text(width: width)
+    }
+
+    /// In fewer events than these an allocator has hardly begun.
+    private static let fewEvents: UInt64 = 10_000
+
     /// The table, lines ended by newlines.
-    public func text(title: String) -> String {
+    public func table(title: String) -> String {
         let events = Comparison.grouped(Double(plan.events))
         let threads = plan.threads == 1 ? "1 thread" : "\(plan.threads) threads"
         var text = "\(title): \(events) events of \(threads), peak \(Comparison.size(Double(plan.peakBytes))) live\n"
@@ -19,7 +49,16 @@ extension Replay {
         if let own = ownNanosecondsPerEvent {
             text += "the replay's own \(Comparison.fixed(own.median, 1)) ns an event taken off"
         }
-        text += "\n\n"
+        let steps = rows.compactMap(\.clockStepNanoseconds)
+        if let step = steps.max(), step >= 2 {
+            text += "; the clock of single calls goes in steps of \(Self.short(step))"
+        }
+        text += "\n"
+        if plan.events < Self.fewEvents {
+            text +=
+                "with fewer than \(Comparison.grouped(Double(Self.fewEvents))) events, times are those of an allocator's first calls\n"
+        }
+        text += "\n"
         let header = [
             "", "ns/event", "±", "ratio", "M events/s", "malloc p50", "p99", "max", "free p50", "p99", "peak RSS",
             "internal", "external", "at end", "faults",

@@ -6,6 +6,8 @@ public struct Replay: Sendable {
     public struct Moment: Equatable, Sendable {
         /// Events that are over.
         public var events: UInt64
+        /// Nanoseconds after the first event in the traced program; nil where the trace's times are no times.
+        public var nanoseconds: UInt64?
         /// Bytes asked for by the live blocks.
         public var live: UInt64
         /// Bytes held from the system: resident and anonymous, without those of the replay itself; a simulated allocator's footprint.
@@ -66,6 +68,8 @@ public struct Replay: Sendable {
         public var eventsPerSecond: Spread?
         /// Of allocations, frees and reallocations.
         public var latencies: [Latency?] = []
+        /// The least difference of the latencies' clock.
+        public var clockStepNanoseconds: Double?
         /// The most bytes held.
         public var peakHeldBytes: UInt64?
         /// Bytes given beyond what was asked for, at the trace's peak of live bytes.

@@ -29,6 +29,8 @@ extension ReplayPlan {
         plan.families = plan.families.indices.map { owner in
             blocks.profile.stacks[blocks.owners[owner]].attribution.owner.family
         }
+        let tick = trace.isClockCalibrated ? trace.nanosecondsPerTick : nil
+        plan.times = tick.map { tick in plan.times.map { UInt64((Double($0) * tick).rounded()) } } ?? []
         return (plan, blocks.profile)
     }
 }

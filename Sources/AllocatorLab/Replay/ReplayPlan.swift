@@ -21,6 +21,8 @@ public struct ReplayPlan: Sendable {
     public internal(set) var sampleStep: UInt64 = 1
     /// Live bytes at each point of the curve, the last one at the end.
     public internal(set) var curve: [UInt64] = []
+    /// Nanoseconds after the first event at each point of the curve; empty where the trace's times are no times.
+    public internal(set) var times: [UInt64] = []
     /// Owners by number: the families they are of.
     public internal(set) var families: [String] = []
     /// What every run must say of the calls that it made.
@@ -32,6 +34,17 @@ public struct ReplayPlan: Sendable {
 
     /// The file.
     let file: PlanFile
+
+    /// When so many events were over, as far as the curve's points tell; nil where the trace's times are no times.
+    func nanoseconds(atEvent event: UInt64) -> UInt64? {
+        guard let last = times.last else { return nil }
+        if event >= events { return last }
+        let point = Int(event / sampleStep)
+        let after = times[min(point, times.count - 1)]
+        let before = point == 0 ? 0 : times[min(point, times.count) - 1]
+        let share = Double(event % sampleStep) / Double(sampleStep)
+        return before + UInt64(Double(after - min(before, after)) * share)
+    }
 }
 
 /// A file without a name in the folder for temporary files; it goes with its last user.

@@ -32,6 +32,9 @@ final class ReplayPlanner {
     private var live: UInt64 = 0
     private var nextSample: UInt64
     private var owners: UInt64 = 0
+    /// Of the last event, in ticks, and of the first.
+    private var time: UInt64 = 0
+    private var firstTime: UInt64?
 
     /// Starts a plan.
     /// - Parameters:
@@ -144,6 +147,7 @@ final class ReplayPlanner {
     }
 
     private func take(_ event: BlockEvent, isFleeting: Bool) {
+        note(event.time)
         let stream = stream(ofThread: event.thread)
         if !reallocating.isEmpty {
             let isSecondHalf = event.isReallocationHalf && !stream.reallocations.isEmpty
@@ -179,6 +183,7 @@ final class ReplayPlanner {
     }
 
     private func free(_ event: BlockEvent) {
+        note(event.time)
         let stream = stream(ofThread: event.thread)
         if !reallocating.isEmpty { lapse(but: nil) }
         guard let block = blocks.remove(event.address) else { return }
@@ -254,8 +259,14 @@ final class ReplayPlanner {
         if plan.events >= nextSample { sample() }
     }
 
+    private func note(_ ticks: UInt64) {
+        time = max(time, ticks)
+        if firstTime == nil { firstTime = ticks }
+    }
+
     private func sample() {
         plan.curve.append(live)
+        plan.times.append(time - (firstTime ?? time))
         nextSample += plan.sampleStep
     }
 

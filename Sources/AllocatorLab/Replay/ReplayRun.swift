@@ -62,10 +62,12 @@ struct ReplayFigures: Sendable {
     var minorFaults: UInt64
     var hasUsable: Bool
     var startAnonymous: UInt64
+    var peakAnonymous: UInt64
     var endAnonymous: UInt64
     var freedAnonymous: UInt64
     var ticksPerNanosecond: Double
     var clockTicks: UInt64
+    var clockStep: UInt64
     var worstTicks: [UInt64]
     var worstSizes: [UInt64]
     var points: [ReplayPoint]
@@ -176,9 +178,10 @@ struct ReplayRunner {
             ReplayFigures(
                 events: header.events, calls: header.calls, cpuNanoseconds: header.cpu_ns,
                 wallNanoseconds: header.wall_ns, minorFaults: header.minor_faults, hasUsable: header.has_usable != 0,
-                startAnonymous: header.start_anonymous, endAnonymous: header.end_anonymous,
+                startAnonymous: header.start_anonymous, peakAnonymous: header.peak_anonymous,
+                endAnonymous: header.end_anonymous,
                 freedAnonymous: header.freed_anonymous, ticksPerNanosecond: header.ticks_per_ns,
-                clockTicks: header.clock_ticks,
+                clockTicks: header.clock_ticks, clockStep: header.clock_step,
                 worstTicks: [header.worst_ticks.0, header.worst_ticks.1, header.worst_ticks.2],
                 worstSizes: [header.worst_size.0, header.worst_size.1, header.worst_size.2], points: points,
                 owners: owners, classes: classes, latencies: latencies))

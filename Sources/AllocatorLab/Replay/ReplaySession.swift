@@ -5,6 +5,7 @@
 public struct ReplaySession {
     private let plan: ReplayPlan
     private let allocators: [Allocator]
+    private let simulations: [SimulatedAllocator]
     private let runs: Int
     private let touch: ReplayTouch
     private let runner: ReplayRunner
@@ -13,8 +14,15 @@ public struct ReplaySession {
     private static let latencyRuns = 3
 
     /// Plans `runs` timed runs on each of `allocators`.
-    /// - Parameter executable: the program `heaptrail-replay`.
-    public init(plan: ReplayPlan, allocators: [Allocator], runs: Int, touch: ReplayTouch, executable: String) {
+    /// - Parameters:
+    ///   - simulations: allocators that are simulated besides.
+    ///   - executable: the program `heaptrail-replay`.
+    public init(
+        plan: ReplayPlan, allocators: [Allocator], simulations: [SimulatedAllocator] = [], runs: Int,
+        touch: ReplayTouch,
+        executable: String
+    ) {
+        self.simulations = simulations
         self.plan = plan
         self.allocators = allocators
         self.runs = runs
@@ -32,7 +40,7 @@ public struct ReplaySession {
     {
         let subjects: [Allocator?] = [nil] + allocators
         let latencyRuns = min(runs, Self.latencyRuns)
-        let total = subjects.count * (1 + runs + latencyRuns)
+        let total = subjects.count * (1 + runs + latencyRuns) + simulations.count
         var done = 0
         var failures = [String?](repeating: nil, count: subjects.count)
         func run(_ mode: ReplayMode, _ index: Int) throws(ReplayError) -> ReplayFigures? {
@@ -67,6 +75,11 @@ public struct ReplaySession {
             row.take(latencies: latencies[index], families: plan.families)
             if let figures = memory[index] { row.take(memory: figures, own: memory[0], plan: plan) }
             rows.append(row)
+        }
+        for simulated in simulations {
+            progress(done, total)
+            done += 1
+            rows.append(try Replay.Row(simulating: simulated, plan: plan))
         }
         if let failure = failures[0] { throw .system(action: "the replay on no allocator \(failure)", code: 0) }
         return Replay(plan: plan, runs: runs, touch: touch, ownNanosecondsPerEvent: own, rows: rows)
