@@ -166,6 +166,30 @@ private struct NaiveBuddy: NaiveModel {
         #expect(figures.curve.allSatisfy { $0.footprintBytes >= $0.usableBytes && $0.usableBytes >= $0.liveBytes })
     }
 
+    @Test func `the table of addresses is the dictionary of them`() {
+        var numbers = Numbers(state: 7)
+        var table = AddressTable()
+        var dictionary: [UInt64: UInt64] = [:]
+        for _ in 0..<20_000 {
+            // Few and close addresses, so that runs of entries wrap round and close again.
+            let address = UInt64(numbers.next(300)) * 16
+            if dictionary[address] == nil {
+                let size = UInt64(1 + numbers.next(99))
+                table.insert(address, size)
+                dictionary[address] = size
+            } else {
+                table.remove(address)
+                dictionary[address] = nil
+            }
+            let other = UInt64(numbers.next(320)) * 16
+            #expect(table[other] == dictionary[other])
+        }
+        #expect(table.count == dictionary.count)
+        #expect((0..<320).allSatisfy { table[$0 * 16] == dictionary[$0 * 16] })
+        table.remove(1)
+        #expect(table.count == dictionary.count)
+    }
+
     @Test func `the tree of free ranges is the sorted set of them`() {
         var numbers = Numbers(state: 99)
         var tree = FreeRangeTree()

@@ -4,8 +4,9 @@
 /// Ranges that do not overlap.
 struct FreeRanges {
     private var bySize = FreeRangeTree()
-    private var sizeByStart: [UInt64: UInt64] = [:]
-    private var sizeByEnd: [UInt64: UInt64] = [:]
+    /// The size of the range that begins at an address, and of the one that ends there.
+    private var starts = AddressTable()
+    private var ends = AddressTable()
 
     /// How many there are.
     var count: Int { bySize.count }
@@ -13,25 +14,25 @@ struct FreeRanges {
     /// Puts in a range that overlaps none. Expected O(log n).
     mutating func insert(_ range: AddressRange) {
         bySize.insert(range)
-        sizeByStart[range.address] = range.size
-        sizeByEnd[range.end] = range.size
+        starts.insert(range.address, range.size)
+        ends.insert(range.end, range.size)
     }
 
     /// Takes out a range that is there. Expected O(log n).
     mutating func remove(_ range: AddressRange) {
         bySize.remove(range)
-        sizeByStart[range.address] = nil
-        sizeByEnd[range.end] = nil
+        starts.remove(range.address)
+        ends.remove(range.end)
     }
 
     /// The range that begins at `address`. Expected O(1).
     func range(from address: UInt64) -> AddressRange? {
-        sizeByStart[address].map { AddressRange(address: address, size: $0) }
+        starts[address].map { AddressRange(address: address, size: $0) }
     }
 
     /// The range that ends before `end`. Expected O(1).
     func range(upTo end: UInt64) -> AddressRange? {
-        sizeByEnd[end].map { AddressRange(address: end - $0, size: $0) }
+        ends[end].map { AddressRange(address: end - $0, size: $0) }
     }
 
     /// The smallest range of at least `size` bytes, the lowest of equal ones. Expected O(log n).
@@ -47,8 +48,8 @@ struct FreeRanges {
     var violation: String? {
         if let violation = bySize.violation { return violation }
         let ranges = byAddress
-        guard sizeByStart.count == ranges.count, sizeByEnd.count == ranges.count else {
-            return "\(ranges.count) ranges, \(sizeByStart.count) beginnings, \(sizeByEnd.count) ends"
+        guard starts.count == ranges.count, ends.count == ranges.count else {
+            return "\(ranges.count) ranges, \(starts.count) beginnings, \(ends.count) ends"
         }
         for range in ranges where self.range(from: range.address) != range || self.range(upTo: range.end) != range {
             return "\(range) is not found by its ends"

@@ -1,14 +1,7 @@
 // The blocks of a simulated heap: who lives where, and the sums over them. The placement is the model's alone.
 
-/// What every simulated heap is asked, whatever its model.
-protocol SimulatedCalls {
-    mutating func allocate(slot: Int, size: Int, alignment: Int, family: Int)
-    mutating func free(slot: Int)
-    var figures: SimulatedFigures { get }
-}
-
 /// Blocks by slot over an address space of `Model`.
-struct SimulatedHeap<Model: AddressSpaceModel>: SimulatedCalls {
+struct SimulatedHeap<Model: AddressSpaceModel> {
     /// A live block; one without usable bytes is none.
     private struct Block {
         var address: UInt64 = 0
