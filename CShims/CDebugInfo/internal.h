@@ -129,9 +129,11 @@ typedef struct {
     bool is_loaded;
     uint8_t minimum_bytes, operations, line_range, opcode_base, address_bytes;
     int8_t line_base;
+    bool is_plain;              // measured by addresses alone: bytes are steps, opcodes take what they usually do
     uint8_t advances[256];      // of the address, by each special opcode
     const uint8_t *operands;    // of each standard opcode, from 1 on
     const uint8_t *end;         // of the program
+    const uint8_t *next;        // what of it was not measured yet; NULL: nothing that can be read
     ht_ranges sequence_ranges;  // index: index in `sequences`
     ht_sequence *sequences;
     size_t sequence_count;

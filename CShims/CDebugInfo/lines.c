@@ -1,5 +1,5 @@
-// The lines of a unit (.debug_line, DWARF 2 to 5): one pass over the program finds its sequences, of which each is
-// decoded when an address falls into it; paths of files are joined when they are asked for.
+// The lines of a unit (.debug_line, DWARF 2 to 5): the program is measured up to the sequence that an address falls
+// into, which is then decoded; paths of files are joined when they are asked for.
 //
 // A compiler makes a sequence of every function that has a section of its own, so that of a unit with a hundred
 // thousand lines a few dozen are kept. Nothing is taken for granted: numbers are bounded by the section they lie in.
@@ -214,6 +214,10 @@ static bool read_header(ht_debug_module *module, ht_unit *unit, uint64_t offset,
         lines->opcode_base - 1 > reader->end - reader->at)
         return false;
     lines->operands = reader->at - 1;
+    static const uint8_t usual[] = {0, 0, 1, 1, 1, 1, 0, 0, 0, 1, 0, 0, 1};
+    lines->is_plain = lines->minimum_bytes == 1 && lines->operations == 1 && lines->opcode_base >= 10;
+    for (unsigned i = 1; i < lines->opcode_base && i < sizeof usual; i++)
+        if (lines->operands[i] != usual[i]) lines->is_plain = false;
     for (unsigned i = 0; i + lines->opcode_base < 256; i++) lines->advances[i] = (uint8_t)(i / lines->line_range);
     reader->at += lines->opcode_base - 1;
     bool is_read = version < 5 ? read_old_lists(lines, unit->directory, reader)
@@ -235,14 +239,21 @@ typedef struct {
     bool is_ascending;
 } ht_extent;
 
-static void add_row(ht_extent *extent, ht_row *rows, uint64_t address, uint64_t file, int64_t line) {
+// Where rows go; `items` NULL: they are counted only.
+typedef struct {
+    ht_row *items;
+    uint32_t capacity;
+} ht_rows;
+
+static void add_row(ht_extent *extent, ht_rows rows, uint64_t address, uint64_t file, int64_t line) {
     if (extent->row_count == 0) extent->low = extent->high = address;
     if (address < extent->high) extent->is_ascending = false;
     if (address < extent->low) extent->low = address;
     if (address > extent->high) extent->high = address;
     if (extent->row_count == UINT32_MAX) return;
-    if (rows != NULL)
-        rows[extent->row_count] = (ht_row){
+    // The file may change between the count and now.
+    if (extent->row_count < rows.capacity)
+        rows.items[extent->row_count] = (ht_row){
             .address = address,
             .file = file > UINT32_MAX ? UINT32_MAX : (uint32_t)file,
             .line = line > 0 && line <= INT32_MAX ? (uint32_t)line : 0,
@@ -252,7 +263,7 @@ static void add_row(ht_extent *extent, ht_row *rows, uint64_t address, uint64_t 
 
 // Runs the program from `at` to the end of a sequence; its rows go to `rows`, unless that is NULL. Returns where the
 // next one begins, NULL where the program cannot be read on.
-static const uint8_t *run_sequence(const ht_lines *lines, const uint8_t *at, ht_extent *extent, ht_row *rows) {
+static const uint8_t *run_sequence(const ht_lines *lines, const uint8_t *at, ht_extent *extent, ht_rows rows) {
     ht_reader reader = {.at = at, .end = lines->end};
     uint64_t address = 0, operation = 0, file = 1;
     int64_t line = 1;
@@ -315,7 +326,7 @@ static const uint8_t *run_sequence(const ht_lines *lines, const uint8_t *at, ht_
 // addresses alone; NULL where there is something else to it.
 static const uint8_t *measure_sequence(const ht_lines *lines, const uint8_t *at, ht_extent *extent) {
     enum { LONGEST = 24 };  // bytes that an instruction takes at most, as far as this goes
-    if (lines->minimum_bytes != 1 || lines->operations != 1 || lines->end - at < LONGEST) return NULL;
+    if (!lines->is_plain || lines->end - at < LONGEST) return NULL;
     const uint8_t *last = lines->end - LONGEST;
     uint64_t address = 0, low = 0;
     uint32_t count = 0;
@@ -384,15 +395,30 @@ static void load(ht_debug_module *module, ht_unit *unit) {
     if (!ht_tree_load(unit) || dwarf_formudata(dwarf_attr(&unit->die, DW_AT_stmt_list, &attribute), &offset) != 0 ||
         !read_header(module, unit, offset, &reader))
         return;
-    for (const uint8_t *at = reader.at; at != NULL && at < lines->end;) {
-        ht_extent extent;
-        const uint8_t *program = at;
-        at = measure_sequence(lines, program, &extent);
-        if (at == NULL) at = run_sequence(lines, program, &extent, NULL);
-        // Code that the linker discarded keeps its lines, at addresses where there is none.
-        if (ht_is_text(module, extent.low, extent.high) && !add_sequence(lines, program, &extent)) break;
+    lines->next = reader.at;
+}
+
+// The sequence that holds `address`, or NULL. The program is measured as far as it takes to find it.
+static ht_sequence *sequence_at(ht_debug_module *module, ht_lines *lines, uint64_t address) {
+    size_t position = ht_ranges_find(&lines->sequence_ranges, address, SIZE_MAX);
+    if (position == SIZE_MAX && lines->next != NULL) {
+        // At least twice as many as before, so that sorting them again does not add up.
+        size_t least = lines->sequence_count * 2;
+        bool is_found = false;
+        while ((!is_found || lines->sequence_count < least) && lines->next != NULL && lines->next < lines->end) {
+            ht_extent extent;
+            const uint8_t *program = lines->next;
+            lines->next = measure_sequence(lines, program, &extent);
+            if (lines->next == NULL) lines->next = run_sequence(lines, program, &extent, (ht_rows){0});
+            // Code that the linker discarded keeps its lines, at addresses where there is none.
+            if (!ht_is_text(module, extent.low, extent.high)) continue;
+            if (!add_sequence(lines, program, &extent)) lines->next = NULL;
+            if (extent.low <= address && address < extent.high) is_found = true;
+        }
+        ht_ranges_finish(&lines->sequence_ranges);
+        position = ht_ranges_find(&lines->sequence_ranges, address, SIZE_MAX);
     }
-    ht_ranges_finish(&lines->sequence_ranges);
+    return position == SIZE_MAX ? NULL : &lines->sequences[lines->sequence_ranges.items[position].index];
 }
 
 // MARK: - Lookup
@@ -402,7 +428,11 @@ static const ht_row *row_at(const ht_lines *lines, ht_sequence *sequence, uint64
         ht_extent extent;
         sequence->is_decoded = true;
         sequence->rows = calloc(sequence->row_count, sizeof *sequence->rows);
-        if (sequence->rows != NULL) run_sequence(lines, sequence->program, &extent, sequence->rows);
+        if (sequence->rows != NULL) {
+            run_sequence(lines, sequence->program, &extent, (ht_rows){sequence->rows, sequence->row_count});
+            if (extent.row_count < sequence->row_count) sequence->row_count = extent.row_count;
+            if (!extent.is_ascending) sequence->is_ascending = false;
+        }
     }
     if (sequence->rows == NULL) return NULL;
     // The last row at or before the address; the very last one ends the sequence.
@@ -426,9 +456,8 @@ static const ht_row *row_at(const ht_lines *lines, ht_sequence *sequence, uint64
 void ht_lines_find(ht_debug_module *module, ht_unit *unit, uint64_t address, const char **file, uint32_t *line) {
     load(module, unit);
     ht_lines *lines = &unit->lines;
-    size_t position = ht_ranges_find(&lines->sequence_ranges, address, SIZE_MAX);
-    if (position == SIZE_MAX) return;
-    const ht_row *row = row_at(lines, &lines->sequences[lines->sequence_ranges.items[position].index], address);
+    ht_sequence *sequence = sequence_at(module, lines, address);
+    const ht_row *row = sequence == NULL ? NULL : row_at(lines, sequence, address);
     if (row == NULL) return;
     *file = ht_lines_source(module, unit, row->file);
     if (row->line > 0) *line = row->line;
