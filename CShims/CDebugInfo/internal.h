@@ -1,11 +1,11 @@
 // The shapes that CDebugInfo's files share: the module, its symbol table, its units with their indexes, its text arena.
 //
 // Read in this order: file.c opens, symbols.c and units.c index, functions.c reads a unit (with abbreviations.c and
-// cursor.c), lines.c its lines, names.c describes a function, frames.c answers, calls.c reads what a call was meant
-// for. libdw's own lookups are not used, each for a measured reason: dwfl_module_addrdie needs .debug_aranges,
-// dwfl_module_addrinfo takes 0.6 ms an address, dwarf_getscopes finds nothing below namespaces; a step from DIE to DIE
-// costs it two lock operations and a look-up, and the lines of a unit are sorted as a whole: walking and decoding
-// them here made a first address of Rust's library five times as fast.
+// cursor.c), line_header.c and lines.c its lines, names.c describes a function, frames.c answers, calls.c reads what a
+// call was meant for. libdw's own lookups are not used, each for a measured reason: dwfl_module_addrdie needs
+// .debug_aranges, dwfl_module_addrinfo takes 0.6 ms an address, dwarf_getscopes finds nothing below namespaces; a step
+// from DIE to DIE costs it two lock operations and a look-up, and the lines of a unit are sorted as a whole: walking
+// and decoding them here made a first address of Rust's library five times as fast.
 //
 // Ownership: a module owns everything below it; nothing here outlives ht_debug_close. Strings that libdw returns point
 // into its mappings; strings composed here live in the module's arena; both live as long as the module.
