@@ -74,7 +74,7 @@ let package = Package(
         cLibrary("CLaunch"),
         cLibrary("CMachine"),
         // The loops that perform a trace again; the program around them is built by scripts/build-interposer.
-        cLibrary("CReplay", exclude: ["program"]),
+        cLibrary("CReplay", exclude: ["program", "README.md"]),
 
         // Swift: the analyzer, one direction: TraceReader <- HeapAnalysis <- ProfileExport, AllocatorLab <- heaptrail.
         library("TraceReader", ["CTraceFormat", "CTraceCodec", "CMachine"]),

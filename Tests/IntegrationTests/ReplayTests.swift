@@ -84,7 +84,9 @@ struct ReplayTests {
     }
 
     @Test func `a trace that was cut is replayed up to its end and says so`() throws {
-        let recording = try Recording(BuildProducts.demo(), ["string"])
+        // More than one chunk of events.
+        let program = try ProgramBuilder.build(testProgram: "bench-churn.c", language: .c, arguments: ["-O1"])
+        let recording = try Recording(program, ["1", "200000"])
         let folder = try TemporaryDirectory()
         let bytes = try Data(contentsOf: URL(fileURLWithPath: recording.trace))
         let cut = try folder.write(Array(bytes.prefix(bytes.count * 2 / 3)), to: "cut.trace")
