@@ -1,11 +1,11 @@
 // The shapes that CDebugInfo's files share: the module, its symbol table, its units with their indexes, its text arena.
 //
 // Read in this order: file.c opens, symbols.c and units.c index, functions.c reads a unit (with abbreviations.c and
-// cursor.c), lines.c its lines, names.c describes a function, frames.c answers, calls.c reads what a call was meant
-// for. libdw's own lookups are not used, each for a measured reason: dwfl_module_addrdie needs .debug_aranges,
-// dwfl_module_addrinfo takes 0.6 ms an address, dwarf_getscopes finds nothing below namespaces; a step from DIE to DIE
-// costs it two lock operations and a look-up, and the lines of a unit are sorted as a whole: walking and decoding
-// them here made a first address of Rust's library five times as fast.
+// cursor.c), line_header.c and lines.c its lines, names.c describes a function, frames.c answers, calls.c reads what a
+// call was meant for. libdw's own lookups are not used, each for a measured reason: dwfl_module_addrdie needs
+// .debug_aranges, dwfl_module_addrinfo takes 0.6 ms an address, dwarf_getscopes finds nothing below namespaces; a step
+// from DIE to DIE costs it two lock operations and a look-up, and the lines of a unit are sorted as a whole: walking
+// and decoding them here made a first address of Rust's library five times as fast.
 //
 // Ownership: a module owns everything below it; nothing here outlives ht_debug_close. Strings that libdw returns point
 // into its mappings; strings composed here live in the module's arena; both live as long as the module.
@@ -129,9 +129,11 @@ typedef struct {
     bool is_loaded;
     uint8_t minimum_bytes, operations, line_range, opcode_base, address_bytes;
     int8_t line_base;
+    bool is_plain;              // measured by addresses alone: bytes are steps, opcodes take what they usually do
     uint8_t advances[256];      // of the address, by each special opcode
     const uint8_t *operands;    // of each standard opcode, from 1 on
     const uint8_t *end;         // of the program
+    const uint8_t *next;        // what of it was not measured yet; NULL: nothing that can be read
     ht_ranges sequence_ranges;  // index: index in `sequences`
     ht_sequence *sequences;
     size_t sequence_count;

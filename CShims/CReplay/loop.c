@@ -3,7 +3,7 @@
 //
 // What an operation costs beside the call itself: its words, which are read ahead in order, a store to its slot, which
 // is prefetched, a store of the thread's progress where there are other threads, and the hash of what was done.
-#include "touch.h"
+#include "operation.h"
 
 #include <sched.h>
 #include <time.h>
@@ -79,7 +79,7 @@ static inline __attribute__((always_inline)) void *reserve(ht_worker *self, bool
     }
     if (timed) note(self, CALL_ALLOCATE, ticks() - began, owner, size);
     if (__builtin_expect(error != 0 || (!block && size != 0), 0)) {
-        session->result->events = self->events + sum->events;
+        __atomic_store_n(&session->result->events, self->events + sum->events, __ATOMIC_RELAXED);
         ht_session_fail(session, HT_REPLAY_NO_MEMORY, error, op, size);
     }
     ht_touch(session, block, 0, size);
@@ -99,7 +99,7 @@ static inline __attribute__((always_inline)) void *resize(ht_worker *self, bool 
     void *moved = session->calls.reallocate(block, size);
     if (timed) note(self, CALL_REALLOCATE, ticks() - began, owner, size);
     if (__builtin_expect(!moved && size != 0, 0)) {
-        session->result->events = self->events + sum->events;
+        __atomic_store_n(&session->result->events, self->events + sum->events, __ATOMIC_RELAXED);
         ht_session_fail(session, HT_REPLAY_NO_MEMORY, 0, op, size);
     }
     ht_touch(session, moved, from, size);
@@ -185,7 +185,8 @@ static inline __attribute__((always_inline)) void perform(ht_worker *self, bool 
     self->hash = sum.hash;
     self->events += sum.events;
     self->calls += sum.calls;
-    session->result->events = self->events;
+    // Relaxed: some thread's progress, for whoever finds that the process crashed.
+    __atomic_store_n(&session->result->events, self->events, __ATOMIC_RELAXED);
 }
 
 static inline __attribute__((always_inline)) void run(ht_worker *self, bool timed) {

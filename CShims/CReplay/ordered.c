@@ -1,7 +1,7 @@
 // The run for memory: every call in the order of the trace, by the thread that made it, one at a time. So the blocks
 // that are live are at every moment those that were live in the traced program, and what the process holds can be set
 // against them. The thread that has the turn reads from the plan whose turn is next and hands it on.
-#include "touch.h"
+#include "operation.h"
 
 #include <errno.h>
 #include <limits.h>

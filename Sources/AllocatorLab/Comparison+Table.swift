@@ -78,7 +78,7 @@ extension Comparison {
         let curves = ranking.compactMap { index in
             rows[index].typicalResident.map { TimeChart.Curve(name: rows[index].allocator, series: $0) }
         }
-        let chart = TimeChart(title: "resident set over time", curves: curves).text(width: width)
+        let chart = TimeChart(title: "resident set of all processes over time", curves: curves).text(width: width)
         guard !chart.isEmpty, let share = readingShare else { return "" }
         return "\n\(chart)read from outside, which took \(Self.fixed(share * 100, 1)) % of one processor\n"
     }

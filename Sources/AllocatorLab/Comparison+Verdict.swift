@@ -45,7 +45,11 @@ extension Comparison {
     }
 
     private static func range(_ ratio: PairedRatio) -> String {
-        ratio.interval.map { " (\(fixed($0.lowerBound, 2)) … \(fixed($0.upperBound, 2)))" } ?? ""
+        guard let interval = ratio.interval else { return "" }
+        // An interval that leaves 1 out must not read as one that ends there.
+        let bounds = [interval.lowerBound, interval.upperBound]
+        let isClose = !interval.contains(1) && bounds.contains { fixed($0, 2) == "1.00" }
+        return " (" + bounds.map { fixed($0, isClose ? 3 : 2) }.joined(separator: " … ") + ")"
     }
 
     private static func share(_ value: Double) -> String { "\(fixed(value * 100, 0)) %" }

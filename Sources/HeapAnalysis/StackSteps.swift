@@ -7,18 +7,19 @@ struct StackStep: Equatable {
     var address: UInt64
     /// That of the frame inside, 0 for the innermost.
     var inner: UInt64
-    /// Rows of their modules, -1 for none.
-    var row: Int32
-    var innerRow: Int32
+    /// Rows of their modules, -1 for none; both 0 where addresses alone tell them.
+    var row: Int32 = 0
+    var innerRow: Int32 = 0
 }
 
 /// The frames that steps add, by their numbers.
 struct StackSteps {
     /// A step with its part of the frames; a free place has no frames, which no step has.
     private struct Entry {
-        var step = StackStep(address: 0, inner: 0, row: 0, innerRow: 0)
+        var step = StackStep(address: 0, inner: 0)
         var start: Int32 = 0
         var end: Int32 = 0
+        var row: Int32 = 0
     }
 
     private var entries = Array(repeating: Entry(), count: 1024)
@@ -33,25 +34,27 @@ struct StackSteps {
         return Int(truncatingIfNeeded: hash &>> shift)
     }
 
-    /// The part of `frames` that a step adds; nil where it was not kept. Expected O(1).
+    /// The part of `frames` that a step adds, and the row of its module; nil where it was not kept. Expected O(1).
     @inline(__always)
-    func find(_ step: StackStep) -> Range<Int>? {
+    func find(_ step: StackStep) -> (frames: Range<Int>, row: Int)? {
         var place = home(step)
         while entries[place].end != 0 {
-            if entries[place].step == step { return Int(entries[place].start)..<Int(entries[place].end) }
+            if entries[place].step == step {
+                return (Int(entries[place].start)..<Int(entries[place].end), Int(entries[place].row))
+            }
             place = (place &+ 1) & (entries.count &- 1)
         }
         return nil
     }
 
-    /// Keeps what a step adds, which is something.
-    mutating func keep(_ step: StackStep, _ numbers: ArraySlice<Int32>) {
+    /// Keeps what a step adds, which is something, and the row of its module.
+    mutating func keep(_ step: StackStep, _ numbers: ArraySlice<Int32>, row: Int) {
         guard !numbers.isEmpty, frames.count + numbers.count <= Int(Int32.max) else { return }
         let start = Int32(frames.count)
         frames += numbers
         count += 1
         if count * 2 > entries.count { grow() }
-        place(Entry(step: step, start: start, end: Int32(frames.count)))
+        place(Entry(step: step, start: start, end: Int32(frames.count), row: Int32(truncatingIfNeeded: row)))
     }
 
     private mutating func place(_ entry: Entry) {

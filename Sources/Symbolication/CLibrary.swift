@@ -18,11 +18,11 @@ enum CLibrary {
         let start = path.index(after: slash)
         guard start < suffix.lowerBound else { return false }
         let name = path[start..<suffix.lowerBound]
-        // Up to glibc 2.30 and its kin: libc-2.30.so.
-        if let dash = name.lastIndex(of: "-"), name[name.index(after: dash)...].allSatisfy({ $0.isNumber || $0 == "." })
-        {
-            return parts.contains(String(name[..<dash]))
-        }
-        return parts.contains(String(name))
+        if parts.contains(String(name)) { return true }
+        // Up to glibc 2.33: libc-2.33.so.
+        guard let dash = name.lastIndex(of: "-"),
+            name[name.index(after: dash)...].allSatisfy({ $0.isNumber || $0 == "." })
+        else { return false }
+        return parts.contains(String(name[..<dash]))
     }
 }

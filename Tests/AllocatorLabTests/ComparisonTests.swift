@@ -132,6 +132,8 @@ private func run(
                 """)
         #expect(words(pair(ratio: 0.8, noise: quiet)).contains("wall      20 % shorter (0.7"))
         #expect(words(pair(ratio: 3, noise: quiet)).contains("wall      3.00 times as long"))
+        let close = words(pair(ratio: 1.034, noise: quiet))
+        #expect(close.contains("wall      3 % longer (1.003 … 1.066)"), "\(close)")
         #expect(words(pair(ratio: 1.02, noise: loud)).contains("wall      no difference beyond noise"))
         #expect(words(pair(ratio: 9, noise: [1, 1, 1])).hasPrefix("no verdict: 10 runs of each"))
     }
@@ -176,7 +178,7 @@ private func run(
         #expect(row.typicalResident?.peak == 2000)
         #expect(row.meanResidentBytes?.median == 2000)
         let text = Comparison(runs: 3, rows: [row]).table(title: "", colour: false)
-        #expect(text.contains("resident set over time: 0 … 0.00 ms wide, 0 … 2.0 KiB high\n"))
+        #expect(text.contains("resident set of all processes over time: 0 … 0.00 ms wide, 0 … 2.0 KiB high\n"))
         #expect(text.hasSuffix("read from outside, which took 0.0 % of one processor\n"))
     }
 

@@ -115,6 +115,7 @@ public enum ReplayError: Error, Equatable, CustomStringConvertible {
     /// What happened, in one line.
     public var description: String {
         switch self {
+        case .system(let action, 0): action
         case .system(let action, let code): "\(action): \(String(cString: strerror(code)))"
         case .tooLarge(let what): what
         }

@@ -11,6 +11,8 @@ struct Claim: Sendable, Hashable {
     var overAll = false
     var isWeak = false
     var isBorrowing = false
+    /// Whether other claims of the same stack do not contradict it.
+    var isUndisputed = false
     /// Whether the claim stands only where the frame that called has debug information.
     var needsSource = false
     var needs = RuleSet.Need.nothing

@@ -16,6 +16,7 @@
 //               of that family, for the text says what it may be and in which function
 //   sourceless TEXT   the same where the frame has no debug information: what was inlined into it is then not known
 //   sourced     where the frame that `{caller}` names has no debug information, the owner is unattributed, the cause unknown
+//   undisputed  claims of others on the same stack are no contradiction: of pools, and of streams that write into what they are given
 //   borrowed    the owner it takes over from names the argument of the type (Cow)
 //   system      matches only frames of the C library and the loader, for programs have functions of the same names
 //   language L  the owner's language, where it is not the frames' own
@@ -144,6 +145,7 @@ struct RuleLine {
         case "copy": rule.copyConstructorOnly = true
         case "sourced": rule.needsSource = true
         case "borrowed": rule.isBorrowing = true
+        case "undisputed": rule.isUndisputed = true
         default: throw RuleLineError("unknown option '\(option)'")
         }
     }

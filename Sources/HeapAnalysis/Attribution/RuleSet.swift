@@ -76,6 +76,7 @@ public struct RuleSet: Sendable {
         var fallback: String?
         var sourcelessFallback: String?
         var isBorrowing = false
+        var isUndisputed = false
         var needsSource = false
         var needs = Need.nothing
         var innermostOnly = false

@@ -1,4 +1,4 @@
-// What is written to a new block, and small parts that all loops share.
+// The parts of an operation that all loops share: its fields, its events, what is written to a new block, its hash.
 #pragma once
 
 #include "session.h"
