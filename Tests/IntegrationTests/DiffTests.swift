@@ -95,13 +95,14 @@ struct DiffTests {
     @Test(.enabled(if: SourceLanguage.rust.isAvailable, "no rustc here"))
     func `two recordings of a Rust program differ in nothing`() throws {
         try expectNoDifference(
-            ProgramBuilder.build(testProgram: "chains.rs", language: .rust, arguments: ["-O"]))
+            ProgramBuilder.build(testProgram: "magic-sizes.rs", language: .rust, arguments: ["-O"]))
     }
 
     @Test(.enabled(if: SourceLanguage.swift.isAvailable, "no swiftc here"))
     func `two recordings of a Swift program with deterministic hashing differ in nothing`() throws {
         try expectNoDifference(
-            ProgramBuilder.build(testProgram: "chains.swift", language: .swift, arguments: ["-O"]),
+            ProgramBuilder.build(
+                testProgram: "chains.swift", language: .swift, arguments: ["-O", "-parse-as-library"]),
             environment: .inherited(adding: ["SWIFT_DETERMINISTIC_HASHING": "1"]))
     }
 

@@ -4,28 +4,30 @@ internal import Symbolication
 
 extension ProfileDiff {
     /// The rows of two recordings, matched, largest change first; ties go by bytes, then the key. O(cells + rows log rows).
-    static func rows(_ old: HeapProfile, _ new: HeapProfile, by fields: RowFields, filter: RowFilter) -> [DiffRow] {
-        var first = sides(of: old, as: new, by: fields, filter: filter)
-        var second = sides(of: new, as: new, by: fields, filter: filter)
+    static func rows(
+        _ old: MatchedProfile, _ new: MatchedProfile, by fields: RowFields, filter: RowFilter
+    ) -> [DiffRow] {
+        var first = sides(of: old, by: fields, filter: filter)
+        var second = sides(of: new, by: fields, filter: filter)
         if fields.contains(.site) { matchByFunction(&first, &second) }
         var rows = second.map { key, side in DiffRow(key: key, old: first[key], new: side) }
         for (key, side) in first where second[key] == nil { rows.append(DiffRow(key: key, old: side, new: nil)) }
-        return rows.sorted { left, right in
-            let (one, other) = (left.size, right.size)
-            if one != other { return one > other }
-            let bytes = [left, right].map { max($0.old?.figures.bytes ?? 0, $0.new?.figures.bytes ?? 0) }
-            return bytes[0] == bytes[1] ? left.key.precedes(right.key) : bytes[0] > bytes[1]
+        let sizes = rows.map { row in
+            (row: row, size: row.size, bytes: max(row.old?.figures.bytes ?? 0, row.new?.figures.bytes ?? 0))
         }
+        return sizes.sorted { left, right in
+            if left.size != right.size { return left.size > right.size }
+            return left.bytes == right.bytes ? left.row.key.precedes(right.row.key) : left.bytes > right.bytes
+        }.map(\.row)
     }
 
-    /// A recording's rows by the names that are matched, in the spelling of `other`.
+    /// A recording's rows by the names that are matched.
     private static func sides(
-        of profile: HeapProfile, as other: HeapProfile, by fields: RowFields, filter: RowFilter
+        of matched: MatchedProfile, by fields: RowFields, filter: RowFilter
     ) -> [DiffKey: DiffSide] {
-        var matching = KeyMatching(profile, as: other)
         var sides: [DiffKey: DiffSide] = [:]
-        for row in profile.rows(by: fields, filter: filter) {
-            let key = matching.key(of: row.key)
+        for row in matched.profile.rows(by: fields, filter: filter) {
+            let key = matched.key(of: row.key)
             let side = DiffSide(figures: row.figures, standardError: row.standardError, causes: row.causes)
             if sides[key]?.add(side) == nil { sides[key] = side }
         }
@@ -35,14 +37,16 @@ extension ProfileDiff {
     /// The keys by owner, cause and site of what libraries do that only one of two recordings on different allocators has: an allocator that is written in
     /// C++ brings libstdc++ into a program of C. Everything under such a key was allocated without user code, from inside a library that the other
     /// recording has no frame of.
-    static func foreignKeys(_ old: HeapProfile, _ new: HeapProfile, filter: RowFilter) -> Set<DiffKey> {
+    static func foreignKeys(_ old: MatchedProfile, _ new: MatchedProfile, filter: RowFilter) -> Set<DiffKey> {
         var foreign: Set<DiffKey> = []
-        for (profile, other) in [(old, new), (new, old)] {
-            let known = Set(other.frames.map { StableNames.library($0.modulePath) })
-            var matching = KeyMatching(profile, as: new)
+        for (matched, other) in [(old, new), (new, old)] {
+            let profile = matched.profile
+            let known = Set(other.profile.frames.map(\.modulePath)).reduce(into: Set<String>()) {
+                $0.insert(StableNames.library($1))
+            }
             var own: Set<DiffKey> = []
             for stack in profile.stacks where stack.attribution.site == nil && filter.accepts(stack) {
-                let key = matching.key(of: RowKey(GroupingKey.site.fields, stack: stack))
+                let key = matched.key(of: RowKey(GroupingKey.site.fields, stack: stack))
                 let innermost = stack.frames.first.map { StableNames.library(profile.frames[Int($0)].modulePath) }
                 if let innermost, !innermost.isEmpty, !known.contains(innermost) {
                     foreign.insert(key)
@@ -73,17 +77,24 @@ extension ProfileDiff {
     }
 }
 
-/// How the keys of one recording are matched with another's.
-struct KeyMatching {
-    private var names: StableNames
-    private let executable: String?
+/// A recording with its names as they are matched with another's.
+struct MatchedProfile: Sendable {
+    let profile: HeapProfile
+    /// Every owner's and site's name, and what it is matched by.
+    private let names: [String: String]
     private let otherExecutable: String?
     private let threads: [Int: String]
 
+    /// - Parameter other: the recording in whose spelling things are named.
     init(_ profile: HeapProfile, as other: HeapProfile) {
-        executable = profile.trace.facts.executablePath
+        self.profile = profile
         otherExecutable = other.trace.facts.executablePath
-        names = StableNames(executable: executable, as: otherExecutable)
+        var names = StableNames(executable: profile.trace.facts.executablePath, as: otherExecutable)
+        for stack in profile.stacks {
+            _ = names.normalised(stack.attribution.owner.type)
+            if let site = stack.attribution.site { _ = names.normalised(site.function) }
+        }
+        self.names = names.known
         let own = profile.threads.first { $0.serial == 1 }?.name
         var threads: [Int: String] = [:]
         for thread in profile.threads {
@@ -94,15 +105,16 @@ struct KeyMatching {
         self.threads = threads
     }
 
-    mutating func key(of key: RowKey) -> DiffKey {
+    /// What a row of the recording is matched by. O(1).
+    func key(of key: RowKey) -> DiffKey {
         var result = DiffKey(row: key)
-        result.row.type = key.type.map { names.normalised($0) }
+        result.row.type = key.type.map { names[$0] ?? $0 }
         if let site = key.site {
             result.row.site = Site(
-                function: names.normalised(site.function), file: site.file.map { StableNames.file($0) })
+                function: names[site.function] ?? site.function, file: site.file.map { StableNames.file($0) })
         }
         if let module = key.module {
-            let isExecutable = !module.isEmpty && module == executable
+            let isExecutable = !module.isEmpty && module == profile.trace.facts.executablePath
             result.row.module = isExecutable ? StableNames.file(otherExecutable ?? module) : StableNames.library(module)
         }
         if let serial = key.thread {

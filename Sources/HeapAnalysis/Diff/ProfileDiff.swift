@@ -9,6 +9,7 @@ public struct ProfileDiff: Sendable {
     /// The recording that is compared.
     public let new: HeapProfile
     private let filter: RowFilter
+    private let matched: (old: MatchedProfile, new: MatchedProfile)
     /// What the two differ in by owner, cause and site, which is what verdicts rest on.
     private let finest: [DiffRow]
     /// What only one allocator's libraries do: rows by owner, cause and site that no program decides.
@@ -24,8 +25,10 @@ public struct ProfileDiff: Sendable {
         self.old = old
         self.new = new
         self.filter = filter
-        finest = Self.rows(old, new, by: GroupingKey.site.fields, filter: filter)
-        let foreign = old.hasOtherAllocator(than: new) ? Self.foreignKeys(old, new, filter: filter) : []
+        matched = (MatchedProfile(old, as: new), MatchedProfile(new, as: new))
+        finest = Self.rows(matched.old, matched.new, by: GroupingKey.site.fields, filter: filter)
+        let isOther = old.hasOtherAllocator(than: new)
+        let foreign = isOther ? Self.foreignKeys(matched.old, matched.new, filter: filter) : []
         broughtAlong = finest.filter { ($0.old == nil || $0.new == nil) && foreign.contains($0.key) }
     }
 
@@ -33,7 +36,7 @@ public struct ProfileDiff: Sendable {
     ///
     /// Sizes and threads must have been kept apart by both analyses for rows to be grouped by them.
     public func rows(by fields: RowFields) -> [DiffRow] {
-        fields == GroupingKey.site.fields ? finest : Self.rows(old, new, by: fields, filter: filter)
+        fields == GroupingKey.site.fields ? finest : Self.rows(matched.old, matched.new, by: fields, filter: filter)
     }
 
     /// The sums of everything that passes the filter; nil without a row.

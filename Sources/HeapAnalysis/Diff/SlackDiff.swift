@@ -48,8 +48,8 @@ public struct SlackDiff: Sendable {
 
     /// The slack of two profiles that kept their sizes apart. O(cells + rows log rows).
     public init(old: HeapProfile, new: HeapProfile, by fields: RowFields, filter: RowFilter = RowFilter()) {
-        let first = Self.sides(of: old, as: new, by: fields, filter: filter)
-        let second = Self.sides(of: new, as: new, by: fields, filter: filter)
+        let first = Self.sides(of: MatchedProfile(old, as: new), by: fields, filter: filter)
+        let second = Self.sides(of: MatchedProfile(new, as: new), by: fields, filter: filter)
         let keys = Set(first.keys).union(second.keys)
         let rows = keys.map { Row(key: $0, old: first[$0], new: second[$0]) }
         func sum(_ sides: [Side]) -> Side? { sides.dropFirst().reduce(into: sides.first) { $0?.add($1) } }
@@ -63,15 +63,14 @@ public struct SlackDiff: Sendable {
     }
 
     private static func sides(
-        of profile: HeapProfile, as other: HeapProfile, by fields: RowFields, filter: RowFilter
+        of matched: MatchedProfile, by fields: RowFields, filter: RowFilter
     ) -> [DiffKey: Side] {
-        var matching = KeyMatching(profile, as: other)
         var sides: [DiffKey: Side] = [:]
-        for owner in SizeClasses(profile, by: fields, filter: filter).owners {
+        for owner in SizeClasses(matched.profile, by: fields, filter: filter).owners {
             let side = Side(
                 slackBytes: owner.slackBytes, knownBytes: owner.knownBytes, slackAtPeak: owner.slackAtPeak,
                 unknown: owner.unknown)
-            let key = matching.key(of: owner.key)
+            let key = matched.key(of: owner.key)
             if sides[key]?.add(side) == nil { sides[key] = side }
         }
         return sides

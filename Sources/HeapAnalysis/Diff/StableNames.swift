@@ -25,7 +25,8 @@ struct StableNames {
 
     /// The executable's name as it stands before names of its own, and what stands there in the other recording.
     private let renamed: (from: [String], to: String)?
-    private var known: [String: String] = [:]
+    /// Names that were asked for, and what they are matched by.
+    private(set) var known: [String: String] = [:]
 
     /// Names of a recording of one executable, to be matched with those of another.
     /// - Parameters:
@@ -42,24 +43,64 @@ struct StableNames {
     mutating func normalised(_ name: String) -> String {
         if let known = known[name] { return known }
         var text = name
-        // Most names have nothing of the kind.
-        if name.utf8.contains(where: { Self.marks.contains($0) }) {
+        // A pattern costs microseconds and few names hold anything for one, so what each begins with is looked for first.
+        let marks = Self.marks(in: name)
+        if marks.contains(.part) {
             text.replace(numberedPart, with: "")
             text.replace(lastPart, with: "")
-            text.replace(cloneNote, with: "")
-            text.replace(rustHash, with: "")
+        }
+        if marks.contains(.bracket) { text.replace(cloneNote, with: "") }
+        if marks.contains(.rustHash) { text.replace(rustHash, with: "") }
+        if marks.contains(.number) {
             text.replace(bracedNumber, with: "")
             text.replace(wordNumber, with: "")
+        }
+        if marks.contains(.dollar) {
             text.replace(clangNumber, with: "$_")
             text.replace(contextAddress, with: "")
-            text.replace(doubledBraces) { $0.output.1 }
         }
+        if marks.contains(.doubledBrace) { text.replace(doubledBraces) { $0.output.1 } }
         if let renamed { text = Self.renaming(text, renamed.from, renamed.to) }
         known[name] = text
         return text
     }
 
-    private static let marks = Set(".#$[{:".utf8)
+    /// What a name may hold of the patterns.
+    private struct Marks: OptionSet {
+        let rawValue: UInt8
+        static let part = Marks(rawValue: 1)
+        static let bracket = Marks(rawValue: 2)
+        static let rustHash = Marks(rawValue: 4)
+        static let number = Marks(rawValue: 8)
+        static let dollar = Marks(rawValue: 16)
+        static let doubledBrace = Marks(rawValue: 32)
+    }
+
+    /// The words that follow the dot of a split function.
+    private static let parts = ["constprop", "isra", "part", "lto_priv", "llvm", "cold", "localalias"].map {
+        Array($0.utf8)
+    }
+
+    private static func marks(in name: String) -> Marks {
+        var name = name
+        return name.withUTF8 { bytes in
+            var marks: Marks = []
+            for (index, byte) in bytes.enumerated() {
+                let next = index + 1 < bytes.count ? bytes[index + 1] : 0
+                switch byte {
+                case UInt8(ascii: "."):
+                    if parts.contains(where: { bytes[(index + 1)...].starts(with: $0) }) { marks.insert(.part) }
+                case UInt8(ascii: "["): marks.insert(.bracket)
+                case UInt8(ascii: "#"): if (0x30...0x39).contains(next) { marks.insert(.number) }
+                case UInt8(ascii: "$"): marks.insert(.dollar)
+                case UInt8(ascii: "{"): if next == byte { marks.insert(.doubledBrace) }
+                case UInt8(ascii: ":"): if bytes[index...].starts(with: ":h".utf8) { marks.insert(.rustHash) }
+                default: break
+                }
+            }
+            return marks
+        }
+    }
 
     /// The last component of a path.
     static func file(_ path: String) -> String {
