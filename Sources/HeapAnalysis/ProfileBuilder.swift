@@ -67,7 +67,7 @@ struct ProfileBuilder<Source: ProfileSource> {
         return ChainTracker(remaps: facts.allocator == "glibc") { resolver.attribution(of: $0, type: $1) }
     }
 
-    private func build<Observer: LedgerObserver>(
+    func build<Observer: LedgerObserver>(
         attributor: Attributor, _ resolver: ResolvedStacks<Source>, observer: Observer,
         views: (Observer, [TypedStack: Int]) -> TrackedViews
     ) -> HeapProfile {

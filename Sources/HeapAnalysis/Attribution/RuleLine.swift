@@ -96,31 +96,30 @@ struct RuleLine {
 
     /// The fields between bars that stand alone; a bar inside of `@(…)` separates alternatives.
     private static func fields(of line: String) throws(RuleLineError) -> [String] {
-        var fields = [""]
+        // By bytes, all that means something being ASCII: every report reads a thousand rules.
+        let bytes = Array(line.utf8)
+        var fields: [[UInt8]] = [[]]
         var depth = 0
-        var previous: Character = " "
-        var index = line.startIndex
-        while index < line.endIndex {
-            let character = line[index]
-            let next = line.index(after: index)
-            if previous == "\\" {
-                previous = "x"
-                fields[fields.count - 1].append(character)
-            } else {
-                if character == "(", depth > 0 || previous == "@" { depth += 1 }
-                if character == ")", depth > 0 { depth -= 1 }
-                let stands = previous.isBlank && (next == line.endIndex || line[next].isBlank)
-                if character == "|", depth == 0, stands {
-                    fields.append("")
-                } else {
-                    fields[fields.count - 1].append(character)
-                }
-                previous = character
+        var previous = UInt8(ascii: " ")
+        func isBlank(_ byte: UInt8) -> Bool { byte == UInt8(ascii: " ") || byte == UInt8(ascii: "\t") }
+        for (index, byte) in bytes.enumerated() {
+            if previous == UInt8(ascii: "\\") {
+                previous = UInt8(ascii: "x")
+                fields[fields.count - 1].append(byte)
+                continue
             }
-            index = next
+            if byte == UInt8(ascii: "("), depth > 0 || previous == UInt8(ascii: "@") { depth += 1 }
+            if byte == UInt8(ascii: ")"), depth > 0 { depth -= 1 }
+            let stands = isBlank(previous) && (index + 1 == bytes.count || isBlank(bytes[index + 1]))
+            if byte == UInt8(ascii: "|"), depth == 0, stands {
+                fields.append([])
+            } else {
+                fields[fields.count - 1].append(byte)
+            }
+            previous = byte
         }
         guard depth == 0 else { throw RuleLineError("@( without its )") }
-        return fields.map(\.trimmingSpaces)
+        return fields.map { String(decoding: $0, as: UTF8.self).trimmingSpaces }
     }
 
     private mutating func apply(_ option: String) throws(RuleLineError) {
@@ -172,10 +171,11 @@ extension Character {
 extension StringProtocol {
     /// The text without spaces and tabs at its ends.
     var trimmingSpaces: String {
-        var rest = self[...]
-        while let first = rest.first, first.isBlank { rest = rest.dropFirst() }
-        while let last = rest.last, last.isBlank { rest = rest.dropLast() }
-        return String(rest)
+        func isBlank(_ byte: UInt8) -> Bool { byte == UInt8(ascii: " ") || byte == UInt8(ascii: "\t") }
+        var bytes = Array(utf8)[...]
+        while let first = bytes.first, isBlank(first) { bytes.removeFirst() }
+        while let last = bytes.last, isBlank(last) { bytes.removeLast() }
+        return String(decoding: bytes, as: UTF8.self)
     }
 
     /// The pieces between occurrences of `separator`, each without spaces at its ends; empty pieces are kept.
