@@ -53,7 +53,7 @@
 //! regex_match: Class std::regex / String std::string
 //! map_of_vectors: Dictionary std::map<std::string, std::vector<int>> / Array std::vector<int> / String std::string
 //! path_append: String std::filesystem::path / String std::string
-//! own_allocator: Array std::vector<int>
+//! own_allocator: Array std::vector<int> / Array std::vector<int, geo::Counted<int>>
 //! string_vectors: Array std::vector<std::string> / String std::string
 //! shapes_owned: Array std::vector<std::unique_ptr<geo::Shape>> / Class geo::Circle
 //! coroutine_frame: Task coroutine count_up
