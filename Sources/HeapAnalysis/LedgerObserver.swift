@@ -64,6 +64,12 @@ protocol LedgerObserver {
     var hasSettled: Bool { get }
 }
 
+extension LedgerObserver {
+    /// Nothing, for those who settle nothing or keep nothing by cells.
+    @inline(__always)
+    mutating func recounted(_ free: ObservedFree, in cell: UInt32) {}
+}
+
 /// Nobody watches.
 struct NoObserver: LedgerObserver {
     static var isActive: Bool {
@@ -73,8 +79,6 @@ struct NoObserver: LedgerObserver {
     mutating func allocated(_ allocation: ObservedAllocation) {}
     @inline(__always)
     mutating func freed(_ free: ObservedFree) {}
-    @inline(__always)
-    mutating func recounted(_ free: ObservedFree, in cell: UInt32) {}
     @inline(__always)
     mutating func freedUnknown(address: UInt64, time: UInt64, thread: UInt32) {}
     @inline(__always)
