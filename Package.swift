@@ -73,6 +73,8 @@ let package = Package(
         cLibrary("CHeaptrailTags"),
         cLibrary("CLaunch"),
         cLibrary("CMachine"),
+        // The loops that perform a trace again; the program around them is built by scripts/build-interposer.
+        cLibrary("CReplay", exclude: ["program", "README.md"]),
 
         // Swift: the analyzer, one direction: TraceReader <- HeapAnalysis <- ProfileExport, AllocatorLab <- heaptrail.
         library("TraceReader", ["CTraceFormat", "CTraceCodec", "CMachine"]),
@@ -87,7 +89,9 @@ let package = Package(
             ]),
         library("TraceCompaction", ["TraceReader", "HeapAnalysis", "CTraceFormat"]),
         library("ProfileExport", ["HeapAnalysis", "Symbolication"]),
-        library("AllocatorLab", ["Symbolication", "CLaunch", "CPatch"]),
+        library(
+            "AllocatorLab",
+            ["HeapAnalysis", "ProfileExport", "Symbolication", "TraceReader", "CLaunch", "CPatch", "CReplay"]),
         library("HeaptrailTags", ["CHeaptrailTags"]),
         // Lifetimes: the guard of SmartPointers' Mutex cannot leave the scope that locked.
         .target(

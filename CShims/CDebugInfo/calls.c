@@ -58,7 +58,7 @@ static void load_slots(ht_debug_module *module) {
         }
     }
     if (module->slot_value_count > 1)
-        qsort(module->slot_values, module->slot_value_count, sizeof *module->slot_values, compare_slots);
+        ht_sort_by_address(module->slot_values, module->slot_value_count, sizeof *module->slot_values, compare_slots);
 }
 
 static uint64_t value_of_slot(ht_debug_module *module, uint64_t slot) {

@@ -10,7 +10,7 @@ enum { MAX_CANDIDATE_UNITS = 8 };
 // MARK: - Opening
 
 int ht_debug_open(const char *path, const uint8_t *build_id, size_t build_id_size, const char *const *directories,
-                  size_t directory_count, ht_debug_module **result) {
+                  size_t directory_count, bool symbols_only, ht_debug_module **result) {
     *result = NULL;
     ht_debug_module *module = calloc(1, sizeof *module);
     if (module == NULL) return HT_DEBUG_NO_MEMORY;
@@ -30,8 +30,9 @@ int ht_debug_open(const char *path, const uint8_t *build_id, size_t build_id_siz
         ht_file_find_debug(&module->main, path, directories, directory_count, &module->debug);
     }
     ht_symbols_load(module);
-    module->dwarf =
-        dwarf_begin_elf(module->debug.elf != NULL ? module->debug.elf : module->main.elf, DWARF_C_READ, NULL);
+    if (!symbols_only)
+        module->dwarf =
+            dwarf_begin_elf(module->debug.elf != NULL ? module->debug.elf : module->main.elf, DWARF_C_READ, NULL);
     *result = module;
     return HT_DEBUG_OK;
 }
@@ -61,28 +62,28 @@ int ht_debug_has_split_units(const ht_debug_module *module) { return module->has
 
 // MARK: - Lines
 
-static void line_at(ht_unit *unit, Dwarf_Addr address, ht_debug_frame *frame) {
-    Dwarf_Line *line = dwarf_getsrc_die(&unit->die, address);
-    int number = 0;
-    if (line == NULL) return;
-    frame->file = dwarf_linesrc(line, NULL, NULL);
-    frame->directory = unit->directory;
-    if (dwarf_lineno(line, &number) == 0 && number > 0) frame->line = (uint32_t)number;
+static void line_at(ht_debug_module *module, ht_unit *unit, Dwarf_Addr address, ht_debug_frame *frame) {
+    ht_lines_find(module, unit, address, &frame->file, &frame->line);
+    if (frame->file != NULL) frame->directory = unit->directory;
 }
 
 // Where the inlined `call` stands in its caller.
-static void call_site(ht_unit *unit, Dwarf_Die *call, ht_debug_frame *caller) {
+static void call_site(ht_debug_module *module, ht_unit *unit, Dwarf_Die *call, ht_debug_frame *caller) {
     Dwarf_Attribute attribute;
     Dwarf_Word value;
     if (dwarf_formudata(dwarf_attr(call, DW_AT_call_line, &attribute), &value) == 0 && value <= INT32_MAX)
         caller->line = (uint32_t)value;
-    Dwarf_Files *files;
-    size_t count;
-    if (dwarf_formudata(dwarf_attr(call, DW_AT_call_file, &attribute), &value) == 0 &&
-        dwarf_getsrcfiles(ht_unit_tree(unit), &files, &count) == 0 && value < count) {
-        caller->file = dwarf_filesrc(files, value, NULL, NULL);
-        caller->directory = unit->directory;
+    if (dwarf_formudata(dwarf_attr(call, DW_AT_call_file, &attribute), &value) != 0) return;
+    if (unit->split.addr != NULL) {
+        // The .dwo file has a table of its own.
+        Dwarf_Files *files;
+        size_t count;
+        if (dwarf_getsrcfiles(&unit->split, &files, &count) == 0 && value < count)
+            caller->file = dwarf_filesrc(files, value, NULL, NULL);
+    } else {
+        caller->file = ht_lines_source(module, unit, value);
     }
+    if (caller->file != NULL) caller->directory = unit->directory;
 }
 
 // MARK: - Lookup
@@ -106,8 +107,8 @@ static size_t frames_of_function(ht_debug_module *module, ht_unit *unit, ht_func
         // frames[0] is innermost, chain[0] outermost.
         frames[i] = (ht_debug_frame){.is_inlined = i + 1 < count};
         frames[i].function = ht_function_number(module, chain[count - 1 - i]);
-        if (i == 0) line_at(unit, address, &frames[i]);
-        else call_site(unit, chain[count - i], &frames[i]);
+        if (i == 0) line_at(module, unit, address, &frames[i]);
+        else call_site(module, unit, chain[count - i], &frames[i]);
     }
     return written;
 }
@@ -128,7 +129,7 @@ size_t ht_debug_frames(ht_debug_module *module, uint64_t address, ht_debug_frame
     }
     if (count == 0) {
         frames[0] = (ht_debug_frame){.function = HT_DEBUG_NO_FUNCTION};
-        if (line_unit != NULL) line_at(line_unit, address, &frames[0]);
+        if (line_unit != NULL) line_at(module, line_unit, address, &frames[0]);
         if (symbol == NULL && frames[0].file == NULL) return 0;
         count = 1;
     }

@@ -39,9 +39,17 @@ static uint32_t add_scope(ht_unit *unit, Dwarf_Off start, uint32_t parent) {
     return (uint32_t)++unit->scope_count;
 }
 
-static bool add_function(ht_debug_module *module, ht_unit *unit, Dwarf_Die *die, uint64_t *budget) {
+static bool add_function(ht_debug_module *module, ht_unit *unit, const ht_cursor *cursor, uint64_t *budget) {
+    if (!cursor->shape->has_code) return true;
     size_t before = unit->function_ranges.count;
-    if (!ht_ranges_add_die(module, die, &unit->function_ranges, unit->function_count, budget)) return false;
+    uint64_t low, high;
+    Dwarf_Die die = ht_cursor_die(cursor);
+    if (ht_cursor_range(cursor, &low, &high)) {
+        if (ht_is_text(module, low, high) && !ht_ranges_add(&unit->function_ranges, low, high, unit->function_count))
+            return false;
+    } else if (!ht_ranges_add_die(module, &die, &unit->function_ranges, unit->function_count, budget)) {
+        return false;
+    }
     if (unit->function_ranges.count == before) return true;  // a declaration, or discarded code
     if (unit->function_count == unit->function_capacity) {
         size_t capacity = unit->function_capacity == 0 ? 64 : unit->function_capacity * 2;
@@ -53,7 +61,7 @@ static bool add_function(ht_debug_module *module, ht_unit *unit, Dwarf_Die *die,
         unit->functions = functions;
         unit->function_capacity = capacity;
     }
-    unit->functions[unit->function_count++] = (ht_function){.die = *die};
+    unit->functions[unit->function_count++] = (ht_function){.die = die};
     return true;
 }
 
@@ -76,19 +84,19 @@ void ht_unit_index(ht_debug_module *module, ht_unit *unit, bool deeply) {
     uint32_t open[HT_MAX_DIE_DEPTH + 1] = {0};  // the scope whose children stand at that depth
     unsigned deepest = 1;
     ht_cursor cursor;
-    bool more = ht_cursor_start(&cursor, ht_unit_tree(unit));
+    bool more = ht_cursor_start(&cursor, unit, ht_unit_tree(unit));
     while (more) {
-        Dwarf_Off offset = dwarf_dieoffset(&cursor.die);
+        Dwarf_Off offset = ht_cursor_offset(&cursor);
         for (; deepest > cursor.depth; deepest--)
             if (records_scopes && open[deepest] != 0 && open[deepest] != open[deepest - 1])
                 unit->scopes[open[deepest] - 1].end = offset;
-        int tag = dwarf_tag(&cursor.die);
+        int tag = cursor.tag;
         bool enters = false;
         uint32_t scope = open[cursor.depth];
         if (tag == DW_TAG_subprogram) {
-            if (!add_function(module, unit, &cursor.die, &budget)) break;
+            if (!add_function(module, unit, &cursor, &budget)) break;
             enters = deeply;
-        } else if (is_scope(tag) && dwarf_haschildren(&cursor.die) == 1) {
+        } else if (is_scope(tag) && cursor.shape->has_children) {
             enters = true;
             if (records_scopes) scope = add_scope(unit, offset, scope);
         } else {
@@ -117,22 +125,29 @@ static bool add_call(ht_function *function, const ht_inlined_call *call) {
     return true;
 }
 
+// Adds the ranges of the inlined call at the cursor.
+static bool add_calls(ht_function *function, const ht_cursor *cursor, uint64_t *budget) {
+    ht_inlined_call call = {.die = ht_cursor_die(cursor), .depth = cursor->depth};
+    if (ht_cursor_range(cursor, &call.low, &call.high)) return call.low >= call.high || add_call(function, &call);
+    if (!cursor->shape->has_code) return true;
+    Dwarf_Addr base;
+    ptrdiff_t next = 0;
+    for (int i = 0; i<HT_MAX_RANGES_PER_DIE && * budget> 0; i++, (*budget)--) {
+        next = dwarf_ranges(&call.die, next, &base, &call.low, &call.high);
+        if (next <= 0) break;
+        if (call.low < call.high && !add_call(function, &call)) return false;
+    }
+    return true;
+}
+
 static void index_function(ht_unit *unit, ht_function *function) {
     function->indexed = true;
     uint64_t budget = unit->bytes + HT_MAX_RANGES_PER_DIE;
     ht_cursor cursor;
-    bool more = ht_cursor_start(&cursor, &function->die);
+    bool more = ht_cursor_start(&cursor, unit, &function->die);
     while (more) {
-        int tag = dwarf_tag(&cursor.die);
-        if (tag == DW_TAG_inlined_subroutine) {
-            ht_inlined_call call = {.die = cursor.die, .depth = cursor.depth};
-            Dwarf_Addr base;
-            ptrdiff_t next = 0;
-            for (int i = 0; i < HT_MAX_RANGES_PER_DIE && budget > 0; i++, budget--) {
-                next = dwarf_ranges(&cursor.die, next, &base, &call.low, &call.high);
-                if (next <= 0 || (call.low < call.high && !add_call(function, &call))) break;
-            }
-        }
+        int tag = cursor.tag;
+        if (tag == DW_TAG_inlined_subroutine && !add_calls(function, &cursor, &budget)) return;
         more = budget > 0 && ht_cursor_next(&cursor, tag == DW_TAG_inlined_subroutine || is_block(tag));
     }
 }

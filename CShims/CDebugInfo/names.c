@@ -61,26 +61,46 @@ static uint32_t scope_of(const ht_unit *unit, Dwarf_Off offset) {
     return scope;
 }
 
+// "a::b::" of a scope, composed once; "" where none of them has a name.
+static const char *scope_path(ht_debug_module *module, ht_unit *unit, Dwarf *dwarf, uint32_t number) {
+    uint32_t chain[HT_MAX_SCOPES];
+    size_t count = 0;
+    const char *path = "";
+    for (; number != 0 && count < HT_MAX_SCOPES; number = unit->scopes[number - 1].parent) {
+        if (unit->scopes[number - 1].path != NULL) {
+            path = unit->scopes[number - 1].path;
+            break;
+        }
+        chain[count++] = number;
+    }
+    while (count > 0) {
+        ht_scope *scope = &unit->scopes[chain[--count] - 1];
+        Dwarf_Die die;
+        const char *name = NULL;
+        if (dwarf_offdie(dwarf, scope->start, &die) != NULL) {
+            name = string_of(&die, DW_AT_name);
+            if (name == NULL && dwarf_tag(&die) == DW_TAG_namespace) name = "(anonymous namespace)";
+        }
+        if (name != NULL) {
+            ht_text text = {0};
+            ht_text_append(&text, path);
+            ht_text_append(&text, name);
+            ht_text_append(&text, "::");
+            const char *kept = ht_module_keep(module, &text);
+            if (kept != NULL) path = kept;
+        }
+        scope->path = path;
+    }
+    return path;
+}
+
 // Appends "a::b::" for the scopes around `die`.
 static void append_scopes(ht_debug_module *module, Dwarf_Die *die, ht_text *text) {
     ht_unit *unit = ht_unit_of(module, die);
     if (unit == NULL) return;
     ht_unit_index(module, unit, false);
-    uint32_t chain[HT_MAX_SCOPES];
-    size_t count = 0;
-    for (uint32_t scope = scope_of(unit, dwarf_dieoffset(die)); scope != 0 && count < HT_MAX_SCOPES;
-         scope = unit->scopes[scope - 1].parent)
-        chain[count++] = scope;
-    Dwarf *dwarf = dwarf_cu_getdwarf(die->cu);
-    while (count > 0) {
-        Dwarf_Die scope;
-        if (dwarf_offdie(dwarf, unit->scopes[chain[--count] - 1].start, &scope) == NULL) continue;
-        const char *name = string_of(&scope, DW_AT_name);
-        if (name == NULL && dwarf_tag(&scope) == DW_TAG_namespace) name = "(anonymous namespace)";
-        if (name == NULL) continue;
-        ht_text_append(text, name);
-        ht_text_append(text, "::");
-    }
+    uint32_t scope = scope_of(unit, dwarf_dieoffset(die));
+    ht_text_append(text, scope_path(module, unit, dwarf_cu_getdwarf(die->cu), scope));
 }
 
 // MARK: - Types

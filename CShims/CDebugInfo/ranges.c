@@ -31,7 +31,7 @@ static int compare_ranges(const void *left, const void *right) {
 
 void ht_ranges_finish(ht_ranges *ranges) {
     if (ranges->count == 0) return;
-    qsort(ranges->items, ranges->count, sizeof *ranges->items, compare_ranges);
+    ht_sort_by_address(ranges->items, ranges->count, sizeof *ranges->items, compare_ranges);
     uint64_t reach = 0;
     for (size_t i = 0; i < ranges->count; i++) {
         if (ranges->items[i].high > reach) reach = ranges->items[i].high;

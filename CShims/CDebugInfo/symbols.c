@@ -86,14 +86,18 @@ static void collect(Elf *elf, Elf_Scn *section, const GElf_Shdr *header, const h
 
     size_t section_count = 0;
     if (elf_getshdrnum(elf, &section_count) != 0) return;
+    GElf_Shdr home = {0};
+    size_t home_index = 0;
     for (size_t i = 0; i < count && i <= INT32_MAX; i++) {
         GElf_Sym symbol;
         if (gelf_getsym(data, (int)i, &symbol) == NULL || !is_wanted(&symbol) || symbol.st_shndx >= section_count)
             continue;
-        GElf_Shdr home;
-        Elf_Scn *home_section = elf_getscn(elf, symbol.st_shndx);
-        if (home_section == NULL || gelf_getshdr(home_section, &home) == NULL || (home.sh_flags & SHF_EXECINSTR) == 0)
-            continue;
+        if (symbol.st_shndx != home_index) {
+            Elf_Scn *home_section = elf_getscn(elf, symbol.st_shndx);
+            home_index = symbol.st_shndx;
+            if (home_section == NULL || gelf_getshdr(home_section, &home) == NULL) home.sh_flags = 0;
+        }
+        if ((home.sh_flags & SHF_EXECINSTR) == 0) continue;
         const char *name = string_at(strings, symbol.st_name);
         if (name == NULL || is_mapping_symbol(name) || strnlen(name, HT_MAX_SYMBOL_BYTES) == HT_MAX_SYMBOL_BYTES)
             continue;
@@ -173,7 +177,7 @@ void ht_symbols_load(ht_debug_module *module) {
             free(list.items);
             continue;
         }
-        qsort(list.items, list.count, sizeof *list.items, compare_symbols);
+        ht_sort_by_address(list.items, list.count, sizeof *list.items, compare_symbols);
         list.count = settle(&strings, list.items, list.count);
         ht_symbol *fitted = realloc(list.items, list.count * sizeof *list.items);
         module->symbols = fitted == NULL ? list.items : fitted;

@@ -13,7 +13,7 @@ Dwarf_Die *ht_unit_tree(ht_unit *unit) { return unit->split.addr != NULL ? &unit
 // MARK: - Units
 
 // Code that the linker discarded keeps its DIEs, with addresses of 0, 1 or -1.
-static bool is_text(const ht_debug_module *module, Dwarf_Addr low, Dwarf_Addr high) {
+bool ht_is_text(const ht_debug_module *module, uint64_t low, uint64_t high) {
     return low < high && low >= module->text_low && high <= module->text_high;
 }
 
@@ -26,7 +26,7 @@ bool ht_ranges_add_die(const ht_debug_module *module, Dwarf_Die *die, ht_ranges 
         if (cursor <= 0) return true;
         if (*budget == 0) return false;
         *budget -= 1;
-        if (is_text(module, low, high) && !ht_ranges_add(ranges, low, high, index)) return false;
+        if (ht_is_text(module, low, high) && !ht_ranges_add(ranges, low, high, index)) return false;
     }
     return true;
 }
@@ -56,6 +56,7 @@ void ht_units_load(ht_debug_module *module) {
         if (unit == NULL) break;
         unit->offset = offset + header_size;
         unit->bytes = next - offset;
+        unit->header_bytes = header_size;
         // Real units have far fewer ranges than bytes; the budget is for lists that units of a damaged file share.
         budget += unit->bytes;
         offset = next;
@@ -84,6 +85,8 @@ void ht_units_free(ht_debug_module *module) {
         free(unit->functions);
         free(unit->scopes);
         ht_ranges_free(&unit->function_ranges);
+        ht_tree_free(&unit->tree);
+        ht_lines_free(&unit->lines);
     }
     free(module->units);
     ht_ranges_free(&module->unit_ranges);

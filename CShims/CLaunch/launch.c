@@ -14,7 +14,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/signalfd.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -36,6 +38,8 @@ struct parcel {
     const char *path;
     char **arguments;
     char **environment;
+    long parent;
+    int own_group;
 };
 
 static size_t strings_bytes(char *const *strings, size_t *count) {
@@ -63,6 +67,8 @@ static struct parcel *parcel_make(const struct ht_launch_request *request) {
     char **table = (char **)(parcel + 1);
     char *text = (char *)(table + arguments + variables + 2);
     parcel->bytes = bytes;
+    parcel->parent = getpid();
+    parcel->own_group = request->own_group;
     parcel->arguments = strings_copy(request->arguments, arguments, table, &text);
     parcel->environment = strings_copy(request->environment, variables, table + arguments + 1, &text);
     parcel->path = text;
@@ -139,6 +145,10 @@ __attribute__((noreturn, noinline)) HT_LAUNCH_BARE static void child_exec(const 
     for (int i = 0; i < 3; i++) {
         if (syscall(SYS_dup3, descriptors[i], i, 0) < 0) goto failed;
     }
+    // A tool that is killed cannot end what it started; the kernel does. Where it died before, there is no one to tell.
+    syscall(SYS_prctl, PR_SET_PDEATHSIG, SIGKILL, 0L, 0L, 0L);
+    if (syscall(SYS_getppid) != parcel->parent) goto failed;
+    if (parcel->own_group) syscall(SYS_setpgid, 0L, 0L);
     // A tool that ignores SIGPIPE must not make the program ignore it. All zeros is the kernel's default action.
     const uint64_t usual[4] = {0};
     syscall(SYS_rt_sigaction, SIGPIPE, usual, NULL, HT_LAUNCH_KERNEL_MASK_BYTES);
@@ -241,7 +251,39 @@ int32_t ht_launch_wait(const struct ht_launch_process *process, struct ht_launch
     usage->system_ns = nanoseconds(charged.ru_stime);
     usage->peak_rss_bytes = (uint64_t)charged.ru_maxrss * 1024;
     usage->minor_faults = (uint64_t)charged.ru_minflt;
+    usage->major_faults = (uint64_t)charged.ru_majflt;
+    usage->voluntary_switches = (uint64_t)charged.ru_nvcsw;
+    usage->involuntary_switches = (uint64_t)charged.ru_nivcsw;
     return 0;
 }
+
+int32_t ht_launch_handle(int32_t pid) {
+    // The kernel marks it close-on-exec.
+    return (int32_t)syscall(SYS_pidfd_open, (long)pid, 0L);
+}
+
+int32_t ht_launch_watch_interrupts(void) {
+    const int signals[] = {SIGINT, SIGTERM, SIGHUP};
+    sigset_t watched;
+    sigemptyset(&watched);
+    for (size_t i = 0; i < sizeof signals / sizeof *signals; i++) {
+        struct sigaction action;
+        // A blocked signal would arrive although it is ignored, as SIGHUP is under nohup.
+        if (sigaction(signals[i], NULL, &action) == 0 && action.sa_handler != SIG_IGN) sigaddset(&watched, signals[i]);
+    }
+    int descriptor = signalfd(-1, &watched, SFD_CLOEXEC | SFD_NONBLOCK);
+    if (descriptor >= 0) pthread_sigmask(SIG_BLOCK, &watched, NULL);
+    return descriptor;
+}
+
+bool ht_launch_take_interrupt(int32_t descriptor, struct ht_launch_interrupt *interrupt) {
+    struct signalfd_siginfo information;
+    if (read(descriptor, &information, sizeof information) != (ssize_t)sizeof information) return false;
+    interrupt->signal = (int32_t)information.ssi_signo;
+    interrupt->from_terminal = information.ssi_code == SI_KERNEL;
+    return true;
+}
+
+void ht_launch_adopt_orphans(void) { prctl(PR_SET_CHILD_SUBREAPER, 1L, 0L, 0L, 0L); }
 
 bool ht_launch_has_capabilities(const char *path) { return getxattr(path, "security.capability", NULL, 0) > 0; }

@@ -2,23 +2,6 @@
 // Libraries are looked for where the dynamic loader would look; none is ever opened with dlopen, for an allocator that
 // is loaded late may not get its thread-local storage.
 
-/// An allocator to run a program on.
-public struct Allocator: Equatable, Sendable {
-    /// `glibc`, `jemalloc`, `mimalloc`, `tcmalloc`, or the path it was asked for by.
-    public let name: String
-    /// The library to preload; nil for the system's own allocator.
-    public let libraryPath: String?
-
-    /// The C library's allocator, which needs no preload.
-    public static let system = Allocator(name: "glibc", libraryPath: nil)
-
-    /// Pairs a name with its library.
-    public init(name: String, libraryPath: String?) {
-        self.name = name
-        self.libraryPath = libraryPath
-    }
-}
-
 /// Why an allocator cannot be used.
 public enum AllocatorError: Error, Equatable, CustomStringConvertible {
     /// The name is none that Heaptrail knows.
@@ -29,6 +12,8 @@ public enum AllocatorError: Error, Equatable, CustomStringConvertible {
     case missing(path: String)
     /// The file is there but cannot be preloaded.
     case unusable(path: String, reason: String)
+    /// What follows the name's colon is no list of variables.
+    case malformed(String, reason: String)
 
     /// What happened, and what to type, in one line.
     public var description: String {
@@ -39,13 +24,14 @@ public enum AllocatorError: Error, Equatable, CustomStringConvertible {
             "\(name) is not installed; type: sudo apt-get install \(package)"
         case .missing(let path): "\(path): no such allocator library"
         case .unusable(let path, let reason): "\(path): cannot be preloaded: \(reason)"
+        case .malformed(let text, let reason): "'\(text)': \(reason); as in jemalloc:MALLOC_CONF=narenas:1"
         }
     }
 
     /// The exit status for it: 64 for a bad name, 66 for a missing file, 69 for what is not to be had here.
     public var exitStatus: Int32 {
         switch self {
-        case .unknown: 64
+        case .unknown, .malformed: 64
         case .missing: 66
         case .notInstalled, .unusable: 69
         }
@@ -98,7 +84,8 @@ public struct AllocatorCatalogue: Sendable {
 
     /// Finds the library of an allocator.
     ///
-    /// - Parameter name: `glibc` or `system`, a name of `names`, or a path that holds a slash.
+    /// - Parameter name: `glibc` or `system`, a name of `names`, or a path that holds a slash; `AllocatorList` takes
+    ///   variables, too.
     /// - Throws: `AllocatorError`, whose description is fit to print.
     /// - Complexity: one listing of each library folder.
     public func resolve(_ name: String) throws(AllocatorError) -> Allocator {

@@ -2,44 +2,23 @@
 // Peak by cell needs one pass too: before a cell's live bytes change for the first time after the last peak, the value the peak saw is kept,
 // so at the end every cell knows what it had live at the trace's peak and the rows sum to the whole.
 // A plain value with one owner; it reads no file and never traps on what a file may contain. Analyses that need the order of events watch
-// the pass as its observer (LedgerObserver.swift); without one the calls are compiled away.
-
-/// What the pass keeps apart and how it reads the trace.
-struct LedgerOptions {
-    /// Cells are kept by size and alignment too.
-    var bySize = false
-    /// With `bySize`: only the cells of these stacks are.
-    var sizedStacks: SizedStacks?
-    /// Cells are kept by allocating thread too.
-    var byThread = false
-    /// Events carry weights.
-    var isSampled = false
-    /// The process is a forked child: frees of unknown blocks are of inherited ones.
-    var isForkedChild = false
-    /// Events to wait for the FREE of a block whose address was allocated again; 0 when the trace has lost events, for then it may never come.
-    var repairWindow: UInt64 = 65_536
-
-    /// Whether a cell's key tells its size.
-    func keepsSize(of key: CellKey) -> Bool {
-        bySize && sizedStacks?.contains(stack: key.stack, type: key.type) != false
-    }
-}
+// the pass as its observer (LedgerObserver.swift); without one the calls are compiled away. Events out of order: HeapLedger+Repair.swift.
 
 struct HeapLedger<Observer: LedgerObserver>: ~Copyable {
     /// Who watches the pass.
-    private(set) var observer: Observer
+    var observer: Observer
     /// What the sums are counted in.
     let units: SumUnits
     let options: LedgerOptions
 
     private(set) var cells = CellTable()
     private(set) var lifetimes = LifetimeTable()
-    private(set) var threads = ThreadTable()
-    private(set) var repair: OrderRepair
+    var threads = ThreadTable()
+    var repair: OrderRepair
     private(set) var freedTypes = FreedTypes()
     /// Of the cells, by their numbers; empty unless the trace is sampled.
     private(set) var variances: [SampleVariance] = []
-    private var blocks = LiveBlockTable()
+    var blocks = LiveBlockTable()
     private var usable: UsableSizes
 
     /// Events so far: allocations and frees.
@@ -47,9 +26,9 @@ struct HeapLedger<Observer: LedgerObserver>: ~Copyable {
     /// ALLOC events: in a sampled trace the samples.
     private(set) var samples = 0
     private(set) var allocations = 0
-    private(set) var frees = 0
+    var frees = 0
     private(set) var bytes = 0
-    private(set) var liveBytes = 0
+    var liveBytes = 0
     private(set) var peakBytes = 0
     private(set) var peakTime: UInt64 = 0
     private(set) var peakNumber = 0
@@ -74,7 +53,7 @@ struct HeapLedger<Observer: LedgerObserver>: ~Copyable {
 
     /// What an allocation of this weight adds to sums of blocks.
     @inline(__always)
-    private func blockUnits(_ weight: Float) -> Int { options.isSampled ? units.blocks(weight: weight) : 1 }
+    func blockUnits(_ weight: Float) -> Int { options.isSampled ? units.blocks(weight: weight) : 1 }
 
     /// What it adds to sums of something of which it has `amount` bytes.
     @inline(__always)
@@ -84,7 +63,7 @@ struct HeapLedger<Observer: LedgerObserver>: ~Copyable {
 
     /// What it adds to sums of bytes asked for.
     @inline(__always)
-    private func sizeUnits(_ size: UInt64, _ weight: Float) -> Int {
+    func sizeUnits(_ size: UInt64, _ weight: Float) -> Int {
         byteUnits(Int(truncatingIfNeeded: min(size, Self.largestSize)), weight)
     }
 
@@ -151,11 +130,12 @@ struct HeapLedger<Observer: LedgerObserver>: ~Copyable {
         bytes &+= weighed
         if isReallocation { reallocations &+= amount }
 
-        let block = LiveBlock(address: address, size: size, time: time, cell: number, weight: weight)
+        // Put together where it is needed only; see LiveBlockTable.insert.
+        var block: LiveBlock { LiveBlock(address: address, size: size, time: time, cell: number, weight: weight) }
         // A block whose FREE was read already never lives in the table; what does live at its address stays.
         let earlyFree = repair.isIdle ? nil : repair.takeEarly(address, for: thread, at: time)
         if earlyFree == nil {
-            if let slot = blocks.insert(block) {
+            if let slot = blocks.insert(address: address, size: size, time: time, cell: number, weight: weight) {
                 closeReused(slot: slot, by: block, thread: thread)
             } else if !repair.isIdle {
                 repair.allocated(address, by: thread)
@@ -224,8 +204,11 @@ struct HeapLedger<Observer: LedgerObserver>: ~Copyable {
         frees &+= amount
         let isOwnLast = isTemporary && (options.isSampled || block.time == state.pointee.lastAllocationTime)
         if Observer.isActive {
-            tellFreed(block, at: time, by: thread, isReallocation: isReallocation, isTemporary: isOwnLast)
-            if observer.hasSettled { block = countApart(ending: block) }
+            let told = tellFreed(block, at: time, by: thread, isReallocation: isReallocation, isTemporary: isOwnLast)
+            if observer.hasSettled {
+                block = countApart(ending: block)
+                if block.cell != told.block.cell { observer.recounted(told, in: block.cell) }
+            }
         }
         close(block, at: time, amount: amount)
         if isOwnLast { countTemporary(cell: block.cell, amount: amount, weight: block.weight) }
@@ -259,14 +242,16 @@ struct HeapLedger<Observer: LedgerObserver>: ~Copyable {
     func forEachLive(_ body: (LiveBlock) -> Void) { blocks.forEach(body) }
 
     @inline(__always)
-    private mutating func tellFreed(
+    @discardableResult
+    mutating func tellFreed(
         _ block: LiveBlock, at time: UInt64, by thread: UInt32, isReallocation: Bool = false, isTemporary: Bool = false,
         isRepaired: Bool = false
-    ) {
-        observer.freed(
-            ObservedFree(
-                block: block, origin: cells.cells[Int(block.cell)].key, time: time, thread: thread,
-                isReallocation: isReallocation, isTemporary: isTemporary, isRepaired: isRepaired))
+    ) -> ObservedFree {
+        let free = ObservedFree(
+            block: block, origin: cells.cells[Int(block.cell)].key, time: time, thread: thread,
+            isReallocation: isReallocation, isTemporary: isTemporary, isRepaired: isRepaired)
+        observer.freed(free)
+        return free
     }
 
     /// Counts blocks apart of which the observer says so.
@@ -290,7 +275,7 @@ struct HeapLedger<Observer: LedgerObserver>: ~Copyable {
     }
 
     @inline(__always)
-    private mutating func close(_ block: LiveBlock, at time: UInt64, amount: Int) {
+    mutating func close(_ block: LiveBlock, at time: UInt64, amount: Int) {
         let weighed = sizeUnits(block.size, block.weight)
         let cell = cells.cells + Int(block.cell)
         cell.pointee.keepPeak(peakNumber)
@@ -306,7 +291,7 @@ struct HeapLedger<Observer: LedgerObserver>: ~Copyable {
     }
 
     @inline(__always)
-    private mutating func countTemporary(cell: UInt32, amount: Int, weight: Float) {
+    mutating func countTemporary(cell: UInt32, amount: Int, weight: Float) {
         cells.cells[Int(cell)].temporary &+= amount
         temporary &+= amount
         if options.isSampled { variances[Int(cell)].free(asTemporaryOfWeight: weight) }
@@ -317,54 +302,4 @@ struct HeapLedger<Observer: LedgerObserver>: ~Copyable {
         while variances.count <= Int(cell) { variances.append(SampleVariance()) }
         variances[Int(cell)].allocate(weight: weight, size: min(size, Self.largestSize), peak: peakNumber)
     }
-
-    @inline(never)
-    private mutating func closeReused(slot: Int, by block: LiveBlock, thread: UInt32) {
-        let old = blocks[slot]
-        blocks.replace(slot: slot, with: block)
-        if Observer.isActive { tellFreed(old, at: block.time, by: thread, isRepaired: true) }
-        close(old, at: block.time, amount: blockUnits(old.weight))
-        repair.owe(
-            OrderRepair.OwedFree(cell: old.cell, weight: old.weight, event: events), at: block.address,
-            liveThread: thread)
-    }
-
-    @inline(never)
-    private mutating func settle(
-        _ owed: OrderRepair.OwedFree, state: UnsafeMutablePointer<ThreadCounts>, isTemporary: Bool
-    ) {
-        let amount = blockUnits(owed.weight)
-        state.pointee.frees &+= amount
-        frees &+= amount
-        if isTemporary { countTemporary(cell: owed.cell, amount: amount, weight: owed.weight) }
-    }
-
-    /// Closes a block whose FREE was read before its ALLOC. It was never live, so no peak sees it.
-    @inline(never)
-    private mutating func closeFreedEarly(_ block: LiveBlock, by free: OrderRepair.EarlyFree) {
-        let amount = blockUnits(block.weight)
-        liveBytes &+= sizeUnits(block.size, block.weight)
-        if Observer.isActive { tellFreed(block, at: block.time, by: free.thread, isRepaired: true) }
-        close(block, at: block.time, amount: amount)
-        // The FREE was counted as one block when it was read; a sample stands for `amount`.
-        frees &+= amount &- units.blocks
-        threads.states[threads.index(of: free.thread)].frees &+= amount &- units.blocks
-    }
-
-    @inline(never)
-    private mutating func freeUnknown(
-        _ address: UInt64, at time: UInt64, state: UnsafeMutablePointer<ThreadCounts>
-    ) {
-        state.pointee.frees &+= units.blocks
-        frees &+= units.blocks
-        if Observer.isActive {
-            observer.freedUnknown(address: address, time: time, thread: state.pointee.serial)
-        }
-        repair.keep(OrderRepair.EarlyFree(thread: state.pointee.serial, time: time, event: events), at: address)
-    }
-
-    /// FREEs of addresses at which no block was known; final after ``finish()``.
-    var unmatchedFrees: Int { options.isForkedChild ? 0 : repair.unmatched }
-    /// FREEs, in a forked child, of blocks that its parent allocated; final after ``finish()``.
-    var inheritedFrees: Int { options.isForkedChild ? repair.unmatched : 0 }
 }

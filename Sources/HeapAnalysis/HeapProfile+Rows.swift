@@ -95,7 +95,7 @@ extension HeapProfile {
         var sampleBytes = -1
         var liveStack = 0
         var liveBytes = -1
-        var rules: [String: RuleShare] = [:]
+        var rules: [(rule: Int, share: RuleShare)] = []
         var causes: [Cause: Int] = [:]
         var disagreements: [Int32: (allocations: Int, bytes: Int)] = [:]
     }
@@ -104,13 +104,37 @@ extension HeapProfile {
     ///
     /// Sizes and threads must have been kept apart by the analysis for rows to be grouped by them.
     public func rows(by fields: RowFields, order: RowOrder = .bytes, filter: RowFilter = RowFilter()) -> [ProfileRow] {
-        var groups: [RowKey: Group] = [:]
-        let accepted = stacks.map { filter.accepts($0) }
-        for cell in cells where accepted[cell.stack] {
-            let stack = stacks[cell.stack]
-            add(cell, stack, to: &groups[RowKey(fields, cell: cell, stack: stack), default: Group()])
+        // Texts are hashed once a stack; cells are many more where sizes and threads are kept apart.
+        var bases: [RowKey: Int] = [:]
+        var rules: [String: Int] = [:]
+        let parts = stacks.map { stack -> StackPart? in
+            guard filter.accepts(stack) else { return nil }
+            let attribution = stack.attribution
+            return StackPart(
+                base: Self.number(of: RowKey(fields, stack: stack), in: &bases),
+                rule: Self.number(of: attribution.rule, in: &rules), cause: attribution.cause,
+                disagreement: stack.disagreement)
         }
-        let rows = groups.map { key, group in row(key, group) }
+        let keepsSizes = fields.contains(.size)
+        let keepsThreads = fields.contains(.thread)
+        var numbers: [GroupKey: Int] = [:]
+        var groups: [(key: RowKey, group: Group)] = []
+        for cell in cells {
+            guard let part = parts[cell.stack] else { continue }
+            let key = GroupKey(
+                base: part.base, size: keepsSizes ? cell.size ?? -1 : -1, thread: keepsThreads ? cell.thread ?? -1 : -1)
+            let number: Int
+            if let known = numbers[key] {
+                number = known
+            } else {
+                number = groups.count
+                numbers[key] = number
+                groups.append((RowKey(fields, cell: cell, stack: stacks[cell.stack]), Group()))
+            }
+            add(cell, part, to: &groups[number].group)
+        }
+        let names = rules.sorted { $0.value < $1.value }.map(\.key)
+        let rows = groups.map { key, group in row(key, group, rules: names) }
         return rows.sorted { left, right in
             let first = order.measure(left.figures)
             let second = order.measure(right.figures)
@@ -123,8 +147,27 @@ extension HeapProfile {
         }
     }
 
-    private func add(_ cell: ProfileCell, _ stack: ProfileStack, to group: inout Group) {
-        let attribution = stack.attribution
+    /// What cells take from their stack, texts by their numbers.
+    private struct StackPart {
+        var base: Int
+        var rule: Int
+        var cause: Cause
+        var disagreement: Int32?
+    }
+
+    private struct GroupKey: Hashable {
+        var base: Int
+        var size: Int
+        var thread: Int
+    }
+
+    private static func number<Key: Hashable>(of key: Key, in numbers: inout [Key: Int]) -> Int {
+        if let known = numbers[key] { return known }
+        numbers[key] = numbers.count
+        return numbers.count - 1
+    }
+
+    private func add(_ cell: ProfileCell, _ stack: StackPart, to group: inout Group) {
         group.figures.add(cell.figures)
         if let variance = cell.variance { group.variance = group.variance.map { $0.adding(variance) } ?? variance }
         for (bucket, count) in lifetimes[cell.lifetimes] { group.lifetimes.add(bucket: bucket, count: count) }
@@ -137,16 +180,19 @@ extension HeapProfile {
             group.liveStack = cell.stack
         }
         if let ages = cell.ages { group.ages = group.ages.map { $0.adding(ages) } ?? ages }
-        group.rules[attribution.rule, default: RuleShare(rule: attribution.rule)].add(cell)
+        let place = group.rules.firstIndex { $0.rule == stack.rule } ?? group.rules.count
+        if place == group.rules.count { group.rules.append((stack.rule, RuleShare(rule: ""))) }
+        group.rules[place].share.add(cell)
         if let number = stack.disagreement {
             group.disagreements[number, default: (0, 0)].allocations &+= cell.figures.allocations
             group.disagreements[number, default: (0, 0)].bytes &+= cell.figures.bytes
         }
-        group.causes[attribution.cause, default: 0] &+= cell.figures.bytes
+        group.causes[stack.cause, default: 0] &+= cell.figures.bytes
     }
 
-    private func row(_ key: RowKey, _ group: Group) -> ProfileRow {
-        ProfileRow(
+    private func row(_ key: RowKey, _ group: Group, rules: [String]) -> ProfileRow {
+        let shares = group.rules.map { $0.share.of(rules[$0.rule]) }
+        return ProfileRow(
             key: key, figures: group.figures.divided(by: units),
             standardError: group.variance?.standardError, lifetime: lifetime(group.lifetimes),
             lifetimes: trace.facts.nanosecondsPerTick.map {
@@ -154,10 +200,10 @@ extension HeapProfile {
             },
             age: trace.facts.nanosecondsPerTick.flatMap { group.ages?.age(nanosecondsPerTick: $0) },
             liveStack: group.liveStack, sampleStack: group.sampleStack,
-            ruleShares: group.rules.values.sorted { ($1.bytes, $0.rule) < ($0.bytes, $1.rule) }
+            ruleShares: shares.sorted { ($1.bytes, $0.rule) < ($0.bytes, $1.rule) }
                 .map { $0.divided(by: units) },
             causes: group.causes.sorted { ($1.value, $0.key.rawValue) < ($0.value, $1.key.rawValue) }.map(\.key),
-            disagreements: shares(group.disagreements))
+            disagreements: self.shares(group.disagreements))
     }
 
     private func lifetime(_ histogram: LifetimeHistogram) -> (median: Int, p99: Int)? {

@@ -52,6 +52,8 @@ protocol LedgerObserver {
     mutating func allocated(_ allocation: ObservedAllocation)
     /// A block ended. Called once for every block that ends within the trace.
     mutating func freed(_ free: ObservedFree)
+    /// The block of the last `freed` is counted in another cell than that call said, for what was settled with it.
+    mutating func recounted(_ free: ObservedFree, in cell: UInt32)
     /// A FREE of an address at which nothing is known to live.
     mutating func freedUnknown(address: UInt64, time: UInt64, thread: UInt32)
     /// The pass has come to its end.
@@ -71,6 +73,8 @@ struct NoObserver: LedgerObserver {
     mutating func allocated(_ allocation: ObservedAllocation) {}
     @inline(__always)
     mutating func freed(_ free: ObservedFree) {}
+    @inline(__always)
+    mutating func recounted(_ free: ObservedFree, in cell: UInt32) {}
     @inline(__always)
     mutating func freedUnknown(address: UInt64, time: UInt64, thread: UInt32) {}
     @inline(__always)

@@ -129,28 +129,40 @@ struct LiveBlockTable: ~Copyable {
     @inline(__always)
     subscript(slot: Int) -> LiveBlock { slots[slot] }
 
-    /// Adds `block`, unless its address is live already: then the table is unchanged and the slot of the older block is returned. Expected O(1).
+    /// Adds a block, unless its address is live already: then the table is unchanged and the slot of the older block is returned. Expected O(1).
+    ///
+    /// Its parts come one by one: a whole block would be put together on the stack, and reading it back right then waits until every store
+    /// before it is done, forty cycles an allocation.
     @inline(__always)
-    mutating func insert(_ block: LiveBlock) -> Int? {
-        if let slot = slot(of: block.address) { return slot }
-        place(block)
+    mutating func insert(address: UInt64, size: UInt64, time: UInt64, cell: UInt32, weight: Float) -> Int? {
+        if let slot = slot(of: address) { return slot }
+        let place = slots + takeSlot(address)
+        place.pointee.address = address
+        place.pointee.size = size
+        place.pointee.time = time
+        place.pointee.cell = cell
+        place.pointee.weight = weight
         count &+= 1
         if count &* 2 > (mask &+ 1) &* 11 { grow() }
         return nil
     }
 
-    /// Puts a block whose address is not in the table into its group, or the first later one that has a free slot.
+    /// As the other, of a block that lies in memory already.
+    mutating func insert(_ block: LiveBlock) -> Int? {
+        insert(address: block.address, size: block.size, time: block.time, cell: block.cell, weight: block.weight)
+    }
+
+    /// Takes a slot for an address that is not in the table: in its group, or the first later one that has a free slot.
     @inline(__always)
-    private mutating func place(_ block: LiveBlock) {
-        let hash = hash(block.address)
+    private mutating func takeSlot(_ address: UInt64) -> Int {
+        let hash = hash(address)
         var group = group(hash)
         while true {
             let free = ~tags[group] & Self.highBits
             if free != 0 {
                 let byte = free.trailingZeroBitCount &>> 3
                 tags[group] |= tag(hash) & (0xFF &<< UInt64(byte &* 8))
-                slots[group &* 8 &+ byte] = block
-                return
+                return group &* 8 &+ byte
             }
             if overflown[group] != .max { overflown[group] &+= 1 }
             group = (group &+ 1) & mask
@@ -186,7 +198,7 @@ struct LiveBlockTable: ~Copyable {
     @inline(never)
     private mutating func grow() {
         var larger = LiveBlockTable(bits: (mask + 1).trailingZeroBitCount + 1)
-        forEach { larger.place($0) }
+        forEach { larger.slots[larger.takeSlot($0.address)] = $0 }
         larger.count = count
         swap(&self, &larger)
     }

@@ -67,7 +67,7 @@ struct ProfileBuilder<Source: ProfileSource> {
         return ChainTracker(remaps: facts.allocator == "glibc") { resolver.attribution(of: $0, type: $1) }
     }
 
-    private func build<Observer: LedgerObserver>(
+    func build<Observer: LedgerObserver>(
         attributor: Attributor, _ resolver: ResolvedStacks<Source>, observer: Observer,
         views: (Observer, [TypedStack: Int]) -> TrackedViews
     ) -> HeapProfile {
@@ -98,6 +98,7 @@ struct ProfileBuilder<Source: ProfileSource> {
             let key = ledger.cells.cells[number].key
             if key.type != 0 { resolver.note(key.stack, type: key.type) }
         }
+        var places = [Int?](repeating: nil, count: ledger.cells.count)
         for (done, number) in numbers.enumerated() {
             if done % 64 == 0 { progress(.stacks, Double(done) / Double(numbers.count)) }
             let cell = ledger.cells.cells[number]
@@ -119,13 +120,14 @@ struct ProfileBuilder<Source: ProfileSource> {
                 }
             }
             made.ages = ages[number]
+            places[number] = cells.count
             cells.append(made)
         }
         var trace = Self.summary(of: ledger, facts: facts)
         if facts.isSampled { complete(&trace, of: ledger, cells) }
         if let moment = options.moment { trace.end(at: moment, keepsLiveOnly: keepsLiveOnly) }
-        let views = views(ledger.observer, resolver.numbers)
-        views.flows?.add(to: &cells)
+        var views = views(ledger.observer, resolver.numbers)
+        views.flows?.add(to: &cells, places: places)
         return HeapProfile(
             trace: trace, frames: resolver.frames, stacks: resolver.stacks, cells: cells,
             threads: threads(of: ledger),

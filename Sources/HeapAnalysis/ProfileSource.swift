@@ -27,12 +27,18 @@ protocol ProfileSource {
     func stack(_ id: UInt32) -> SourceStack?
     /// The row of the module that held an address at a time, nil where none is known.
     func moduleRow(for address: UInt64, at time: UInt64) -> Int?
+    /// Whether the address alone tells that row.
+    var modulesAreFixed: Bool { get }
     /// The module in a row.
     func module(row: Int) -> LoadedModule
     /// What the recorder copied of a type of the Swift runtime; nil for an id of which it copied nothing.
     func runtimeType(_ id: UInt64) -> MetadataRecord?
     /// The name that the trace itself gives a type; nil where it gives none.
     func typeName(_ id: UInt64) -> String?
+}
+
+extension ProfileSource {
+    var modulesAreFixed: Bool { false }
 }
 
 /// A stack as the trace holds it.

@@ -23,6 +23,13 @@ public struct RuleShare: Sendable, Hashable {
         bytes &+= cell.figures.bytes
     }
 
+    /// The same of a rule by name.
+    func of(_ rule: String) -> RuleShare {
+        var share = self
+        share.rule = rule
+        return share
+    }
+
     func divided(by units: SumUnits) -> RuleShare {
         var share = self
         share.allocations = HeapFigures.rounded(allocations, units.blocks)

@@ -43,6 +43,7 @@ extension HeapProfile {
             walk.visit(frame, attributor.classify(frame))
             if walk.isFinished { break }
         }
+        walk.finish()
         let claim = walk.claim()
         let steps = walk.steps ?? []
         // A tag, and what the runtime said of its object, leave the frames no say; but rules of the user's own may take over from metadata.

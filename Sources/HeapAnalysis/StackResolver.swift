@@ -32,6 +32,9 @@ struct StackResolver<Source: ProfileSource> {
     /// Frames of each place, as a part of `expansions`: an address has one frame more for each call that was inlined there.
     private var places: [Place: Range<Int>] = [:]
     private var expansions: [Int32] = []
+    /// The frames of each call by its address and that of the frame inside.
+    private var steps = StackSteps()
+    private var resolved: [UInt32: (numbers: [Int32], module: Int?)] = [:]
     /// What calls were meant for, where no frame tells.
     private var tailCallers: [Call: Int32?] = [:]
     /// Every distinct pair of rules that disagree, in the order of their first stacks.
@@ -58,7 +61,7 @@ struct StackResolver<Source: ProfileSource> {
                 frames: [], attribution: verdict.attribution,
                 module: "", isTruncated: false, runtimeType: evidence?.text)
         }
-        let (numbers, row) = frames(of: stack)
+        let (numbers, row) = frames(of: stack, id)
         let walked = numbers.lazy.map { [classified] in classified[Int($0)] }
         let verdict = attributor.attribute(walking: walked, tag: stack.tag, type: evidence)
         return ProfileStack(
@@ -72,9 +75,17 @@ struct StackResolver<Source: ProfileSource> {
     mutating func note(_ id: UInt32, type: UInt64) {
         let captured = types.capturedVariables(type)
         guard !captured.isEmpty, let stack = source.stack(id) else { return }
-        let creator = frames(of: stack).numbers.lazy.map { [classified] in classified[Int($0)] }
+        let creator = frames(of: stack, id).numbers.lazy.map { [classified] in classified[Int($0)] }
             .first(where: RuntimeTypeEvidence.isCreator)
         if let creator { types.note(captured: captured, in: creator.frame.linkageName) }
+    }
+
+    /// As below, once for each stack: some are asked for during the pass and after it.
+    private mutating func frames(of stack: SourceStack, _ id: UInt32) -> (numbers: [Int32], module: Int?) {
+        if let known = resolved[id] { return known }
+        let result = frames(of: stack)
+        resolved[id] = result
+        return result
     }
 
     /// The numbers of a stack's frames, inlined ones expanded, and the row of the module that allocated.
@@ -84,20 +95,42 @@ struct StackResolver<Source: ProfileSource> {
         var innermost: Int?
         var allocating: Int?
         var inner: (address: UInt64, row: Int)?
+        let isFixed = source.modulesAreFixed
         for address in stack.addresses {
-            // A return address may be the first byte of the next function; the calling instruction ends just before it.
-            let row = source.moduleRow(for: address &- 1, at: stack.firstUse) ?? Self.noModule
-            if let lost = tailCaller(returningTo: address, row: row, inner: inner) { numbers.append(lost) }
-            inner = (address &- 1, row)
-            for index in expansion(of: address &- 1, row: row, inner: numbers.last) {
-                numbers.append(expansions[index])
+            var step = StackStep(address: address, inner: inner?.address ?? 0)
+            var row = Self.noModule
+            if !isFixed {
+                row = source.moduleRow(for: address &- 1, at: stack.firstUse) ?? Self.noModule
+                step.row = Int32(truncatingIfNeeded: row)
+                step.innerRow = Int32(truncatingIfNeeded: inner?.row ?? Self.noModule)
             }
+            if let known = steps.find(step) {
+                row = known.row
+                for index in known.frames { numbers.append(steps.frames[index]) }
+            } else {
+                // A return address may be the first byte of the next function; the calling instruction ends just before it.
+                if isFixed { row = source.moduleRow(for: address &- 1, at: stack.firstUse) ?? Self.noModule }
+                let start = numbers.count
+                append(callTo: address, row: row, inner: inner, to: &numbers)
+                steps.keep(step, numbers[start...], row: row)
+            }
+            inner = (address &- 1, row)
             if row != Self.noModule, allocating == nil {
                 if innermost == nil { innermost = row }
-                if placements[row]?.isRuntime == false { allocating = row }
+                if placement(ofModule: row).isRuntime == false { allocating = row }
             }
         }
         return (numbers, allocating ?? innermost)
+    }
+
+    /// Appends the frames of a call, and that of a function which left by a jump inside of it.
+    private mutating func append(
+        callTo address: UInt64, row: Int, inner: (address: UInt64, row: Int)?, to numbers: inout [Int32]
+    ) {
+        if let lost = tailCaller(returningTo: address, row: row, inner: inner) { numbers.append(lost) }
+        for index in expansion(of: address &- 1, row: row, inner: numbers.last) {
+            numbers.append(expansions[index])
+        }
     }
 
     private mutating func number(of disagreement: Disagreement) -> Int32 {

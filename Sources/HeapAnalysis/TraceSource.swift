@@ -140,6 +140,8 @@ struct TraceSource: ProfileSource {
 
     func moduleRow(for address: UInt64, at time: UInt64) -> Int? { tables.modules.row(for: address, at: time) }
 
+    var modulesAreFixed: Bool { tables.modules.isFixed }
+
     func module(row: Int) -> LoadedModule {
         let module = tables.modules.all[row]
         return LoadedModule(
@@ -190,9 +192,9 @@ private struct LedgerFeed<Observer: LedgerObserver>: EventVisitor {
     }
 
     /// How many events ahead the tags of a block are asked for, then its slot, then its cell: each as long as memory takes.
-    private static var tagLead: Int { 24 }
-    private static var slotLead: Int { 16 }
-    private static var cellLead: Int { 8 }
+    private static var tagLead: Int { 40 }
+    private static var slotLead: Int { 24 }
+    private static var cellLead: Int { 10 }
 
     @inline(__always)
     mutating func visit(batch events: UnsafeBufferPointer<HeapEvent>) {
@@ -202,6 +204,7 @@ private struct LedgerFeed<Observer: LedgerObserver>: EventVisitor {
             progress(Double(taken) / Double(max(all, 1)))
         }
         for index in 0..<min(Self.tagLead, events.count) { ledger.pointee.prefetchTags(events[index].address) }
+        for index in 0..<min(Self.slotLead, events.count) { ledger.pointee.prefetchBlock(events[index].address) }
         for index in 0..<events.count {
             if index &+ Self.tagLead < events.count {
                 ledger.pointee.prefetchTags(events[index &+ Self.tagLead].address)

@@ -7,6 +7,9 @@ struct EstimateText {
     /// Whether the figures are estimates.
     let isEstimated: Bool
 
+    /// How figures are written that are estimates or not.
+    init(isEstimated: Bool) { self.isEstimated = isEstimated }
+
     /// How the figures of a trace's rows are written.
     init(_ trace: TraceSummary) { isEstimated = trace.facts.isSampled }
 

@@ -34,12 +34,16 @@ public struct ReportDocument: Sendable {
         if request.explains || !disagreements.isEmpty {
             members.append(("disagreements", .array(disagreements.map(\.json))))
         }
-        if let view { members.append((request.view.rawValue, view)) }
-        if request.view == .thread { members.append(("flows", ThreadSection(profile, request).flowsJSON)) }
+        for view in request.views {
+            let alone = request.alone(view)
+            if let member = member(of: alone) { members.append((view.rawValue, member)) }
+            if view == .thread { members.append(("flows", ThreadSection(profile, alone).flowsJSON)) }
+        }
         return JSONValue.object(members).document()
     }
 
-    private var trace: JSONValue {
+    /// The member `trace`: what the recorder says and the totals.
+    var trace: JSONValue {
         let trace = profile.trace
         let facts = trace.facts
         let reallocationsAreKnown = !facts.isSampled || trace.hasExactTotals
@@ -116,11 +120,11 @@ public struct ReportDocument: Sendable {
         return .object(members)
     }
 
-    /// The member of the view's own name; the totals are the trace's.
-    private var view: JSONValue? {
+    /// The member of a view's own name; the totals are the trace's.
+    private func member(of request: ReportRequest) -> JSONValue? {
         switch request.view {
         case .totals: nil
-        case .leaks: leaks.map { LeaksSection($0, profile, request).json }
+        case .leaks: request.leaks(of: profile).map { LeaksSection($0, profile, request).json }
         case .live:
             .object([
                 ("blocks", .integer(profile.trace.liveBlocks)), ("bytes", .integer(profile.trace.liveBytes)),

@@ -51,8 +51,10 @@ public enum ReportView: String, CaseIterable, Sendable {
 public struct ReportRequest: Sendable {
     /// The keys rows are grouped by; nil for those of the view.
     public var keys: [GroupingKey]?
-    /// The point of view.
+    /// The point of view; the rows are this one's.
     public var view = ReportView.totals
+    /// Further ones, of which each adds what it adds alone.
+    public var moreViews: [ReportView] = []
     /// Rows to show at most; nil for all in JSON and 20 in text.
     public var top: Int?
     /// Which allocations to show.
@@ -72,18 +74,42 @@ public struct ReportRequest: Sendable {
     /// The fields of the rows.
     public var fields: RowFields { RowFields(keys ?? view.defaultKeys) }
 
+    /// All points of view, each once.
+    public var views: [ReportView] {
+        get { [view] + moreViews }
+        set {
+            var seen: Set<ReportView> = []
+            let distinct = newValue.filter { seen.insert($0).inserted }
+            view = distinct.first ?? .totals
+            moreViews = Array(distinct.dropFirst())
+        }
+    }
+
+    /// The same request for one of the views alone.
+    func alone(_ view: ReportView) -> ReportRequest {
+        var request = self
+        request.view = view
+        request.moreViews = []
+        return request
+    }
+
     /// What the analysis must keep apart for this report.
     public var analysis: AnalysisOptions {
-        var options = AnalysisOptions(fields: fields)
-        switch view {
-        case .size, .temporary: options.keepsSizes = true
-        case .thread, .lifetimes:
-            options.keepsThreads = true
-            options.tracksFlows = true
-        case .strings: options.sizedFamily = StringStorage.family
-        case .leaks: options.keepsAges = true
-        case .growth, .copies: options.tracksChains = true
-        case .totals, .peak, .live: break
+        var options = AnalysisOptions()
+        for view in views {
+            let fields = alone(view).fields
+            if fields.contains(.size) { options.keepsSizes = true }
+            if fields.contains(.thread) { options.keepsThreads = true }
+            switch view {
+            case .size, .temporary: options.keepsSizes = true
+            case .thread, .lifetimes:
+                options.keepsThreads = true
+                options.tracksFlows = true
+            case .strings: options.sizedFamily = StringStorage.family
+            case .leaks: options.keepsAges = true
+            case .growth, .copies: options.tracksChains = true
+            case .totals, .peak, .live: break
+            }
         }
         return options
     }

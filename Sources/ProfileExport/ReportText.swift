@@ -23,19 +23,33 @@ public struct ReportText: Sendable {
     /// The whole report, with a newline at its end. O(cells + rows log rows).
     public func text() -> String {
         var lines = header
-        lines.append("")
-        switch request.view {
-        case .growth where hasRows: lines += GrowthSection(profile, request).lines(style)
-        case .copies where hasRows: lines += CopiesSection(profile, request).lines(style)
-        default: lines += rowLines
+        if request.moreViews.isEmpty {
+            lines += [""] + viewLines + counters + leakLines
+        } else {
+            for view in request.views {
+                let alone = ReportText(profile: profile, request: request.alone(view), style: style)
+                lines += ["", style.bold("── \(view.rawValue) ──")] + alone.viewLines + alone.leakLines
+            }
+            lines += counters
         }
-        if showsSites { lines += sites }
-        if let section = request.view.section(profile, request) { lines += section.lines(style) }
-        if !profile.counters.isEmpty { lines += counters }
-        if let leaks { lines += LeaksSection(leaks, profile, request).lines(style) }
         if request.explains { lines += disagreements }
         return lines.joined(separator: "\n") + "\n"
     }
+
+    /// What the view shows.
+    private var viewLines: [String] {
+        var lines: [String]
+        switch request.view {
+        case .growth where hasRows: lines = GrowthSection(profile, request).lines(style)
+        case .copies where hasRows: lines = CopiesSection(profile, request).lines(style)
+        default: lines = rowLines
+        }
+        if showsSites { lines += sites }
+        if let section = request.view.section(profile, request) { lines += section.lines(style) }
+        return lines
+    }
+
+    private var leakLines: [String] { leaks.map { LeaksSection($0, profile, request).lines(style) } ?? [] }
 
     /// The table of rows alone. O(cells + rows log rows).
     public func table() -> String { rowLines.joined(separator: "\n") + "\n" }
@@ -198,6 +212,7 @@ public struct ReportText: Sendable {
     }
 
     private var counters: [String] {
+        if profile.counters.isEmpty { return [] }
         var table = TextTable([.init(title: "counted", isText: true), .init(title: "times")])
         table.rows = profile.counters.map { [FrameText.printable($0.name), NumberText.count($0.total)] }
         return [""] + table.lines(style)

@@ -48,7 +48,7 @@ struct RowColumns {
     var columns: [TextTable.Column] {
         var columns: [TextTable.Column] = []
         if fields.contains(.type) {
-            columns.append(.init(title: "owner", isText: true))
+            columns.append(.init(title: "owner", isText: true, readable: 32))
         } else if fields.contains(.family) {
             columns.append(.init(title: "family", isText: true))
             columns.append(.init(title: "language", isText: true, dropOrder: 7))
@@ -70,6 +70,7 @@ struct RowColumns {
         switch figure {
         case .allocations where isLiveOnly: "blocks"
         case .bytes where isLiveOnly: "live"
+        case .liveBlocks where view == .leaks: "blocks"
         default: figure.title
         }
     }
@@ -159,12 +160,24 @@ struct RowColumns {
         if type.isEmpty { return family.isEmpty ? "Unattributed" : family }
         // What little is known of it stands behind the word: "Unattributed: hash table in main".
         if family == "Unattributed" { return type == "unknown" ? family : family + ": " + type }
-        if family == "Class" || family == "Runtime" || family == "Task" || family == "Closure",
-            type != family
-        {
-            return family + " " + type
+        return needsFamily(type, family, language: key.language) ? family + " " + type : type
+    }
+
+    /// Whether a type alone does not say what a block of it is: `Runtime metadata`, `Box Int`, but `closure in f`, `Array<Int>`.
+    private static func needsFamily(_ type: String, _ family: String, language: String?) -> Bool {
+        if type == family { return false }
+        switch family {
+        case "Runtime": return true
+        case "Class": return !type.hasPrefix("new in ")
+        case "Closure": return !type.hasPrefix("closure") && !type.hasPrefix("std::")
+        case "Task":
+            return !["task", "continuation", "async frames", "coroutine "].contains(where: type.hasPrefix)
+        // Other languages' boxes are types of their own.
+        case "Box":
+            return language == "swift" && !type.hasPrefix("Box<") && !type.hasPrefix("any Error")
+                && !type.hasPrefix("captured ") && !type.contains(", captured or boxed")
+        default: return false
         }
-        return type
     }
 
     /// A thread by its serial, and its name where there is one.

@@ -18,7 +18,8 @@ enum RowFigure {
     /// What a view shows, in order.
     static func shown(in view: ReportView) -> [RowFigure] {
         switch view {
-        case .totals, .leaks, .live, .size, .strings, .growth, .copies:
+        case .leaks: [.live, .share, .liveBlocks, .error, .allocations, .bytes, .temporary]
+        case .totals, .live, .size, .strings, .growth, .copies:
             [.allocations, .bytes, .error, .share, .peak, .live, .temporary, .slack]
         case .peak: [.atPeak, .share, .peakBlocks, .error, .allocations, .bytes, .live]
         case .temporary: [.temporary, .share, .ofOwn, .temporaryBytes, .temporaryRate, .error, .allocations, .bytes]
@@ -57,9 +58,13 @@ enum RowFigure {
     func dropOrder(_ view: ReportView) -> Int {
         switch (view, self) {
         case (.peak, .atPeak), (.leaks, .live), (.live, .live), (.temporary, .temporary), (.lifetimes, .decades): 0
-        case (.peak, .peakBlocks), (.temporary, .ofOwn), (.lifetimes, .median), (.thread, .elsewhere): 1
+        case (.peak, .peakBlocks), (.leaks, .liveBlocks), (.temporary, .ofOwn), (.lifetimes, .median),
+            (.thread, .elsewhere):
+            1
         case (.temporary, .temporaryBytes), (.lifetimes, .p99), (.lifetimes, .liveBlocks), (.thread, .elsewhereBytes): 2
-        case (.peak, .allocations), (.peak, .bytes), (.temporary, .allocations), (.temporary, .bytes): 5
+        case (.peak, .allocations), (.peak, .bytes), (.leaks, .allocations), (.leaks, .bytes),
+            (.temporary, .allocations), (.temporary, .bytes):
+            5
         case (.lifetimes, .share): 6
         case (_, .allocations), (_, .bytes): 0
         case (_, .peak): 1

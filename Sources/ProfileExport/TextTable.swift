@@ -95,14 +95,18 @@ struct TextTable {
         return text
     }
 
-    /// The text, its middle replaced by `…` where it is longer than `width`. Of a call site, `function (file:line)`, the end stays whole.
+    /// The text, shortened as a name is and then in its middle, by a `…`, where it is longer than `width`. Of a call site,
+    /// `function (file:line)`, the end stays whole.
     static func shortened(_ text: String, to width: Int) -> String {
         guard text.count > width else { return text }
         guard width > 1 else { return String(text.prefix(width)) }
         if let place = place(of: text), place.count < width * 2 / 3 {
-            let function = text.dropLast(place.count)
+            let function = NameText.abbreviated(String(text.dropLast(place.count)), to: width - place.count)
+            if function.count <= width - place.count { return function + place }
             return function.prefix(width - 1 - place.count) + "…" + place
         }
+        let text = NameText.abbreviated(text, to: width)
+        guard text.count > width else { return text }
         let tail = (width - 1) / 2
         return text.prefix(width - 1 - tail) + "…" + text.suffix(tail)
     }

@@ -190,8 +190,26 @@ struct AllocationEvidence: Sendable {
             return "\(isGrowth ? "more elements" : "elements") of \(array)"
         }
         if size == .variable, arrays.isEmpty, refusesLongArrays { return "elements of std::vector" }
-        if arrays.isEmpty, checked == ["std::string"], !refusesLongArrays { return "elements of std::string" }
+        if arrays.isEmpty, checked == ["std::string"], !refusesLongArrays {
+            return onlyStringType.map { "elements of \($0)" }
+        }
         return nil
+    }
+
+    /// The one type of strings that the function uses, narrow ones where no call names any; their messages are the same.
+    private var onlyStringType: String? {
+        let types = [
+            "c": "std::string", "w": "std::wstring", "Du": "std::u8string", "Ds": "std::u16string",
+            "Di": "std::u32string",
+        ]
+        let mark = "basic_stringI"
+        var found: Set<String> = []
+        for hint in hints {
+            guard let start = hint.name.firstRange(of: mark) else { continue }
+            let rest = hint.name[start.upperBound...]
+            for (code, type) in types where rest.hasPrefix(code) { found.insert(type) }
+        }
+        return found.count > 1 ? nil : found.first ?? "std::string"
     }
 
     private static func container(ofMessage message: String) -> String? {

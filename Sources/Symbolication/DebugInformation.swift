@@ -45,12 +45,15 @@ final class DebugInformation {
     private var symbols: [UnsafePointer<CChar>: String] = [:]
 
     /// Opens the file at `path`, which must carry `buildID` unless that is empty, with its separate debug file.
-    init(path: String, buildID: [UInt8], debugDirectories: [String]) throws(OpenError) {
+    /// - Parameter symbolsOnly: functions are named by the symbol table alone, as those of the language C.
+    init(
+        path: String, buildID: [UInt8], debugDirectories: [String], symbolsOnly: Bool = false
+    ) throws(OpenError) {
         let directories = debugDirectories.map { strdup($0) }
         defer { directories.forEach { free($0) } }
         var opened: OpaquePointer?
         let status = directories.map { UnsafePointer($0) }.withUnsafeBufferPointer { list in
-            ht_debug_open(path, buildID, buildID.count, list.baseAddress, list.count, &opened)
+            ht_debug_open(path, buildID, buildID.count, list.baseAddress, list.count, symbolsOnly, &opened)
         }
         switch Int(status) {
         case HT_DEBUG_NOT_FOUND: throw .notFound

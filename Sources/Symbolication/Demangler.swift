@@ -58,27 +58,34 @@ public enum Demangler {
         return tail[3..<19].allSatisfy { (0x30...0x39).contains($0) || (0x61...0x66).contains($0) }
     }
 
-    /// Drops what compilers and linkers append to a function they split or copied, and a symbol version.
+    private static let cloneSuffixes: [[UInt8]] = [
+        ".llvm.", ".cold", ".part.", ".isra.", ".constprop.", ".lto_priv.", ".localalias", ".resume", ".destroy",
+        ".cleanup",
+    ].map { Array($0.utf8) }
+
+    /// Drops what compilers and linkers append to a function they split or copied, and a symbol version. O(bytes).
     private static func withoutCloneSuffix(_ raw: String) -> String {
-        guard raw.utf8.contains(UInt8(ascii: ".")) || raw.utf8.contains(UInt8(ascii: "@")) else { return raw }
-        var end = raw.endIndex
-        for suffix in [
-            ".llvm.", ".cold", ".part.", ".isra.", ".constprop.", ".lto_priv.", ".localalias", ".resume", ".destroy",
-            ".cleanup",
-        ] {
-            if let found = raw.firstRange(of: suffix), found.lowerBound > raw.startIndex {
-                end = min(end, found.lowerBound)
+        guard raw.utf8.contains(where: { $0 == UInt8(ascii: ".") || $0 == UInt8(ascii: "@") }) else { return raw }
+        let bytes = Array(raw.utf8)
+        var end = bytes.count
+        let hasVersion = bytes[0] != UInt8(ascii: "@")
+        for place in bytes.indices.dropFirst() {
+            if bytes[place] == UInt8(ascii: "@"), hasVersion {
+                end = place
+                break
+            }
+            if bytes[place] == UInt8(ascii: "."), cloneSuffixes.contains(where: bytes[place...].starts(with:)) {
+                end = place
+                break
             }
         }
-        if let version = raw.dropFirst().firstIndex(of: "@"), !raw.hasPrefix("@") { end = min(end, version) }
-        var kept = raw[..<end]
         // Copies are numbered: `f.153`.
-        while let dot = kept.lastIndex(of: "."), dot > kept.startIndex {
-            let number = kept[kept.index(after: dot)...]
-            guard !number.isEmpty, number.allSatisfy(\.isWholeNumber) else { break }
-            kept = kept[..<dot]
+        while let dot = bytes[..<end].lastIndex(of: UInt8(ascii: ".")), dot > 0, dot + 1 < end,
+            bytes[(dot + 1)..<end].allSatisfy({ (0x30...0x39).contains($0) })
+        {
+            end = dot
         }
-        return String(kept)
+        return end == bytes.count ? raw : String(decoding: bytes[..<end], as: UTF8.self)
     }
 
     /// Writes nested template arguments as `a<b<c>>`, the spelling since C++11.

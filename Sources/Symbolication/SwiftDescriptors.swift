@@ -162,7 +162,8 @@ final class DescriptorFile {
         if let known = captures[address] { return known }
         var read = readCaptures(at: address)
         if let types = read?.types, types.count == 1, read?.keepsMetadata == false {
-            read?.indirectEnumeration = enumerations.enumeration(ofPayload: types[0])
+            read?.indirectEnumeration =
+                enumerations.enumeration(ofPayload: types[0]) ?? enumerations.genericEnumeration(ofPayload: types[0])
         }
         captures[address] = .some(read)
         return read

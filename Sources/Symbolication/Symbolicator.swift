@@ -36,6 +36,8 @@ public final class Symbolicator: FrameSymbolicator {
         var frames: [UInt64: [SymbolicatedFrame]] = [:]
         /// What calls of operator new allocate, where the code tells.
         var types: [UInt64: String?] = [:]
+        /// The functions that calls were meant for, which left by a jump; by `callKey`, empty where there is none.
+        var tailCallers: [UInt64: [SymbolicatedFrame]] = [:]
         /// Whether the files were asked for anything.
         var hasNews = false
 
@@ -89,12 +91,22 @@ public final class Symbolicator: FrameSymbolicator {
     ///
     /// O(log n) in the module's symbols and units, plus one read of a unit's functions and lines at its first address.
     public func frames(in module: ModuleDescription, at offset: UInt64) -> [SymbolicatedFrame] {
-        let began = measuresTime ? ContinuousClock.now : nil
-        defer { if let began { statistics.duration += ContinuousClock.now - began } }
+        measured { places(in: module, at: offset) }
+    }
+
+    /// Runs a question from outside, and counts the time where it is wanted.
+    private func measured<Answer>(_ answer: () -> Answer) -> Answer {
+        guard measuresTime else { return answer() }
+        let began = ContinuousClock.now
+        defer { statistics.duration += ContinuousClock.now - began }
+        return answer()
+    }
+
+    private func places(in module: ModuleDescription, at offset: UInt64) -> [SymbolicatedFrame] {
         let entry = entry(for: module)
         if let known = entry.frames[offset] { return known }
         statistics.addresses += 1
-        if offset < Self.typeKey, let known = entry.cached?.frames(at: offset, modulePath: module.path) {
+        if offset < Self.callKey, let known = entry.cached?.frames(at: offset, modulePath: module.path) {
             entry.frames[offset] = known
             return known
         }
@@ -120,14 +132,34 @@ public final class Symbolicator: FrameSymbolicator {
     public func tailCaller(in module: ModuleDescription, returningTo returnOffset: UInt64, inner: UInt64?)
         -> SymbolicatedFrame?
     {
+        guard let inner else { return nil }
+        return measured {
+            let entry = entry(for: module)
+            let key = Self.key(ofCallReturningTo: returnOffset, inner: inner)
+            if let key, let known = entry.tailCallers[key] { return known.first }
+            if let key, let known = entry.cached?.frames(at: key, modulePath: module.path) {
+                entry.tailCallers[key] = known
+                return known.first
+            }
+            let found = readTailCaller(in: module, entry, returningTo: returnOffset, inner: inner)
+            if let key { entry.tailCallers[key] = found.map { [$0] } ?? [] }
+            return found
+        }
+    }
+
+    private func readTailCaller(
+        in module: ModuleDescription, _ entry: Module, returningTo returnOffset: UInt64, inner: UInt64
+    ) -> SymbolicatedFrame? {
         // Without lines, what was inlined into the caller is not known: a String's growth jumps through Vec<u8>'s, too.
-        guard let inner, frames(in: module, at: returnOffset &- 1).last?.file != nil,
-            let information = open(module, entry(for: module)).information,
-            let target = information.callTarget(returnAddress: returnOffset, inner: inner),
-            var frame = frames(in: module, at: target).last,
+        guard places(in: module, at: returnOffset &- 1).last?.file != nil,
+            let information = open(module, entry).information
+        else { return nil }
+        entry.hasNews = true
+        guard let target = information.callTarget(returnAddress: returnOffset, inner: inner),
+            var frame = places(in: module, at: target).last,
             // Rust's library is built to leave by jumps where programs in debug mode call it; of other languages' runtimes the
             // rules know the frames as they are. A part of a function that was split off is called by its whole.
-            frame.language == .rust, frames(in: module, at: inner).last?.function != frame.function
+            frame.language == .rust, places(in: module, at: inner).last?.function != frame.function
         else { return nil }
         frame.isInlined = false
         return frame
@@ -140,6 +172,13 @@ public final class Symbolicator: FrameSymbolicator {
     /// In a cache the type that a call of operator new at an offset allocates stands at the offset with this bit, as the name of a frame; no
     /// address in a file has it.
     private static let typeKey: UInt64 = 1 << 63
+    /// There the function that a call was meant for stands at this bit and the two offsets that tell the call, of 31 bits each.
+    private static let callKey: UInt64 = 1 << 62
+
+    /// The place of a call in a cache; nil in modules too large for it.
+    private static func key(ofCallReturningTo offset: UInt64, inner: UInt64) -> UInt64? {
+        offset < 1 << 31 && inner < 1 << 31 ? callKey | offset << 31 | inner : nil
+    }
 
     /// Keeps what was learnt since for later runs, where there is a cache. O(answers).
     public func saveCache() {
@@ -148,8 +187,9 @@ public final class Symbolicator: FrameSymbolicator {
             guard let inputs = entry.opened?.inputs, entry.opened?.information?.isWholeInItsFiles == true else {
                 continue
             }
-            var known = entry.frames.filter { $0.key < Self.typeKey }
-            for (offset, type) in entry.types where offset < Self.typeKey {
+            var known = entry.frames.filter { $0.key < Self.callKey }
+            known.merge(entry.tailCallers) { frames, _ in frames }
+            for (offset, type) in entry.types where offset < Self.callKey {
                 known[offset | Self.typeKey] =
                     type.map { [SymbolicatedFrame(function: $0, modulePath: module.path)] } ?? []
             }
@@ -176,16 +216,20 @@ public final class Symbolicator: FrameSymbolicator {
     private func evidence(
         in module: ModuleDescription, at offset: UInt64, read: (DebugInformation) -> String?
     ) -> String? {
-        let entry = entry(for: module)
-        if let known = entry.types[offset] { return known }
-        if offset < Self.typeKey, let known = entry.cached?.frames(at: offset | Self.typeKey, modulePath: module.path) {
-            entry.types[offset] = .some(known.first?.function)
-            return known.first?.function
+        measured {
+            let entry = entry(for: module)
+            if let known = entry.types[offset] { return known }
+            if offset < Self.callKey,
+                let known = entry.cached?.frames(at: offset | Self.typeKey, modulePath: module.path)
+            {
+                entry.types[offset] = .some(known.first?.function)
+                return known.first?.function
+            }
+            let type = open(module, entry).information.flatMap(read)
+            entry.hasNews = true
+            entry.types[offset] = .some(type)
+            return type
         }
-        let type = open(module, entry).information.flatMap(read)
-        entry.hasNews = true
-        entry.types[offset] = .some(type)
-        return type
     }
 
     private func entry(for module: ModuleDescription) -> Module {
@@ -205,7 +249,8 @@ public final class Symbolicator: FrameSymbolicator {
                 cache == nil || module.buildID.isEmpty
                 ? nil : SymbolCacheInputs(module, debugDirectories: debugDirectories)
             let information = try DebugInformation(
-                path: module.path, buildID: module.buildID, debugDirectories: debugDirectories)
+                path: module.path, buildID: module.buildID, debugDirectories: debugDirectories,
+                symbolsOnly: CLibrary.contains(path: module.path))
             opened = Opened(information: information, remark: "", inputs: inputs)
         } catch {
             missingModules[module.path] =

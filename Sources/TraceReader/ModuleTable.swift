@@ -32,6 +32,8 @@ public struct ModuleTable: Sendable {
     // Unloads in the order of the file, in which another stream's definition may still follow.
     private var unloads: [(module: UInt32, time: UInt64)] = []
     private var largestEnd: [UInt64] = []
+    /// Whether no two modules ever held the same address, so that an address alone tells its module.
+    public private(set) var isFixed = true
 
     /// The loads of exactly one range of addresses: a library that comes and goes has as many as it came.
     private struct Span: Sendable {
@@ -150,6 +152,8 @@ public struct ModuleTable: Sendable {
             spans[last].latestUnload.append(max(spans[last].latestUnload.last ?? 0, module.unloadTime))
             spans[last].rows.append(row)
         }
+        isFixed =
+            spans.allSatisfy { $0.rows.count == 1 } && zip(spans, spans.dropFirst()).allSatisfy { $0.end <= $1.start }
         var largest: UInt64 = 0
         largestEnd = spans.map { span in
             largest = max(largest, span.end)

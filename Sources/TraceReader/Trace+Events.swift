@@ -70,7 +70,7 @@ final class EventBatches {
         after = span.after
         through = span.through
         pipe = usesThread ? EventPipe(merger) : nil
-        own = .allocate(capacity: pipe == nil ? 256 : 0)
+        own = .allocate(capacity: pipe == nil ? 1024 : 0)
     }
 
     deinit { own.deallocate() }

@@ -1,4 +1,4 @@
-// `heaptrail compare`: one program, untraced, on several allocators in turn.
+// `heaptrail compare`: one program, untraced, on several allocators in turn; or a server, driven by a second command.
 
 internal import AllocatorLab
 import ArgumentParser
@@ -10,74 +10,207 @@ struct CompareCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "compare",
         abstract: "Runs a program, untraced, on several allocators and compares time and memory.",
+        usage: """
+            heaptrail compare [OPTIONS] -- PROGRAM [ARGUMENT ...]
+            heaptrail compare [OPTIONS] --drive COMMAND -- SERVER [ARGUMENT ...]
+            """,
         discussion: """
-            Each allocator's library is preloaded in turn, round by round, after one round to warm up. The program's \
+            Each allocator's library is preloaded in turn, round by round, after a round to warm up. The program's \
             output is compared in that first round and discarded; its standard input is read anew from the start in \
-            every run if it is a regular file, else it is empty.
+            every run if it is a regular file or --stdin names one, else it is empty.
 
-            Example: heaptrail compare --allocators glibc,jemalloc --runs 20 -- jq . big.json
+            An allocator's options are environment variables behind a colon: jemalloc:MALLOC_CONF=narenas:1, several \
+            separated by blanks. A comma within a value is written \\, in --allocators and as it is in --allocator.
+
+            A difference is stated only where the runs bear it out with 99 % confidence, which takes 10 runs at least.
+
+            Examples:
+              heaptrail compare --allocators glibc,jemalloc --runs 20 -- jq . big.json
+              heaptrail compare --drive 'redis-benchmark -q -n 200000 -t set' --ready 6379 -- redis-server --save ''
             """)
 
-    @Option(help: "Names, separated by commas: \(AllocatorCatalogue.names.joined(separator: ", ")) or a path.")
-    var allocators = "glibc,jemalloc"
+    @Option(
+        help: ArgumentHelp(
+            "Separated by commas: \(AllocatorCatalogue.names.joined(separator: ", ")) or a path, with options (default: glibc,jemalloc).",
+            valueName: "list"))
+    var allocators: String?
 
-    @Option(help: "Timed runs on each allocator.")
+    @Option(help: ArgumentHelp("One more allocator, commas being part of it; may be repeated.", valueName: "item"))
+    var allocator: [String] = []
+
+    @Option(name: [.customShort("r"), .long], help: ArgumentHelp("Timed runs on each allocator.", valueName: "n"))
     var runs = 10
 
-    @Flag(help: "Print the result as JSON (heaptrail.compare/1).")
-    var json = false
+    @Option(name: [.customShort("w"), .long], help: ArgumentHelp("Rounds to warm up, at least 1.", valueName: "n"))
+    var warmup = 1
 
-    @Argument(parsing: .postTerminator, help: "The program and its arguments, after --.")
+    @Option(
+        name: [.long, .customLong("prepare")],
+        help: ArgumentHelp("A shell command run before each run, not measured.", valueName: "command"))
+    var setup: String?
+
+    @Option(
+        name: [.long, .customLong("input")],
+        help: ArgumentHelp("The file that is the program's standard input.", valueName: "file"))
+    var stdin: String?
+
+    @Option(
+        help: ArgumentHelp(
+            "The program is a server: time this shell command against it, then end it (SIGTERM; SIGKILL after 10 s).",
+            valueName: "command"))
+    var drive: String?
+
+    @Option(
+        help: ArgumentHelp(
+            "When the server is ready: a port that accepts, or a shell command that succeeds (default: it listens).",
+            valueName: "port|command"))
+    var ready: String?
+
+    @Option(help: ArgumentHelp("How long the server may take to be ready.", valueName: "seconds"))
+    var readyTimeout = 30.0
+
+    @Option(
+        defaultAsFlag: "-", parsing: .next,
+        help: ArgumentHelp(
+            "Print the result as JSON (heaptrail.compare/1), or write it to a file beside the table.",
+            valueName: "file"))
+    var json: String?
+
+    @Flag(help: "Overwrite an existing JSON file.")
+    var force = false
+
+    @Argument(parsing: .captureForPassthrough, help: "The program and its arguments.")
     var command: [String] = []
 
     func validate() throws {
-        if command.isEmpty {
-            throw ValidationError("name the program after --, as in: heaptrail compare -- jq . a.json")
+        if runs < 1 || runs > 100_000 { throw ValidationError("--runs takes a whole number from 1 on") }
+        if warmup < 1 {
+            throw ValidationError("--warmup takes a whole number from 1 on: the first round compares the output")
         }
-        if runs < 1 { throw ValidationError("--runs takes a whole number from 1 on") }
-        if allocatorNames.isEmpty { throw ValidationError("--allocators takes one name at least") }
+        if items.isEmpty { throw ValidationError("--allocators takes one name at least") }
+        if drive == nil, ready != nil { throw ValidationError("--ready goes with --drive COMMAND") }
+        if !(readyTimeout > 0 && readyTimeout <= 1e6) {
+            throw ValidationError("--ready-timeout is a number of seconds above 0, such as 60")
+        }
     }
 
     func run() throws {
-        let comparison: Comparison
-        do {
-            let catalogue = AllocatorCatalogue()
-            let program = try Program(finding: command)
-            let chosen = try allocatorNames.map { name in try catalogue.resolve(name) }
-            let plan = AllocatorComparison(allocators: chosen, runs: runs, runner: ProgramLauncher(program))
-            comparison = try plan(progress: showProgress)
-            clearProgress()
-        } catch {
-            clearProgress()
-            Terminal.tell("\(error)")
-            throw ExitCode(exitStatus(of: error))
+        try Self.checkPassthrough(command.first)
+        let words = command.first == "--" ? Array(command.dropFirst()) : command
+        guard !words.isEmpty else {
+            throw Failure(status: .usage, "name the program after --, as in: heaptrail compare -- jq . a.json")
         }
-        let table = comparison.table(
-            title: command.joined(separator: " "), colour: Terminal.outputStyle.isColoured)
-        try Terminal.write(json ? comparison.json() : table)
-        for remark in comparison.remarks { Terminal.tell("\(remark)") }
+        if let json, json != "-", !force { try OutputFile.refuseExisting(json) }
+        if let stdin, access(stdin, R_OK) != 0 {
+            throw Failure(status: .noInput, "\(stdin): \(String(cString: strerror(errno))); --stdin takes a file")
+        }
+        let progress = ProgressLine()
+        let (comparison, status) = try compare(words, progress)
+        try show(comparison, title: title(of: words))
+        if status != 0 { throw ExitCode(status) }
         if comparison.hasFailures { throw ExitCode(1) }
     }
 
-    private var allocatorNames: [String] { allocators.split(separator: ",").map(String.init) }
+    /// Makes the runs.
+    ///
+    /// - Returns: the result, and the exit status for allocators that could not be had, which are told.
+    private func compare(_ words: [String], _ progress: ProgressLine) throws -> (Comparison, Int32) {
+        defer { progress.clear() }
+        do {
+            let program = try Program(finding: words)
+            var missing: [(name: String, error: AllocatorError)] = []
+            var chosen: [Allocator] = []
+            let catalogue = AllocatorCatalogue()
+            for item in items {
+                do {
+                    chosen.append(try AllocatorList.resolve(item, in: catalogue))
+                } catch {
+                    missing.append((item, error))
+                    Terminal.tell("\(error)")
+                }
+            }
+            let status = missing.first?.error.exitStatus ?? 0
+            if chosen.isEmpty { throw ExitCode(status) }
+            let linked = LinkedAllocator(of: words)
+            if let linked { chosen = chosen.map(linked.inFront) }
+            let plan = AllocatorComparison(
+                allocators: chosen, runs: runs, warmUps: warmup, runner: runner(of: program))
+            var comparison = try plan { done, total in
+                progress.show("run \(done + 1) of \(total)", Double(done) / Double(total))
+            }
+            if let linked, chosen.contains(where: { $0.libraryPath == linked.systemLibrary }) {
+                comparison = comparison.adding(
+                    note:
+                        "the program has \(linked.name) already (\(linked.path)): on glibc, \(linked.systemLibrary) was "
+                        + "preloaded in front of it")
+            }
+            for (name, error) in missing { comparison = comparison.adding(missing: name, because: "\(error)") }
+            return (comparison, status)
+        } catch let error as ExitCode {
+            throw error
+        } catch let error as Interrupted {
+            throw ExitCode(128 + error.signal)
+        } catch {
+            progress.clear()
+            Terminal.tell("\(error)")
+            throw ExitCode(exitStatus(of: error))
+        }
+    }
+
+    private func runner(of program: Program) -> any ProgramRunning {
+        let surroundings = RunSurroundings(
+            inputPath: stdin, setup: setup.map { ShellCommand($0) }, interrupts: .watching())
+        guard let drive else { return ProgramLauncher(program, in: surroundings) }
+        Interrupts.adoptOrphans()
+        return ServerRunner(
+            program, drive: ShellCommand(drive), readiness: ready.map { Readiness($0) } ?? .listening,
+            secondsToReady: readyTimeout, in: surroundings, adoptsOrphans: true)
+    }
+
+    private func show(_ comparison: Comparison, title: String) throws {
+        if let json {
+            let document = try comparison.json()
+            if json == "-" {
+                try Terminal.write(document)
+            } else {
+                try OutputFile.write(document, to: json, overwriting: force)
+            }
+        }
+        if json != "-" {
+            let style = Terminal.outputStyle
+            try Terminal.write(
+                TextStyle.printable(title) + comparison.table(title: "", colour: style.isColoured, width: style.width))
+        }
+        for remark in comparison.remarks { Terminal.tell("\(remark)") }
+        if stdin == nil, hasUnreadInput {
+            Terminal.tell(
+                "standard input is a pipe, which can be read only once: every run had an empty one; use --stdin FILE")
+        }
+    }
+
+    private func title(of words: [String]) -> String {
+        words.joined(separator: " ") + (drive.map { ", driven by: \($0)" } ?? "")
+    }
+
+    private var items: [String] {
+        let list = allocators ?? (allocator.isEmpty ? "glibc,jemalloc" : "")
+        return AllocatorList.items(of: list) + allocator
+    }
+
+    /// Whether something waits in a pipe to be read that no run has read.
+    private var hasUnreadInput: Bool {
+        var status = Glibc.stat()
+        var count: Int32 = 0
+        guard fstat(STDIN_FILENO, &status) == 0, status.st_mode & S_IFMT == S_IFIFO else { return false }
+        return ioctl(STDIN_FILENO, UInt(FIONREAD), &count) == 0 && count > 0
+    }
 
     private func exitStatus(of error: any Error) -> Int32 {
         switch error {
         case let error as AllocatorError: error.exitStatus
         case let error as ProgramError: error.exitStatus
+        case is ShellCommandError: 1
         default: 69
         }
-    }
-
-    private func showProgress(done: Int, total: Int) {
-        if isatty(2) == 1 { write("\r\u{1b}[Krun \(done + 1) of \(total)") }
-    }
-
-    private func clearProgress() {
-        if isatty(2) == 1 { write("\r\u{1b}[K") }
-    }
-
-    private func write(_ text: String) {
-        _ = Glibc.write(2, text, text.utf8.count)
     }
 }

@@ -10,7 +10,8 @@ struct Heaptrail: ParsableCommand {
         abstract: "Records a program's heap allocations and shows which types own them, why, and what would change it.",
         version: "heaptrail \(version)",
         subcommands: [
-            RecordCommand.self, ReportCommand.self, CompareCommand.self, ExportCommand.self, CompactCommand.self,
+            RecordCommand.self, ReportCommand.self, DiffCommand.self, CompareCommand.self, ReplayCommand.self,
+            ExportCommand.self, CompactCommand.self,
             DemoCommand.self, DoctorCommand.self, RulesCommand.self, VersionCommand.self, CollectCommand.self,
         ])
 

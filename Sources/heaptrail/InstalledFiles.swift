@@ -26,6 +26,12 @@ enum InstalledFiles {
             hint: "build it with: swift build -c release --product heaptrail-demo")
     }
 
+    /// The program that performs a plan on an allocator.
+    static func replay() throws -> String {
+        try find(
+            ["heaptrail-replay", "../lib/heaptrail/heaptrail-replay"], hint: "build it with: scripts/build-interposer")
+    }
+
     private static func find(_ places: [String], hint: String) throws -> String {
         for place in places {
             let path = folder + "/" + place

@@ -19,9 +19,9 @@ struct ReportCommand: ParsableCommand {
 
     @Option(
         help: ArgumentHelp(
-            "The point of view: \(ReportView.allCases.map(\.rawValue).joined(separator: ", ")) (default: totals; with --at: live)."
-        ))
-    var view: ReportViewArgument?
+            "The point of view: \(ReportView.allCases.map(\.rawValue).joined(separator: ", ")) (default: totals; with --at: live). Several, separated by commas, or all: each adds its part, the rows are the first one's.",
+            valueName: "views"))
+    var view: ReportViewList?
 
     @Option(
         help: ArgumentHelp(
@@ -54,7 +54,7 @@ struct ReportCommand: ParsableCommand {
 
     func validate() throws {
         if let top, top < 1 { throw ValidationError("--top takes a number from 1") }
-        if suppressions.isUsed, view?.view != .leaks {
+        if suppressions.isUsed, view?.views.contains(.leaks) != true {
             throw ValidationError("suppressions are of the leaks; type: heaptrail report \(trace) --view leaks")
         }
     }
@@ -63,21 +63,22 @@ struct ReportCommand: ParsableCommand {
         try Failure.reported { () throws(Failure) in
             var request = ReportRequest()
             request.keys = by?.keys
-            request.view = view?.view ?? (at == nil ? .totals : .live)
+            request.views = view?.views ?? [at == nil ? .totals : .live]
+            let showsLeaks = request.views.contains(.leaks)
             request.top = top
             request.filter = RowFilter(family: family, text: filter)
             request.explains = explain
             let ruleSet = try rules.ruleSet()
-            if request.view == .leaks { request.suppressions = try suppressions.suppressions() }
+            if showsLeaks { request.suppressions = try suppressions.suppressions() }
             let input = try TraceInput(path: trace)
             var options = request.analysis
             if let at {
                 options.moment = try input.resolve(at, image: image)
-                options.keepsLiveOnly = request.view == .live
+                options.keepsLiveOnly = request.views == [.live]
             }
             let profile = try input.analyse(image: image, options: options, rules: ruleSet)
             rules.tellUnused(in: profile)
-            if request.view == .leaks { suppressions.tellUnused(request, in: profile) }
+            if showsLeaks { suppressions.tellUnused(request, in: profile) }
             if json {
                 try Terminal.write(ReportDocument(profile: profile, request: request).json())
             } else {
@@ -104,16 +105,21 @@ struct GroupingList: ExpressibleByArgument {
     static var allValueStrings: [String] { GroupingKey.allCases.map(\.rawValue) }
 }
 
-/// The value of `--view`.
-struct ReportViewArgument: ExpressibleByArgument {
-    var view: ReportView
-
-    init(view: ReportView) { self.view = view }
+/// The value of `--view`: views separated by commas, or all of them.
+struct ReportViewList: ExpressibleByArgument {
+    var views: [ReportView]
 
     init?(argument: String) {
-        guard let view = ReportView(rawValue: argument.lowercased()) else { return nil }
-        self.view = view
+        views = []
+        for word in argument.lowercased().split(separator: ",", omittingEmptySubsequences: false) {
+            if word == "all" {
+                views += ReportView.allCases
+            } else {
+                guard let view = ReportView(rawValue: String(word)) else { return nil }
+                views.append(view)
+            }
+        }
     }
 
-    static var allValueStrings: [String] { ReportView.allCases.map(\.rawValue) }
+    static var allValueStrings: [String] { ReportView.allCases.map(\.rawValue) + ["all"] }
 }

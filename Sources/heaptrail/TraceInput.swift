@@ -1,4 +1,5 @@
 // The trace a command reads: opening it, analysing one of its images, and saying on standard error what is wrong with it.
+internal import AllocatorLab
 internal import HeapAnalysis
 internal import ProfileExport
 internal import Symbolication
@@ -12,13 +13,18 @@ struct TraceInput {
     /// Whether the recorder's own remarks (children that were not recorded) are left out.
     let isQuiet: Bool
 
+    /// What stands before remarks that do not name the trace: its name, where a command reads several.
+    private let prefix: String
+
     /// What opening took.
     private let openingTime: Duration
 
     /// Opens the trace at `path`; `-` is standard input.
-    init(path: String, isQuiet: Bool = false) throws(Failure) {
+    /// - Parameter isOneOfSeveral: whether remarks must say which trace they are about.
+    init(path: String, isQuiet: Bool = false, isOneOfSeveral: Bool = false) throws(Failure) {
         self.path = path
         self.isQuiet = isQuiet
+        prefix = isOneOfSeveral ? path + ": " : ""
         RecorderLock.wait(for: path)
         let began = ContinuousClock.now
         do {
@@ -66,11 +72,14 @@ struct TraceInput {
         return SymbolCache(folder: home + "/.cache/heaptrail")
     }
 
+    /// What symbolicates a trace's addresses.
+    static func makeSymbolicator() -> Symbolicator { Symbolicator(cache: symbolCache) }
+
     /// Analyses an image, the last one when nil, by these rules.
     func analyse(
-        image: Int?, options: AnalysisOptions, rules: RuleSet = .builtIn
+        image: Int?, options: AnalysisOptions, rules: RuleSet = .builtIn,
+        symbolicator: Symbolicator = makeSymbolicator()
     ) throws(Failure) -> HeapProfile {
-        let symbolicator = Symbolicator(cache: Self.symbolCache)
         let timings = Terminal.environment("HEAPTRAIL_TIMINGS") != nil
         symbolicator.measuresTime = timings
         let began = ContinuousClock.now
@@ -83,18 +92,54 @@ struct TraceInput {
         progress.clear()
         symbolicator.saveCache()
         if timings { tellTimings(ContinuousClock.now - began, symbolicator.statistics) }
-        guard let profile = analysed else {
-            let numbers = trace.images.map { String($0.number) }.joined(separator: ", ")
-            throw Failure(
-                status: .usage, "\(path) has no image \(image ?? 0), only \(numbers); type: heaptrail report \(path)")
-        }
+        guard let profile = analysed else { throw noImage(image, command: "report") }
         warn(profile, askedForImage: image != nil)
-        let changed = symbolicator.missingModules.filter { $0.value == "build id differs" }.keys.sorted()
+        let changed = Self.changedModules(symbolicator)
         if let first = changed.first {
             let others = changed.count > 1 ? " and \(changed.count - 1) more" : ""
-            Terminal.tell("\(first)\(others) changed since the recording: no symbols for it")
+            Terminal.tell("\(prefix)\(first)\(others) changed since the recording: no symbols for it")
         }
         return profile
+    }
+
+    /// The calls of an image, the last one when nil, ready to be performed again.
+    func plan(image: Int?) throws(Failure) -> ReplayPlan {
+        if trace.isSampled {
+            throw Failure(
+                status: .unavailable,
+                "\(path) is sampled: the calls between its samples are not in it, so there is nothing to replay; record without --sample"
+            )
+        }
+        let symbolicator = Self.makeSymbolicator()
+        let progress = ProgressLine()
+        let made: (plan: ReplayPlan, profile: HeapProfile)?
+        do throws(ReplayError) {
+            made = try ReplayPlan.make(of: trace, image: image, symbolicator: symbolicator) { stage, share in
+                progress.show(stage == .events ? "planning" : "finding owners", share)
+            }
+        } catch {
+            progress.clear()
+            throw Failure(status: .cannotCreate, "cannot replay \(path): \(error)")
+        }
+        progress.clear()
+        symbolicator.saveCache()
+        guard let made else { throw noImage(image, command: "replay") }
+        warn(made.profile, askedForImage: image != nil)
+        guard made.plan.events > 0 else {
+            throw Failure(status: .data, "\(path) holds no calls to replay")
+        }
+        return made.plan
+    }
+
+    private func noImage(_ image: Int?, command: String) -> Failure {
+        let numbers = trace.images.map { String($0.number) }.joined(separator: ", ")
+        return Failure(
+            status: .usage, "\(path) has no image \(image ?? 0), only \(numbers); type: heaptrail \(command) \(path)")
+    }
+
+    /// The files that are no longer those that ran.
+    static func changedModules(_ symbolicator: Symbolicator) -> [String] {
+        symbolicator.missingModules.filter { $0.value == "build id differs" }.keys.sorted()
     }
 
     /// One line of JSON for scripts/bench-reading: what the analysis took, and of that the symbols.
@@ -120,13 +165,13 @@ struct TraceInput {
 
     private func warn(_ profile: HeapProfile, askedForImage: Bool) {
         let facts = profile.trace.facts
-        for warning in facts.warnings where !isQuiet { Terminal.tell("warning: " + warning) }
+        for warning in facts.warnings where !isQuiet { Terminal.tell(prefix + "warning: " + warning) }
         if facts.imageCount > 1, !askedForImage {
             let others = zip(trace.images, facts.imageNames).filter { $0.0.number != facts.image }
             var shows = others.prefix(3).map { "--image \($0.0.number) shows \($0.1)" }
             if others.count > 3 { shows.append("and so on") }
             Terminal.tell(
-                "this is image \(facts.image) of \(facts.imageCount): \(facts.program); "
+                "\(prefix)this is image \(facts.image) of \(facts.imageCount): \(facts.program); "
                     + shows.joined(separator: ", "))
         }
         if profile.trace.events == 0, trace.cutOffset == nil, trace.corruption == nil {
@@ -138,21 +183,21 @@ struct TraceInput {
         if trace.losses.events > 0 {
             let losses = trace.losses
             Terminal.tell(
-                "\(losses.allocations) allocations and \(losses.frees) frees were lost while recording (\(reason(losses.reason))); record with --when-full wait"
+                "\(prefix)\(losses.allocations) allocations and \(losses.frees) frees were lost while recording (\(reason(losses.reason))); record with --when-full wait"
             )
         }
         if profile.trace.unmatchedFrees > 0, !facts.isAttached {
             Terminal.tell(
-                "\(profile.trace.unmatchedFrees) frees were of blocks that no allocation in the trace made")
+                "\(prefix)\(profile.trace.unmatchedFrees) frees were of blocks that no allocation in the trace made")
         }
         if profile.trace.missingFrees > 0 {
             Terminal.tell(
-                "\(profile.trace.missingFrees) blocks were allocated over although their free is not in the trace; they count as freed"
+                "\(prefix)\(profile.trace.missingFrees) blocks were allocated over although their free is not in the trace; they count as freed"
             )
         }
         if trace.foreignLines > 0 {
             let lines = trace.foreignLines == 1 ? "1 line holds" : "\(trace.foreignLines) lines hold"
-            Terminal.tell(lines + " no event; skipped")
+            Terminal.tell(prefix + lines + " no event; skipped")
         }
     }
 

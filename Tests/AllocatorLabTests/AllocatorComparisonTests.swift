@@ -8,6 +8,8 @@ private final class ScriptedRunner: ProgramRunning {
     var log: [String] = []
     var outcomes: [String: [RunOutcome]] = [:]
     var outputs: [String: [String]] = [:]
+    var complaints: [String: String] = [:]
+    let subject = "the program"
 
     private func next<Value>(_ queue: inout [String: [Value]], _ name: String, _ usual: Value) -> Value {
         guard let values = queue[name], let value = values.first else { return usual }
@@ -19,15 +21,17 @@ private final class ScriptedRunner: ProgramRunning {
         log.append(allocator.name)
         let outcome = next(&outcomes, allocator.name, .exited(0))
         return RunMeasurement(
-            outcome: outcome, wallNanoseconds: outcome == .exited(5) ? 9000 : 1000, cpuNanoseconds: 1000,
+            outcome: outcome, wallNanoseconds: outcome == .exited(5) ? 9000 : 1000, userNanoseconds: 1000,
             peakResidentBytes: 4096, minorFaults: 1)
     }
 
-    func fingerprint(on allocator: Allocator) throws -> (outcome: RunOutcome, output: OutputFingerprint) {
+    func rehearse(on allocator: Allocator) throws -> Rehearsal {
         log.append("(\(allocator.name))")
         var fingerprint = OutputFingerprint()
         fingerprint.append(next(&outputs, allocator.name, "same").utf8)
-        return (next(&outcomes, allocator.name, .exited(0)), fingerprint)
+        return Rehearsal(
+            outcome: next(&outcomes, allocator.name, .exited(0)), output: fingerprint,
+            complaint: complaints[allocator.name])
     }
 }
 
@@ -38,10 +42,10 @@ private final class ScriptedRunner: ProgramRunning {
         try AllocatorComparison(allocators: allocators, runs: runs, runner: runner)()
     }
 
-    @Test func `one round warms up, then the allocators take turns`() throws {
+    @Test func `one round warms up, then the allocators take turns, in reverse every second time`() throws {
         let runner = ScriptedRunner()
         let comparison = try compare(runner, runs: 3)
-        #expect(runner.log == ["(a)", "(b)", "a", "b", "a", "b", "a", "b"])
+        #expect(runner.log == ["(a)", "(b)", "a", "b", "b", "a", "a", "b"])
         #expect(comparison.rows.map(\.allocator) == ["a", "b"])
         #expect(comparison.remarks.isEmpty)
         #expect(!comparison.hasFailures)
@@ -118,5 +122,45 @@ private final class ScriptedRunner: ProgramRunning {
             seen.append(done)
         })
         #expect(seen == [0, 1, 2, 3])
+    }
+
+    @Test func `more rounds to warm up are run and not measured`() throws {
+        let runner = ScriptedRunner()
+        let comparison = try AllocatorComparison(allocators: allocators, runs: 1, warmUps: 2, runner: runner)()
+        #expect(runner.log == ["(a)", "(b)", "a", "b", "a", "b"])
+        #expect(comparison.warmUps == 2)
+        #expect(comparison.rows.allSatisfy { $0.rounds.count == 1 })
+    }
+
+    @Test func `a failure is told with the program's own last word`() throws {
+        let runner = ScriptedRunner()
+        runner.outcomes["b"] = [.signaled(6)]
+        runner.complaints["b"] = "free(): invalid pointer"
+        let comparison = try compare(runner)
+        #expect(
+            comparison.remarks.map(\.description) == [
+                "b: 3 of 3 runs were ended by signal 6, left out of the figures; it said: free(): invalid pointer"
+            ])
+        #expect(comparison.rows[1].failure == comparison.remarks[0].description)
+        #expect(comparison.rows[0].failure == nil)
+    }
+
+    @Test func `runs in which the library was not preloaded do not count, however they ended`() throws {
+        let runner = ScriptedRunner()
+        runner.outcomes["b"] = [.broken("the loader cannot preload /b.so"), .exited(0)]
+        let comparison = try compare(runner)
+        #expect(comparison.rows[1].wallSeconds == nil)
+        #expect(
+            comparison.remarks.map(\.description) == [
+                "b: 3 of 3 runs failed: the loader cannot preload /b.so, left out of the figures"
+            ])
+    }
+
+    @Test func `a run that does not count leaves a hole in its round, not a shift of the pairs`() throws {
+        let runner = ScriptedRunner()
+        runner.outcomes["b"] = [.exited(0), .exited(5), .exited(0), .exited(0)]
+        let comparison = try compare(runner, runs: 3)
+        #expect(comparison.rows[1].rounds.map { $0 == nil } == [true, false, false])
+        #expect(comparison.pairedRatio(ofRow: 1, .wall)?.pairs == 2)
     }
 }

@@ -10,7 +10,7 @@ private func run(
     _ outcome: RunOutcome = .exited(0)
 ) -> RunMeasurement {
     RunMeasurement(
-        outcome: outcome, wallNanoseconds: wall, cpuNanoseconds: cpu, peakResidentBytes: resident, minorFaults: faults)
+        outcome: outcome, wallNanoseconds: wall, userNanoseconds: cpu, peakResidentBytes: resident, minorFaults: faults)
 }
 
 @Suite struct ComparisonTests {
@@ -61,42 +61,125 @@ private func run(
             .init(allocator: "mimalloc", runs: []),
         ])
 
-    @Test func `the table sets medians, spread and ratios in columns`() {
+    @Test func `the spread is that of the middle, whatever the outliers`() throws {
+        #expect(try #require(Spread([7])).deviation == 0)
+        let clean = try #require(Spread([8, 9, 10, 11, 12]))
+        #expect(clean.deviation == 1.4826)
+        #expect(try #require(Spread([8, 9, 10, 11, 1200])).deviation == 1.4826)
+    }
+
+    @Test func `the tables set medians, spread and ratios in columns, the fastest first`() {
         #expect(
             sample.table(title: "prog arg", colour: false)
                 == """
                 prog arg
-                medians of 3 runs each, in turn, after one to warm up
+                medians of 3 runs each, in turn, after one to warm up; ratios to glibc
 
-                                wall            min … max  ratio      CPU  ratio  peak RSS   ratio  minor faults
-                  glibc      1.500 s    1.400 s … 1.612 s   1.00  1.250 s   1.00  10.0 MiB    1.00        12,345
-                  jemalloc  750.0 ms  750.0 ms … 750.0 ms   0.50  1.000 s   0.80   2.0 GiB  204.80           999
-                  mimalloc         –                    –      –        –      –         –       –             –
+                                wall ± spread            min … max  ratio      CPU  ratio     user   system
+                  jemalloc  750.0 ms ± 0.0 ms  750.0 ms … 750.0 ms   0.50  1.000 s   0.80  1.000 s  0.00 ms
+                  glibc     1.500 s ± 0.148 s    1.400 s … 1.612 s   1.00  1.250 s   1.00  1.250 s  0.00 ms
+                  mimalloc                  –                    –      –        –      –        –        –
+
+                             peak RSS ± spread   ratio  mean RSS  minor faults  major  switches  forced
+                  jemalloc   2.0 GiB ± 0.0 GiB  204.80         –           999      0         0       0
+                  glibc     10.0 MiB ± 0.0 MiB    1.00         –        12,345      0         0       0
+                  mimalloc                   –       –         –             –      –         –       –
+
+                no verdict: 10 runs of each are the fewest that can give one (--runs 10)
 
                 """)
     }
 
-    @Test func `colour marks ratios that are five per cent off and changes nothing else`() {
-        let plain = sample.table(title: "prog", colour: false)
-        let coloured = sample.table(title: "prog", colour: true)
-        #expect(coloured.contains("\u{1b}[32m0.50\u{1b}[0m"))
-        #expect(coloured.contains("\u{1b}[31m204.80\u{1b}[0m"))
-        #expect(!coloured.contains("\u{1b}[32m1.00"))
-        func ratio(_ wall: UInt64) -> String {
-            Comparison(
-                runs: 1,
-                rows: [.init(allocator: "a", runs: [run(wall: 1000)]), .init(allocator: "b", runs: [run(wall: wall)])]
-            ).table(title: "", colour: true)
+    /// Twelve runs each: `b` takes `ratio` times as long as `a`, give or take the noise.
+    private func pair(ratio: Double, noise: [Double]) -> Comparison {
+        func runs(_ factor: Double, _ noise: [Double]) -> [RunMeasurement] {
+            noise.map { run(wall: UInt64(1e8 * factor * $0), cpu: UInt64(1e8), resident: 10 << 20) }
         }
-        #expect(ratio(1060).contains("\u{1b}[31m1.06\u{1b}[0m"))
-        #expect(ratio(940).contains("\u{1b}[32m0.94\u{1b}[0m"))
-        #expect(!ratio(1040).contains("\u{1b}["))
-        #expect(!ratio(960).contains("\u{1b}["))
+        return Comparison(
+            runs: noise.count,
+            rows: [
+                .init(allocator: "a", runs: runs(1, noise)), .init(allocator: "b", runs: runs(ratio, noise.reversed())),
+            ])
+    }
+
+    private let quiet = [1.00, 1.01, 0.99, 1.02, 1.00, 0.98, 1.01, 1.00, 0.99, 1.01, 1.00, 1.00]
+    private let loud = [1.00, 1.51, 0.79, 1.32, 1.10, 0.68, 1.41, 1.00, 0.89, 1.21, 0.90, 1.15]
+
+    @Test func `colour marks ratios with a verdict and changes nothing else`() {
+        let slower = pair(ratio: 1.25, noise: quiet)
+        let plain = slower.table(title: "prog", colour: false)
+        let coloured = slower.table(title: "prog", colour: true)
+        #expect(coloured.contains("\u{1b}[31m1.25\u{1b}[0m"))
+        #expect(!coloured.contains("m1.00\u{1b}"))
+        #expect(pair(ratio: 0.8, noise: quiet).table(title: "", colour: true).contains("\u{1b}[32m0.8"))
+        #expect(!pair(ratio: 1.25, noise: loud).table(title: "", colour: true).contains("\u{1b}["))
         var stripped = coloured
         for code in ["\u{1b}[32m", "\u{1b}[31m", "\u{1b}[0m"] {
             stripped = stripped.replacingOccurrences(of: code, with: "")
         }
         #expect(stripped == plain)
+    }
+
+    @Test func `verdicts say what the runs bear out and no more`() {
+        func words(_ comparison: Comparison) -> String { comparison.verdicts() }
+        #expect(
+            words(pair(ratio: 1.25, noise: quiet)) == """
+                beside a, with 99 % confidence (range of the ratio):
+                  b  wall      25 % longer (1.21 … 1.29)
+                     CPU       the same within 1 % (1.00 … 1.00)
+                     peak RSS  the same within 1 % (1.00 … 1.00)
+
+                """)
+        #expect(words(pair(ratio: 0.8, noise: quiet)).contains("wall      20 % shorter (0.7"))
+        #expect(words(pair(ratio: 3, noise: quiet)).contains("wall      3.00 times as long"))
+        let close = words(pair(ratio: 1.034, noise: quiet))
+        #expect(close.contains("wall      3 % longer (1.003 … 1.066)"), "\(close)")
+        #expect(words(pair(ratio: 1.02, noise: loud)).contains("wall      no difference beyond noise"))
+        #expect(words(pair(ratio: 9, noise: [1, 1, 1])).hasPrefix("no verdict: 10 runs of each"))
+    }
+
+    @Test func `a ratio is taken over the rounds in which both counted`() {
+        let runs = (0..<4).map { run(wall: UInt64(100 << $0)) }
+        let rows: [Comparison.Row] = [
+            .init(allocator: "a", rounds: [runs[0], nil, runs[1], runs[1]]),
+            .init(allocator: "b", rounds: [runs[1], runs[3], nil, runs[2]]),
+        ]
+        let comparison = Comparison(runs: 4, rows: rows)
+        #expect(comparison.pairedRatio(ofRow: 1, .wall)?.pairs == 2)
+        #expect(comparison.pairedRatio(ofRow: 1, .wall)?.median == 2)
+        #expect(comparison.pairedRatio(ofRow: 0, .wall) == nil)
+    }
+
+    @Test func `an allocator that could not be had is a row without figures, and the last`() throws {
+        let comparison = sample.adding(missing: "tcmalloc", because: "not installed")
+        #expect(comparison.rows.last?.allocator == "tcmalloc")
+        #expect(comparison.rows.last?.failure == "not installed")
+        let lines = comparison.table(title: "", colour: false).split(separator: "\n")
+        #expect(lines.contains { $0.hasPrefix("  tcmalloc ") && $0.hasSuffix("–") })
+    }
+
+    @Test func `a server's table has what it held after it was driven`() {
+        var driven = run()
+        driven.residentAfterDrive = 7 << 20
+        let text = Comparison(runs: 1, rows: [.init(allocator: "a", runs: [driven])]).table(title: "s", colour: false)
+        #expect(text.contains("after drive"))
+        #expect(text.contains("7.0 MiB"))
+        #expect(!text.contains("ratios to"))
+    }
+
+    @Test func `the chart is that of the run in the middle`() throws {
+        var runs = [3, 1, 2].map { run(wall: $0 * 1000) }
+        for index in runs.indices {
+            for step in 0..<6 {
+                runs[index].resident.append(nanoseconds: UInt64(step), value: runs[index].wallNanoseconds)
+            }
+        }
+        let row = Comparison.Row(allocator: "a", runs: runs)
+        #expect(row.typicalResident?.peak == 2000)
+        #expect(row.meanResidentBytes?.median == 2000)
+        let text = Comparison(runs: 3, rows: [row]).table(title: "", colour: false)
+        #expect(text.contains("resident set of all processes over time: 0 … 0.00 ms wide, 0 … 2.0 KiB high\n"))
+        #expect(text.hasSuffix("read from outside, which took 0.0 % of one processor\n"))
     }
 
     @Test func `durations, sizes and counts read well at every magnitude`() {
@@ -115,23 +198,42 @@ private func run(
     @Test func `the document has exactly the keys of its schema`() throws {
         let object = try #require(
             JSONSerialization.jsonObject(with: Data(sample.json().utf8)) as? [String: Any])
-        #expect(Set(object.keys) == ["schema", "runs", "rows"])
+        #expect(
+            Set(object.keys) == [
+                "schema", "runs", "warmup_runs", "confidence", "sampling_cpu_share", "remarks", "rows",
+            ])
         #expect(object["schema"] as? String == "heaptrail.compare/1")
         #expect(object["runs"] as? Int == 3)
         let rows = try #require(object["rows"] as? [[String: Any]])
         #expect(rows.map { $0["allocator"] as? String } == ["glibc", "jemalloc", "mimalloc"])
+        let spreads: Set = [
+            "wall_s", "cpu_s", "user_s", "system_s", "peak_rss_bytes", "mean_rss_bytes", "rss_after_drive_bytes",
+            "minor_faults", "major_faults", "voluntary_switches", "involuntary_switches",
+        ]
         for row in rows {
             #expect(
-                Set(row.keys) == ["allocator", "wall_s", "cpu_s", "peak_rss_bytes", "minor_faults", "ratio_to_first"])
-            for key in ["wall_s", "cpu_s", "peak_rss_bytes", "minor_faults"] {
-                #expect(Set(try #require(row[key] as? [String: Any]).keys) == ["median", "min", "max"])
+                Set(row.keys)
+                    == spreads.union([
+                        "allocator", "failure", "runs_counted", "rss_over_time", "ratio_to_first", "paired_ratio",
+                        "verdict",
+                    ]))
+            for key in spreads {
+                #expect(Set(try #require(row[key] as? [String: Any]).keys) == ["median", "min", "max", "spread"])
             }
-            #expect(Set(try #require(row["ratio_to_first"] as? [String: Any]).keys) == ["wall", "cpu", "peak_rss"])
+            for key in ["ratio_to_first", "paired_ratio", "verdict"] {
+                #expect(Set(try #require(row[key] as? [String: Any]).keys) == ["wall", "cpu", "peak_rss"])
+            }
         }
         let wall = try #require(rows[0]["wall_s"] as? [String: Double])
-        #expect(wall == ["median": 1.5, "min": 1.4, "max": 1.612])
+        #expect(wall.filter { $0.key != "spread" } == ["median": 1.5, "min": 1.4, "max": 1.612])
+        #expect(abs((wall["spread"] ?? 0) - 0.14826) < 1e-9)
         let resident = try #require(rows[1]["peak_rss_bytes"] as? [String: Int])
         #expect(resident["median"] == 1 << 31)
+        #expect((rows[1]["verdict"] as? [String: String])?["wall"] == "too few runs")
+        let paired = try #require((rows[1]["paired_ratio"] as? [String: Any])?["wall"] as? [String: Any])
+        #expect(paired["median"] as? Double == 0.5)
+        #expect(paired["pairs"] as? Int == 1)
+        #expect(paired["low"] is NSNull && paired["high"] is NSNull)
     }
 
     @Test func `what was not measured is null in the document`() throws {

@@ -53,7 +53,7 @@ import Testing
     @Test func `the fingerprint is that of the whole standard output`() throws {
         var expected = OutputFingerprint()
         expected.append([UInt8](repeating: 0, count: 3_000_000))
-        #expect(try launcher("head", "-c", "3000000", "/dev/zero").fingerprint(on: .system).output == expected)
+        #expect(try launcher("head", "-c", "3000000", "/dev/zero").rehearse(on: .system).output == expected)
     }
 
     @Test func `a process left behind does not hold the fingerprint up`() throws {
@@ -61,7 +61,7 @@ import Testing
         expected.append("x\n".utf8)
         let clock = ContinuousClock()
         let began = clock.now
-        #expect(try launcher("sh", "-c", "sleep 600 & echo x; exit 0").fingerprint(on: .system).output == expected)
+        #expect(try launcher("sh", "-c", "sleep 600 & echo x; exit 0").rehearse(on: .system).output == expected)
         // Not a timing of ours: the alternative is ten minutes.
         #expect(clock.now - began < .seconds(300))
     }
@@ -76,12 +76,12 @@ import Testing
 
     @Test func `the allocator goes before the user's own preloads`() {
         let allocator = Allocator(name: "x", libraryPath: "/x.so")
-        #expect(ProgramLauncher.preloading(allocator, in: ["A=1"]) == ["A=1", "LD_PRELOAD=/x.so"])
+        #expect(allocator.environment(over: ["A=1"]) == ["A=1", "LD_PRELOAD=/x.so"])
         #expect(
-            ProgramLauncher.preloading(allocator, in: ["LD_PRELOAD=/own.so", "A=1"]) == [
+            allocator.environment(over: ["LD_PRELOAD=/own.so", "A=1"]) == [
                 "A=1", "LD_PRELOAD=/x.so /own.so",
             ])
-        #expect(ProgramLauncher.preloading(.system, in: ["LD_PRELOAD=/own.so"]) == ["LD_PRELOAD=/own.so"])
+        #expect(Allocator.system.environment(over: ["LD_PRELOAD=/own.so"]) == ["LD_PRELOAD=/own.so"])
     }
 
     @Test func `a missing program, one that is not executable and a folder are refused`() throws {

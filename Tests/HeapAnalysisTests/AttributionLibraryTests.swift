@@ -1,6 +1,6 @@
 // Owners that are libraries' own: what libc keeps, what C++ makes by `operator new<…>`, LLVM's containers.
 
-import HeapAnalysis
+@testable import HeapAnalysis
 import Symbolication
 import Testing
 
@@ -88,7 +88,7 @@ struct AttributionLibraryTests {
                 made(
                     "node of equal keys in std::_Rb_tree<long, long, std::_Identity<long>, std::less<long>, std::allocator<long>>"
                 ), caller) == "Set std::multiset<long>")
-        #expect(owner(new, made("one object"), caller) == "Class new in app::run")
+        #expect(owner(new, made("one object"), caller) == "C new in app::run")
         #expect(owner(new, made("array of objects"), caller) == "Array new[] in app::run")
         #expect(owner(new, caller) == "Unattributed new in app::run")
     }
@@ -137,6 +137,95 @@ struct AttributionLibraryTests {
     func stripped() {
         let frame = SymbolicatedFrame(function: "0x1234 in tool", modulePath: tool)
         #expect(owner(frame) == "C tool+0x1234")
-        #expect(owner(cxx("operator new", libstdcxx), made("one object"), frame) == "Class new in tool")
+        #expect(owner(cxx("operator new", libstdcxx), made("one object"), frame) == "C new in tool")
+    }
+
+    @Test("an allocator of the program's own under a container of the standard library owns nothing")
+    func ownAllocators() {
+        let new = cxx("operator new", libstdcxx)
+        let allocate = cxx("app::Counted<int>::allocate", file: "/app/src/a.cpp")
+        let traits = cxx("std::allocator_traits<app::Counted<int> >::allocate", file: "/usr/include/c++/12/x.h")
+        let push = cxx("std::vector<int, app::Counted<int> >::push_back", file: "/usr/include/c++/12/y.h")
+        let run = cxx("app::run", file: "/app/src/b.cpp")
+        #expect(owner(new, allocate, traits, push, run) == "Array std::vector<int>")
+        let site = attributor.attribute(stack: [new, allocate, traits, push, run], tag: nil).site
+        #expect(site?.function == "app::run")
+        // Called by the program itself it is a function like others, and so it is where the stack ends.
+        #expect(owner(new, allocate, run) == "Class new in app::Counted<int>::allocate")
+        #expect(owner(new, allocate) == "Class new in app::Counted<int>::allocate")
+    }
+
+    @Test("a checked malloc of the program's own hands its requests on, but for main")
+    func ownWrappers() {
+        func attribution(_ wrapper: String, _ caller: String, file: String?) -> Attribution {
+            attributor.attribute(
+                stack: [c(wrapper, tool, file: file), c(caller, tool, file: file), c("main", tool, file: file)],
+                tag: nil)
+        }
+        for file in [nil, "/app/src/a.c"] {
+            for wrapper in ["xmalloc", "safe_realloc", "xcalloc_or_die", "my_strdup", "mem_alloc"] {
+                let result = attribution(wrapper, "table_put", file: file)
+                #expect(result.owner.type == "tool: table_put", "\(wrapper)")
+                #expect(result.site?.function == "table_put", "\(wrapper)")
+            }
+            for function in ["test_malloc", "malloc_all", "leak_realloc", "pool_alloc"] {
+                let result = attribution(function, "run", file: file)
+                #expect(result.owner.type == "tool: \(function)", "\(function)")
+                #expect(result.site?.function == function, "\(function)")
+            }
+            let result = attributor.attribute(
+                stack: [c("xmalloc", tool, file: file), c("main", tool, file: file)], tag: nil)
+            #expect(result.owner.type == "tool: xmalloc")
+            #expect(result.site?.function == "xmalloc")
+        }
+    }
+
+    @Test("a name far beyond functions without names does not stand for the one that allocates")
+    func unnamedRuns() {
+        let library = "/usr/lib/libtext.so.1"
+        func unnamed(_ count: Int) -> [SymbolicatedFrame] {
+            (0..<count).map { c("0x\($0)00 in libtext.so.1", library) }
+        }
+        func type(_ count: Int) -> String {
+            attributor.attribute(stack: unnamed(count) + [c("text_call", library), c("main", tool)], tag: nil).owner
+                .type
+        }
+        #expect(type(1) == "libtext: text_call")
+        #expect(type(3) == "libtext: text_call")
+        #expect(type(6) == "libtext")
+    }
+
+    @Test("wide strings and paths are told from the strings that they are made like")
+    func wideStringsAndPaths() {
+        let new = cxx("operator new", libstdcxx)
+        let mutate = cxx(
+            "std::__cxx11::basic_string<wchar_t, std::char_traits<wchar_t>, std::allocator<wchar_t> >::_M_mutate",
+            libstdcxx)
+        #expect(owner(new, made("elements of std::string"), mutate, cxx("app::run")) == "String std::wstring")
+        let append = cxx("std::filesystem::__cxx11::path::_M_append", libstdcxx)
+        #expect(
+            owner(new, c("0x177ac8 in libstdc++.so.6", libstdcxx), append, cxx("app::run"))
+                == "String std::filesystem::path")
+        let text = cxx("std::filesystem::__cxx11::path::string", file: "/usr/include/c++/12/bits/fs_path.h")
+        let string = cxx(
+            "std::__cxx11::basic_string<char, std::char_traits<char>, std::allocator<char> >::_M_construct", libstdcxx)
+        #expect(owner(new, string, text, cxx("app::run")) == "String std::string")
+    }
+
+    @Test("pools and streams that write into what they are given contradict nobody")
+    func undisputed() {
+        func stack(_ inner: SymbolicatedFrame, _ outer: SymbolicatedFrame) -> HeapProfile {
+            var source = ScriptedSource()
+            source.stacks[1] = SourceStack(addresses: [2], tag: nil, firstUse: 0, isTruncated: false)
+            source.modules = [
+                (0..<0x1000, LoadedModule(description: ModuleDescription(path: tool, buildID: []), bias: 0))
+            ]
+            source.events = [.allocate(0x10, size: 8, at: 1)]
+            let frames = [cxx("operator new", libstdcxx), inner, outer, cxx("app::run")]
+            return source.profile(symbolicator: ListedSymbols([1: frames, 2: frames]))
+        }
+        let vector = cxx("llvm::SmallVectorBase<unsigned int>::grow_pod")
+        #expect(stack(vector, cxx("llvm::raw_svector_ostream::write_impl")).disagreements.isEmpty)
+        #expect(stack(vector, cxx("std::string::append")).disagreements.count == 1)
     }
 }

@@ -61,7 +61,9 @@ import Testing
 
     /// Stack 1 appends to `Array<Int16>`, stack 2 constructs one, stack 3 is the runtime's metadata, stack 4 appends to a string, stack 5 sets
     /// a dictionary's value.
-    private func swift(_ events: [ScriptedEvent]) -> HeapProfile {
+    private func swift(
+        _ events: [ScriptedEvent], fields: RowFields = [.family, .cause, .site], tracksFlows: Bool = false
+    ) -> HeapProfile {
         let object = SymbolicatedFrame(
             function: "swift_allocObject", linkageName: "swift_allocObject", language: .c, modulePath: Self.core)
         func library(_ function: String, _ arguments: [String] = []) -> SymbolicatedFrame {
@@ -101,7 +103,7 @@ import Testing
             source.stacks[id] = SourceStack(addresses: addresses, tag: nil, firstUse: 0, isTruncated: false)
         }
         source.events = events
-        return source.profile(fields: [.family, .cause, .site], symbolicator: ListedSymbols(frames))
+        return source.profile(fields: fields, symbolicator: ListedSymbols(frames), tracksFlows: tracksFlows)
     }
 
     private func causes(_ events: [ScriptedEvent], line: Int = 1) -> [Cause: Int] {
@@ -198,5 +200,22 @@ import Testing
         #expect(growth.figures.peakBytes == 432)
         #expect(growth.figures.allocations == 2)
         #expect(rows.allSatisfy { $0.figures.allocations > 0 })
+    }
+
+    @Test func `flows between threads keep to blocks that are counted apart`() throws {
+        let profile = swift(
+            [
+                original, .allocate(0x200, size: 432, at: 2), .free(0x100, at: 3), .free(0x200, thread: 2, at: 4),
+                .allocate(0x300, size: 232, stack: 2, at: 5),
+                // The end of the copy itself is what decides that it was one.
+                .allocate(0x400, size: 432, at: 6), .free(0x400, thread: 2, at: 7), .free(0x300, thread: 2, at: 8),
+            ], fields: [.family, .cause, .thread], tracksFlows: true)
+        let flows = try #require(ThreadFlows(profile, by: [.family]))
+        #expect(flows.crossing.map { [$0.from, $0.to, $0.blocks, $0.bytes] } == [[1, 2, 3, 1096]])
+        let rows = profile.rows(by: [.cause])
+        for row in rows { #expect((row.figures.elsewhere ?? 0) <= row.figures.frees, "\(row.key)") }
+        #expect(rows.reduce(0) { $0 + ($1.figures.elsewhere ?? 0) } == 3)
+        #expect(rows.first { $0.key.cause == .growth }?.figures.elsewhere == 1)
+        #expect(rows.first { $0.key.cause == .copyOnWrite }?.figures.elsewhere == 1)
     }
 }

@@ -24,6 +24,8 @@ import Testing
                     + (free.isRepaired ? ", repaired" : ""))
         }
 
+        mutating func recounted(_ free: ObservedFree, in cell: UInt32) {}
+
         mutating func freedUnknown(address: UInt64, time: UInt64, thread: UInt32) {
             lines.append("\(address) unknown")
         }

@@ -71,10 +71,11 @@ struct ScriptedSource: ProfileSource {
 
     func profile(
         fields: RowFields = [.family, .type, .language], symbolicator: any FrameSymbolicator = ListedSymbols(),
-        tracksChains: Bool = false
+        tracksChains: Bool = false, tracksFlows: Bool = false
     ) -> HeapProfile {
         var options = AnalysisOptions(fields: fields)
         options.tracksChains = tracksChains
+        options.tracksFlows = tracksFlows
         return ProfileBuilder(source: self, options: options, symbolicator: symbolicator)
             .build(attributor: Attributor(executablePath: nil))
     }

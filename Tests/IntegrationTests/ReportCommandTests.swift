@@ -81,6 +81,22 @@ struct ReportCommandTests {
         #expect(result.stdout.split(separator: "\n").count > 4)
     }
 
+    @Test func `several views come from one report`() throws {
+        let all = try run(BuildProducts.heaptrail(), ["report", recording.trace, "--view", "all", "--json"])
+        #expect(all.isSuccess, "\(all.stderr)")
+        for name in ["rows", "peak", "leaks", "live", "temporary", "size", "thread", "flows", "lifetimes", "growth"] {
+            #expect(all.stdout.contains("\n  \"\(name)\": "), "\(name)")
+        }
+        let two = try run(BuildProducts.heaptrail(), ["report", recording.trace, "--view", "peak,LEAKS", "--json"])
+        #expect(two.isSuccess && two.stdout.contains("\n  \"leaks\": ") && !two.stdout.contains("\n  \"size\": "))
+        let text = try run(BuildProducts.heaptrail(), ["report", recording.trace, "--view", "peak,thread"])
+        #expect(text.stdout.split(separator: "\n").filter { $0.hasPrefix("──") } == ["── peak ──", "── thread ──"])
+        for wrong in ["peak,", "peak,nothing", ""] {
+            let refused = try run(BuildProducts.heaptrail(), ["report", recording.trace, "--view", wrong])
+            #expect(refused.exitStatus == 64, "\(wrong): \(refused.stderr)")
+        }
+    }
+
     @Test func `the demo records a workload and reports its owners`() throws {
         let folder = try TemporaryDirectory()
         let result = try run(

@@ -64,7 +64,9 @@ struct UserRuleTests {
         ]
         #expect(owners.with.isSuperset(of: expected), "\(owners.with)")
         #expect(owners.with.contains { $0.type == "std::string" && $0.allocations == 16 }, "\(owners.with)")
-        #expect(owners.without.isDisjoint(with: expected))
+        // That an allocator hands on what a vector asks it for needs no rule.
+        #expect(owners.without.isDisjoint(with: [expected[0], expected[2]]))
+        #expect(owners.without.contains(expected[1]), "\(owners.without)")
         #expect(owners.errors == "")
     }
 

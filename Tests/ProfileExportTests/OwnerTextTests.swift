@@ -53,9 +53,24 @@ import TraceReader
 
     @Test("owners that differ only by family are shown with it")
     func families() throws {
-        let found = try owners([("Array", "Matrix", "swift"), ("Box", "Matrix", "swift")])
-        #expect(found == ["Matrix (Array)", "Matrix (Box)"])
+        let found = try owners([("Array", "Matrix", "swift"), ("Data", "Matrix", "swift")])
+        #expect(found == ["Matrix (Array)", "Matrix (Data)"])
         let both = try owners([("Array", "M", "rust"), ("Array", "M", "swift"), ("Box", "M", "rust")])
         #expect(both == ["M (Array, rust)", "M (Array, swift)", "M (Box, rust)"])
+    }
+
+    @Test("a family stands before a type that does not say what the block is")
+    func familiesBeforeTypes() throws {
+        let found = try owners([
+            ("Class", "app.Account", "swift"), ("Class", "new in app::run", "c++"), ("Box", "Int32", "swift"),
+            ("Box", "any Error (app.Failure)", "swift"), ("Box", "std::any", "c++"), ("Box", "Box<Matrix>", "swift"),
+            ("Closure", "closure in app.run() capturing Int", "swift"), ("Task", "task", "swift"),
+            ("Task", "worker", "rust"), ("Runtime", "metadata", "swift"),
+        ])
+        #expect(
+            found == [
+                "Box Int32", "Box<Matrix>", "Class app.Account", "Runtime metadata", "Task worker",
+                "any Error (app.Failure)", "closure in app.run() capturing Int", "new in app::run", "std::any", "task",
+            ])
     }
 }

@@ -67,6 +67,41 @@ import TraceReader
         try ReportDocument(profile: profile(request), request: request).json()
     }
 
+    /// The lines of a document that make up a member of it.
+    private func member(_ name: String, of document: String) -> [String] {
+        let lines = document.split(separator: "\n").map(String.init)
+        guard let start = lines.firstIndex(where: { $0.hasPrefix("  \"\(name)\": ") }) else { return [] }
+        let end = lines[(start + 1)...].firstIndex { $0.hasPrefix("  \"") || $0.hasPrefix("}") } ?? lines.endIndex
+        var found = Array(lines[start..<end])
+        if found.last?.hasSuffix(",") == true { found[found.count - 1].removeLast() }
+        return found
+    }
+
+    @Test(arguments: ReportView.allCases)
+    func `several views together say what each says alone`(first: ReportView) throws {
+        var all = ReportRequest()
+        all.views = [first] + ReportView.allCases
+        #expect(all.views.count == ReportView.allCases.count)
+        let together = try document(all)
+        #expect(try member("rows", of: together) == member("rows", of: document(request(first))))
+        for view in ReportView.allCases {
+            let alone = try document(request(view))
+            for name in [view.rawValue, "flows"] where name != "flows" || view == .thread {
+                #expect(member(name, of: together) == member(name, of: alone), "\(name)")
+                #expect(view == .totals || !member(name, of: together).isEmpty, "\(name)")
+            }
+        }
+    }
+
+    @Test func `several views are sections of the text, one after the other`() throws {
+        var two = ReportRequest()
+        two.views = [.leaks, .peak, .leaks]
+        let lines = try text(two)
+        #expect(lines.filter { $0.hasPrefix("── ") } == ["── leaks ──", "── peak ──"])
+        let parts = lines.split { $0.hasPrefix("── ") }
+        #expect(try parts.map { Array($0) } == [text(request(.leaks)) + [""], text(request(.peak))])
+    }
+
     @Test func `the peak says who owned it and where it was asked for`() throws {
         #expect(
             try text(request(.peak)) == [

@@ -52,6 +52,10 @@
 //! pmr_string: String std::string
 //! regex_match: Class std::regex / String std::string
 //! map_of_vectors: Dictionary std::map<std::string, std::vector<int>> / Array std::vector<int> / String std::string
+//! path_append: String std::filesystem::path / String std::string
+//! own_allocator: Array std::vector<int> / Array std::vector<int, geo::Counted<int>>
+//! string_vectors: Array std::vector<std::string> / String std::string
+//! shapes_owned: Array std::vector<std::unique_ptr<geo::Shape>> / Class geo::Circle
 //! coroutine_frame: Task coroutine count_up
 //! count_up: Task coroutine count_up
 
@@ -60,6 +64,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <deque>
+#include <filesystem>
 #include <forward_list>
 #include <functional>
 #include <future>
@@ -107,6 +112,16 @@ struct Pooled {
     char bytes[96];
     static void *operator new(std::size_t n) { return std::malloc(n); }
     static void operator delete(void *p) { std::free(p); }
+};
+template <typename T>
+struct Counted {
+    using value_type = T;
+    Counted() = default;
+    template <typename U>
+    Counted(const Counted<U> &) {}
+    T *allocate(std::size_t n) { return static_cast<T *>(::operator new(n * sizeof(T))); }
+    void deallocate(T *p, std::size_t) { ::operator delete(p); }
+    bool operator==(const Counted &) const { return true; }
 };
 }  // namespace geo
 
@@ -369,6 +384,27 @@ OWNER map_of_vectors() {
     keep(m);
 }
 
+OWNER path_append() {
+    std::filesystem::path path = "/usr/local/share/a/long/path";
+    path /= "another";
+    keep(path);
+}
+OWNER own_allocator() {
+    std::vector<int, geo::Counted<int>> v;
+    for (int i = 0; i < seven(); i++) v.push_back(i);
+    keep(v);
+}
+OWNER string_vectors() {
+    std::vector<std::string> v;
+    for (int i = 0; i < seven(); i++) v.push_back(text);
+    keep(v);
+}
+OWNER shapes_owned() {
+    std::vector<std::unique_ptr<Shape>> v;
+    for (int i = 0; i < seven(); i++) v.emplace_back(new Circle(i));
+    keep(v);
+}
+
 struct Generator {
     struct promise_type {
         int value = 0;
@@ -447,5 +483,9 @@ int main(int argc, char **argv) {
         regex_match();
         map_of_vectors();
         coroutine_frame();
+        path_append();
+        own_allocator();
+        string_vectors();
+        shapes_owned();
     }
 }

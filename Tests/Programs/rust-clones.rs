@@ -7,12 +7,6 @@ use std::collections::HashMap;
 use std::hint::black_box;
 use std::sync::Arc;
 
-#[derive(Clone)]
-pub struct Person {
-    name: String,
-    scores: Vec<f64>,
-}
-
 const N: usize = 20;
 
 // = Array Vec<String> construct; String String clone
@@ -34,10 +28,9 @@ fn rows_repeated() -> usize {
     black_box(vec![vec![7u16; 12]; N]).len()
 }
 
-// Its elements are copied by a function of their own, where debug information tells it.
-// = Array Vec<Person> clone
+// = Array Vec<(String, Vec<f64>)> clone; String String clone; Array Vec<f64> clone
 #[inline(never)]
-fn people_clone(people: &Vec<Person>) -> usize {
+fn people_clone(people: &Vec<(String, Vec<f64>)>) -> usize {
     black_box(people.clone()).len()
 }
 
@@ -47,6 +40,7 @@ fn table_clone(table: &HashMap<String, Vec<u8>>) -> usize {
     black_box(table.clone()).len()
 }
 
+// = Shared Arc<Vec<u32>> copyOnWrite; Array Vec<u32> clone
 #[inline(never)]
 fn shared_edit(shared: &mut Arc<Vec<u32>>) -> u32 {
     let kept = shared.clone();
@@ -58,11 +52,10 @@ fn shared_edit(shared: &mut Arc<Vec<u32>>) -> u32 {
 fn run() -> usize {
     let words: Vec<String> = (0..N).map(|number| format!("word number {number}")).collect();
     let rows = vec![vec![1u16; 24]; N];
-    let person = Person { name: String::from("somebody"), scores: vec![0.5; 6] };
-    let people = vec![person; N];
+    let people = vec![(String::from("somebody"), vec![0.5; 6]); N];
     let table: HashMap<String, Vec<u8>> = (0..N).map(|number| (number.to_string(), vec![1u8; 16])).collect();
     let mut shared = Arc::new(vec![3u32; 50]);
-    let mut total = people[0].name.len() + people[0].scores.len();
+    let mut total = people[0].0.len() + people[0].1.len();
     for _ in 0..5 {
         total += words_clone(black_box(&words)) + rows_clone(black_box(&rows)) + rows_repeated();
         total += people_clone(black_box(&people)) + table_clone(black_box(&table));

@@ -18,6 +18,7 @@
 // expect: Box | captured String in owners.makePair() | capture | 1
 // expect: Box | owners.Tree | boxing | 15
 // expect: Box | owners.Expression | boxing | 2
+// expect: Box | owners.Chain<Int> | boxing | 6
 // expect: Box | owners.Large | boxing | 4
 // expect: Box | any Error (owners.Failure) | boxing | 9
 // expect: Data | raw memory in owners.buffers() | construct | 2
@@ -37,6 +38,10 @@ enum Expression {
     case number(Int)
     indirect case negate(Expression)
     indirect case scaled(Large, Int)
+}
+indirect enum Chain<Element> {
+    case end
+    case link(Chain, Element, Chain)
 }
 final class Plain { var n = 1 }
 final class Node<T> {
@@ -118,12 +123,14 @@ nonisolated(unsafe) var sink: AnyObject?
 
 @inline(never) func tree(_ depth: Int) -> Tree { depth == 0 ? .leaf(1) : .node(tree(depth - 1), tree(depth - 1)) }
 @inline(never) func expression(_ n: Int) -> Expression { .negate(.scaled(Large(a: n), n)) }
+@inline(never) func chain(_ n: Int) -> Chain<Int> { (0..<n).reduce(.end) { .link($0, $1, .end) } }
 @inline(never) func shape(_ n: Int) -> any Shape { Large(a: n) }
 @inline(never) func fail(_ code: Int) throws { if code >= 0 { throw Failure(code: code) } }
 
 @inline(never) func boxes() {
     blackHole(tree(4))
     blackHole(expression(3))
+    blackHole(chain(6))
     for index in 0..<4 { blackHole(shape(index)) }
     for code in 0..<9 {
         do { try fail(code) } catch { blackHole(error) }

@@ -127,4 +127,18 @@ struct AllocatedTypeTests {
         evidence.size = .variable
         #expect(evidence.type == "array of objects")
     }
+
+    @Test("wide strings have the narrow ones' messages, and names of their own")
+    func wideStrings() {
+        let check = Hint(kind: .check, name: "basic_string::_M_create")
+        func append(_ code: String) -> Hint {
+            Hint(
+                kind: .called,
+                name: "_ZNSt7__cxx1112basic_stringI\(code)St11char_traitsI\(code)ESaI\(code)EE9_M_mutateEmmPK\(code)m")
+        }
+        #expect(type(.variable, [check]) == "elements of std::string")
+        #expect(type(.variable, [check, append("c")]) == "elements of std::string")
+        #expect(type(.variable, [check, append("w")]) == "elements of std::wstring")
+        #expect(type(.variable, [check, append("w"), append("c")]) == nil)
+    }
 }

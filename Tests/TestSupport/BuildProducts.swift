@@ -23,6 +23,9 @@ public enum BuildProducts {
     /// The preload library.
     public static func preload() throws -> String { try product("libheaptrail.so") }
 
+    /// The program that performs a plan on an allocator.
+    public static func replay() throws -> String { try product("heaptrail-replay") }
+
     /// Whether the tool, the workloads and the preload have all been built, for a test's condition.
     public static var areBuilt: Bool {
         (try? heaptrail()) != nil && (try? demo()) != nil && (try? preload()) != nil

@@ -49,6 +49,7 @@ public struct Attributor: Sendable {
             walk.visit(frame.frame, frame.kind)
             if walk.isFinished { break }
         }
+        walk.finish()
         let site = walk.site
         if let tag {
             return Verdict(

@@ -11,6 +11,8 @@ struct Claim: Sendable, Hashable {
     var overAll = false
     var isWeak = false
     var isBorrowing = false
+    /// Whether other claims of the same stack do not contradict it.
+    var isUndisputed = false
     /// Whether the claim stands only where the frame that called has debug information.
     var needsSource = false
     var needs = RuleSet.Need.nothing
@@ -36,7 +38,10 @@ struct Claim: Sendable, Hashable {
         case .storage where inner.isWeak: break
         default: if inner.isWeak { return true }
         }
-        if isWeak { return false }
+        if isWeak {
+            // The storage of a C++ container knows the arguments that the code around operator new does not tell.
+            return language == "c++" && family == inner.family && Self.isBare(inner.type, of: type)
+        }
         if type == inner.type || over.contains(where: inner.type.hasPrefix) { return true }
         return family == inner.family && (Self.isBare(type, of: inner.type) || Self.isBare(inner.type, of: type))
     }

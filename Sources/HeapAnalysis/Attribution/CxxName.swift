@@ -17,9 +17,8 @@ enum CxxName {
         while let tag = name.firstRange(of: "[abi:"), let end = name[tag.upperBound...].firstIndex(of: "]") {
             name.removeSubrange(tag.lowerBound...end)
         }
-        for inlineNamespace in ["std::__cxx11::", "std::__1::", "std::__ndk1::"] {
-            name = name.replacing(inlineNamespace, with: "std::")
-        }
+        for inlineNamespace in ["std::__1::", "std::__ndk1::"] { name = name.replacing(inlineNamespace, with: "std::") }
+        name = name.replacing("::__cxx11::", with: "::").replacing("std::__fs::filesystem::", with: "std::filesystem::")
         if let clone = name.firstRange(of: " [clone") { name = String(name[..<clone.lowerBound]) }
         let text = Array(name.utf8)
         guard text.contains(UInt8(ascii: "<")) else { return name }

@@ -50,6 +50,7 @@ extension Claim {
     /// Whether this claim, of a frame further out, and an inner one exclude each other, where neither takes over.
     func disagrees(with inner: Claim) -> Bool {
         if family == "Unattributed" || inner.family == "Unattributed" || inner.takesOver(self) { return false }
+        if isUndisputed || inner.isUndisputed { return false }
         // The C library's functions stand inside of each other.
         if isSystem, inner.isSystem { return false }
         // What a runtime allocates for itself, it does for whoever needs it first; and it calls back what is not its own.

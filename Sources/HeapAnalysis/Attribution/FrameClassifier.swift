@@ -31,6 +31,20 @@ struct ClassifiedFrame: Sendable {
     var hasLine: Bool
     var initializedClass: String?
 
+    /// Whether the frame may be the function of an allocator that a container of the standard library was given.
+    var mayBeStandardAllocator: Bool {
+        spelling == .cxx && (origin == .user || origin == .executable) && !isRuleMatched
+            && display.hasSuffix("::allocate")
+    }
+
+    /// Whether its caller shows it to be one.
+    func isStandardAllocator(for caller: ClassifiedFrame) -> Bool {
+        caller.spelling == .cxx && caller.origin == .standardLibrary && caller.display.hasPrefix("std::")
+    }
+
+    /// Whether it is where a program starts, which calls everything and owns nothing.
+    var isEntry: Bool { display == "main" || display.hasPrefix("__libc_start") || display == "_start" }
+
     /// Whether this frame's name says too little, so that `outer`, of the same library, names the allocation better.
     func needsOutwardName(_ outer: ClassifiedFrame) -> Bool {
         library == outer.library && (isUnnamed || isWrapper || origin == .system) && spelling != .swift
@@ -95,7 +109,8 @@ final class FrameClassifier: Sendable {
             isRuleMatched: match != nil, skippedBy: match.flatMap { $0.rule.isSkip ? $0.rule.name : nil },
             isDeclaredOwner: isDeclaredOwner, isGenerated: Self.isGenerated(frame, spelling: spelling),
             isUnnamed: isUnnamed,
-            isWrapper: (spelling == .c || spelling == .cxx) && CName.isAllocatorWrapper(name),
+            isWrapper: (spelling == .c || spelling == .cxx)
+                && CName.isAllocatorWrapper(name, ofProgram: origin == .user || origin == .executable),
             display: display(frame, spelling: spelling, name: name), library: library,
             sourceFile: CodeOrigin.userSourceFile(of: frame), hasSource: CodeOrigin.sourceFile(of: frame) != nil,
             hasLine: (frame.line ?? 0) != 0,
@@ -118,8 +133,8 @@ final class FrameClassifier: Sendable {
         return Claim(
             family: rule.family, type: type, language: rule.language ?? spelling.language,
             cause: rule.cause, rule: rule.name, over: rule.over.map { resolver.resolve($0) }, overAll: rule.overAll,
-            isWeak: rule.isWeak, isBorrowing: rule.isBorrowing, needsSource: rule.needsSource, needs: rule.needs,
-            shape: rule.shape,
+            isWeak: rule.isWeak, isBorrowing: rule.isBorrowing, isUndisputed: rule.isUndisputed,
+            needsSource: rule.needsSource, needs: rule.needs, shape: rule.shape,
             isSystem: rule.systemOnly, isDeclared: rule.isDeclared, fallback: rule.fallback,
             certainFallback: frame.file == nil ? rule.sourcelessFallback : nil)
     }

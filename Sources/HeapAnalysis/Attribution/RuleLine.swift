@@ -17,6 +17,7 @@
 //               of that family, for the text says what it may be and in which function
 //   sourceless TEXT   the same where the frame has no debug information: what was inlined into it is then not known
 //   sourced     where the frame that `{caller}` names has no debug information, the owner is unattributed, the cause unknown
+//   undisputed  claims of others on the same stack are no contradiction: of pools, and of streams that write into what they are given
 //   borrowed    the owner it takes over from names the argument of the type (Cow)
 //   system      matches only frames of the C library and the loader, for programs have functions of the same names
 //   shape S     what the code asks the allocator for: bytes, array, table, box or object; owners of other storage do not take over
@@ -97,31 +98,30 @@ struct RuleLine {
 
     /// The fields between bars that stand alone; a bar inside of `@(…)` separates alternatives.
     private static func fields(of line: String) throws(RuleLineError) -> [String] {
-        var fields = [""]
+        // By bytes, all that means something being ASCII: every report reads a thousand rules.
+        let bytes = Array(line.utf8)
+        var fields: [[UInt8]] = [[]]
         var depth = 0
-        var previous: Character = " "
-        var index = line.startIndex
-        while index < line.endIndex {
-            let character = line[index]
-            let next = line.index(after: index)
-            if previous == "\\" {
-                previous = "x"
-                fields[fields.count - 1].append(character)
-            } else {
-                if character == "(", depth > 0 || previous == "@" { depth += 1 }
-                if character == ")", depth > 0 { depth -= 1 }
-                let stands = previous.isBlank && (next == line.endIndex || line[next].isBlank)
-                if character == "|", depth == 0, stands {
-                    fields.append("")
-                } else {
-                    fields[fields.count - 1].append(character)
-                }
-                previous = character
+        var previous = UInt8(ascii: " ")
+        func isBlank(_ byte: UInt8) -> Bool { byte == UInt8(ascii: " ") || byte == UInt8(ascii: "\t") }
+        for (index, byte) in bytes.enumerated() {
+            if previous == UInt8(ascii: "\\") {
+                previous = UInt8(ascii: "x")
+                fields[fields.count - 1].append(byte)
+                continue
             }
-            index = next
+            if byte == UInt8(ascii: "("), depth > 0 || previous == UInt8(ascii: "@") { depth += 1 }
+            if byte == UInt8(ascii: ")"), depth > 0 { depth -= 1 }
+            let stands = isBlank(previous) && (index + 1 == bytes.count || isBlank(bytes[index + 1]))
+            if byte == UInt8(ascii: "|"), depth == 0, stands {
+                fields.append([])
+            } else {
+                fields[fields.count - 1].append(byte)
+            }
+            previous = byte
         }
         guard depth == 0 else { throw RuleLineError("@( without its )") }
-        return fields.map(\.trimmingSpaces)
+        return fields.map { String(decoding: $0, as: UTF8.self).trimmingSpaces }
     }
 
     private mutating func apply(_ option: String) throws(RuleLineError) {
@@ -153,6 +153,7 @@ struct RuleLine {
         case "copy": rule.copyConstructorOnly = true
         case "sourced": rule.needsSource = true
         case "borrowed": rule.isBorrowing = true
+        case "undisputed": rule.isUndisputed = true
         default: throw RuleLineError("unknown option '\(option)'")
         }
     }
@@ -178,10 +179,11 @@ extension Character {
 extension StringProtocol {
     /// The text without spaces and tabs at its ends.
     var trimmingSpaces: String {
-        var rest = self[...]
-        while let first = rest.first, first.isBlank { rest = rest.dropFirst() }
-        while let last = rest.last, last.isBlank { rest = rest.dropLast() }
-        return String(rest)
+        func isBlank(_ byte: UInt8) -> Bool { byte == UInt8(ascii: " ") || byte == UInt8(ascii: "\t") }
+        var bytes = Array(utf8)[...]
+        while let first = bytes.first, isBlank(first) { bytes.removeFirst() }
+        while let last = bytes.last, isBlank(last) { bytes.removeLast() }
+        return String(decoding: bytes, as: UTF8.self)
     }
 
     /// The pieces between occurrences of `separator`, each without spaces at its ends; empty pieces are kept.

@@ -77,6 +77,7 @@ public struct RuleSet: Sendable {
         var fallback: String?
         var sourcelessFallback: String?
         var isBorrowing = false
+        var isUndisputed = false
         var needsSource = false
         var needs = Need.nothing
         var shape: RequestShape?

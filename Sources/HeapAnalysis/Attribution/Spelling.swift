@@ -79,8 +79,12 @@ enum CName {
     }
 
     /// Whether a function only hands a request on to the allocator, such as `xmalloc` or `PyMem_RawRealloc`.
-    static func isAllocatorWrapper(_ name: String) -> Bool {
-        let lower = (name.split(separator: ":").last ?? "").lowercased()
+    ///
+    /// A program's own functions may be called so for what they try or test; of them only the usual names are taken.
+    static func isAllocatorWrapper(_ name: String, ofProgram isProgram: Bool) -> Bool {
+        let last = name.split(separator: ":").last ?? ""
+        let lower = last.lowercased()
+        if isProgram, lower == last { return isUsualWrapper(lower) }
         if ["malloc", "calloc", "realloc", "zalloc", "mem_alloc", "memalloc", "xalloc"].contains(where: lower.contains)
         {
             return true
@@ -88,5 +92,36 @@ enum CName {
         var stem = lower[...]
         while let last = stem.last, last == "_" || last.isNumber { stem = stem.dropLast() }
         return ["strdup", "strndup", "memdup"].contains(where: stem.hasSuffix)
+    }
+
+    private static let allocators = [
+        "malloc", "calloc", "realloc", "reallocarray", "zalloc", "strdup", "strndup", "memdup", "alloc",
+    ]
+    private static let wrapperWords: Set<String> = [
+        "safe", "check", "must", "my", "mem", "memory", "util", "utils", "ensure", "wrap", "wrapped", "die", "zero",
+        "do", "try", "heap", "std", "sys", "raw", "base",
+    ]
+    private static let wrapperEnds = [
+        "_array", "array", "_n", "0", "_zero", "_or_die", "_or_fail", "_or_exit", "_or_abort", "_checked", "_safe",
+    ]
+
+    /// Whether a name is one that programs give their checked allocators: `xmalloc`, `safe_realloc`, `xcalloc_or_die`.
+    private static func isUsualWrapper(_ name: String) -> Bool {
+        var stem = name[...]
+        while stem.first == "_" { stem = stem.dropFirst() }
+        while stem.last == "_" { stem = stem.dropLast() }
+        if let end = wrapperEnds.first(where: { stem.hasSuffix($0) && !allocators.contains(String(stem)) }),
+            !stem.hasSuffix("reallocarray")
+        {
+            stem = stem.dropLast(end.count)
+        }
+        guard let allocator = allocators.first(where: stem.hasSuffix) else { return false }
+        let prefix = stem.dropLast(allocator.count)
+        if prefix.last == "_" {
+            let words = prefix.split(separator: "_")
+            guard let word = words.last.map(String.init) else { return false }
+            return wrapperWords.contains(word) || words.count == 1 && word.count == 1
+        }
+        return prefix.count <= 2 && (allocator != "alloc" || ["x", "xx", "z", "e", "my"].contains(prefix))
     }
 }

@@ -13,9 +13,17 @@ struct StackWalk {
     private var firstUnnamed: ClassifiedFrame?
     private var direct: ClassifiedFrame?
     private var directRunOpen = true
+    /// How many functions without names lie between the direct caller, which has none, and the frame that is visited.
+    private var unnamedFrames = 0
+    /// Beyond so many a name further out does not stand for the function that called the allocator.
+    private static let longestUnnamedRun = 3
     private var endsInLoader = false
     private var hasEvidence = false
     private var innermostHasLine = true
+    /// A frame that may be an allocator's of the program's own; its caller tells.
+    private var held: (frame: SymbolicatedFrame, kind: ClassifiedFrame)?
+    /// Whether the site found is a wrapper of the allocator, so that its caller in the program says more.
+    private var isWrapperHeld = false
     private var candidateSite: Site?
     /// Whether the candidate only hands requests on, so that its caller says more.
     private var candidateIsWrapper = false
@@ -43,14 +51,48 @@ struct StackWalk {
 
     /// Takes the next frame outwards.
     mutating func visit(_ frame: SymbolicatedFrame, _ kind: ClassifiedFrame) {
+        if let inner = held {
+            held = nil
+            position += 1
+            if inner.kind.isStandardAllocator(for: kind) {
+                note(skip: "c++.allocator")
+            } else {
+                take(inner.frame, inner.kind)
+                if isFinished { return }
+            }
+        }
+        if kind.mayBeStandardAllocator {
+            held = (frame, kind)
+        } else {
+            position += 1
+            take(frame, kind)
+        }
+    }
+
+    /// Takes the frame that waits for its caller, where there is none. To be called after the last frame.
+    mutating func finish() {
+        guard let inner = held, !isFinished else { return }
+        held = nil
         position += 1
+        take(inner.frame, inner.kind)
+    }
+
+    private mutating func take(_ frame: SymbolicatedFrame, _ kind: ClassifiedFrame) {
         if !runEnded { takeEvidence(kind) }
+        if isWrapperHeld, kind.origin == .user || kind.origin == .executable {
+            isWrapperHeld = false
+            if kind.isEntry {
+                isFinished = true
+                return
+            }
+            foundSite = nil
+        }
         switch kind.origin {
         case .user where !kind.isGenerated:
             foundSite = Self.site(frame, kind)
-            isFinished = true
+            if kind.isWrapper { isWrapperHeld = true } else { isFinished = true }
         case .executable where !kind.isRuleMatched && (candidateSite == nil || candidateIsWrapper):
-            if candidateSite != nil, kind.isUnnamed { break }
+            if candidateSite != nil, kind.isUnnamed || kind.isEntry { break }
             candidateSite = Site(function: kind.display)
             candidateIsWrapper = kind.isWrapper
         case .standardLibrary where kind.isDeclaredOwner && declaredSite == nil:
@@ -145,7 +187,13 @@ struct StackWalk {
         }
         guard directRunOpen else { return }
         if current.library == kind.library, current.needsOutwardName(kind) {
-            if !kind.isUnnamed { direct = kind }
+            if kind.isUnnamed {
+                unnamedFrames += 1
+            } else if current.isUnnamed && unnamedFrames >= Self.longestUnnamedRun || kind.isEntry {
+                directRunOpen = false
+            } else {
+                direct = kind
+            }
         } else if current.origin == .system, kind.origin == .system {
             if !kind.isUnnamed { direct = kind }
         } else {

@@ -27,6 +27,10 @@ struct PassTrackers: LedgerObserver {
         chains?.freed(free)
     }
 
+    mutating func recounted(_ free: ObservedFree, in cell: UInt32) {
+        flows?.recounted(free, in: cell)
+    }
+
     mutating func freedUnknown(address: UInt64, time: UInt64, thread: UInt32) {}
 
     /// The pass has come to its end; more may be settled.

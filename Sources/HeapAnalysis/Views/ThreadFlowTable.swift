@@ -46,15 +46,7 @@ final class ThreadFlowTable {
         if free.thread == free.origin.thread { return }
         let size = Int(truncatingIfNeeded: min(free.block.size, 1 << 47))
         let bytes = units == .whole ? size : units.bytes(size, weight: free.block.weight)
-        let key = (UInt64(free.block.cell) &+ 1) &<< 32 | UInt64(free.thread)
-        var index = home(key)
-        while entries[index].key != key {
-            if entries[index].key == 0 {
-                index = add(key, at: index)
-                break
-            }
-            index = (index &+ 1) & mask
-        }
+        let index = entry(of: free.block.cell, free.thread)
         entries[index].blocks &+= blocks
         entries[index].bytes &+= bytes
         if units != .whole {
@@ -62,6 +54,29 @@ final class ThreadFlowTable {
             entries[index].blockVariance += variance
             entries[index].byteVariance += variance * Double(size) * Double(size)
         }
+    }
+
+    /// Counts the block that ended in another cell. Blocks of sampled traces always stay in theirs. Expected O(1).
+    func recounted(_ free: ObservedFree, in cell: UInt32) {
+        if free.isRepaired || free.thread == free.origin.thread { return }
+        let size = Int(truncatingIfNeeded: min(free.block.size, 1 << 47))
+        for (number, sign) in [(free.block.cell, -1), (cell, 1)] {
+            let index = entry(of: number, free.thread)
+            entries[index].blocks &+= sign
+            entries[index].bytes &+= sign &* size
+        }
+    }
+
+    /// Where the flow from a cell to a thread is counted.
+    @inline(__always)
+    private func entry(of cell: UInt32, _ thread: UInt32) -> Int {
+        let key = (UInt64(cell) &+ 1) &<< 32 | UInt64(thread)
+        var index = home(key)
+        while entries[index].key != key {
+            if entries[index].key == 0 { return add(key, at: index) }
+            index = (index &+ 1) & mask
+        }
+        return index
     }
 
     private func home(_ key: UInt64) -> Int { Int(truncatingIfNeeded: (key &* 0x9E37_79B9_7F4A_7C15) &>> shift) }
@@ -90,11 +105,11 @@ final class ThreadFlowTable {
         return index
     }
 
-    /// What was counted, by cell and thread. O(table log table).
+    /// What was counted, by cell and thread; cells are the ledger's. O(table log table).
     func finish() -> CountedFlows {
         var flows: [CountedFlows.Flow] = []
         flows.reserveCapacity(used)
-        for index in 0...mask where entries[index].key != 0 {
+        for index in 0...mask where entries[index].key != 0 && entries[index].blocks != 0 {
             let entry = entries[index]
             flows.append(
                 CountedFlows.Flow(
@@ -127,7 +142,14 @@ struct CountedFlows: Sendable {
     var unplaced = 0
 
     /// Gives every cell the sums of what other threads freed of it.
-    func add(to cells: inout [ProfileCell]) {
+    /// - Parameter places: the index of each of the ledger's cells in `cells`, which leaves out those that nothing is left in.
+    mutating func add(to cells: inout [ProfileCell], places: [Int?]) {
+        flows = flows.compactMap { flow in
+            guard let place = places[flow.cell] else { return nil }
+            var flow = flow
+            flow.cell = place
+            return flow
+        }
         for index in cells.indices {
             cells[index].figures.elsewhere = 0
             cells[index].figures.elsewhereBytes = 0

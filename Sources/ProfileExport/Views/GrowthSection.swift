@@ -27,7 +27,10 @@ struct GrowthSection: ViewSection {
                     .array(
                         view.rows.prefix(request.top ?? .max).map { row in
                             .object(
-                                row.key.members(request.fields) + figures(row) + [("reserve", reserve(row.reserve))])
+                                row.key.members(request.fields) + figures(row) + [
+                                    ("reserve", reserve(row.reserve)),
+                                    ("within", JSONValue(profile.enclosingLibrary(ofStack: row.sampleStack))),
+                                ])
                         })
                 )
             ])
@@ -102,32 +105,49 @@ struct GrowthSection: ViewSection {
             || advice.savedCopies >= 4096 && advice.savedCopies * 100 >= trace.bytesAllocated
     }
 
+    /// What grows at the program's sites within libraries, whose containers it cannot reserve.
+    private func withinLibraries(_ rows: [GrowthRow]) -> [String] {
+        var libraries: [String: (sites: Int, steps: Int)] = [:]
+        for row in rows {
+            guard let library = profile.enclosingLibrary(ofStack: row.sampleStack) else { continue }
+            libraries[library, default: (0, 0)].sites += 1
+            libraries[library, default: (0, 0)].steps += row.steps
+        }
+        return libraries.sorted { ($1.value.steps, $0.key) < ($0.value.steps, $1.key) }.map { name, found in
+            "\(NumberText.count(found.steps)) steps at \(NumberText.count(found.sites)) \(found.sites == 1 ? "site" : "sites") are of containers "
+                + "that \(FrameText.printable(name)) keeps for itself: fewer or larger calls help, not a capacity"
+        }
+    }
+
     /// What to reserve where.
     private func advice(_ style: TextStyle) -> [String] {
         let sites = GrowthView(profile, by: GroupingKey.site.fields, filter: request.filter)?.rows ?? []
-        let advised = sites.filter { row in row.key.site != nil && row.reserve.map(isWorthwhile) == true }
+        let worthwhile = sites.filter { row in row.key.site != nil && row.reserve.map(isWorthwhile) == true }
+        let advised = worthwhile.filter { profile.enclosingLibrary(ofStack: $0.sampleStack) == nil }
+        let rest = withinLibraries(worthwhile)
         if advised.isEmpty {
             return [
                 "no capacity reserved at one site would have saved 0.1% of the allocations or 1% of the bytes in copies"
-            ]
+            ] + rest
         }
-        return advised.prefix(Self.advices).flatMap { row -> [String] in
-            guard let reserve = row.reserve else { return [] }
-            let site = FrameText.printable(FrameText.short(row.key.site))
-            let owner = FrameText.printable(RowColumns.owner(row.key))
-            let containers =
-                row.containers == 1
-                ? "the one container"
-                : NumberText.percent(reserve.share) + " of \(NumberText.count(row.containers)) containers"
-            var saved = "would have saved \(NumberText.count(reserve.savedAllocations)) allocations"
-            saved +=
-                ", \(NumberText.bytes(reserve.savedCopies)) of copying, \(NumberText.bytes(reserve.savedBytes)) asked for"
-            return [
-                TextTable.shortened(
-                    "reserve \(NumberText.bytes(reserve.bytes)) for \(owner) in \(site):", to: style.width),
-                "    enough for \(containers); \(saved)",
-            ]
-        }
+        return rest
+            + advised.prefix(Self.advices).flatMap { row -> [String] in
+                guard let reserve = row.reserve else { return [] }
+                let site = FrameText.printable(FrameText.short(row.key.site))
+                let owner = FrameText.printable(RowColumns.owner(row.key))
+                let containers =
+                    row.containers == 1
+                    ? "the one container"
+                    : NumberText.percent(reserve.share) + " of \(NumberText.count(row.containers)) containers"
+                var saved = "would have saved \(NumberText.count(reserve.savedAllocations)) allocations"
+                saved +=
+                    ", \(NumberText.bytes(reserve.savedCopies)) of copying, \(NumberText.bytes(reserve.savedBytes)) asked for"
+                return [
+                    TextTable.shortened(
+                        "reserve \(NumberText.bytes(reserve.bytes)) for \(owner) in \(site):", to: style.width),
+                    "    enough for \(containers); \(saved)",
+                ]
+            }
     }
 }
 

@@ -1,0 +1,234 @@
+// The run for memory: every call in the order of the trace, by the thread that made it, one at a time. So the blocks
+// that are live are at every moment those that were live in the traced program, and what the process holds can be set
+// against them. The thread that has the turn reads from the plan whose turn is next and hands it on.
+#include "operation.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <linux/futex.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+// Memory orders: `turn` is written with release by whoever hands it on and read with acquire by whoever takes it; all
+// that has no order of its own (the session's "memory runs" part) is thereby ordered, for only one thread has the turn.
+
+static void pass_turn(ht_worker *to, uint64_t operations) {
+    to->turn_operations = operations;
+    atomic_store_explicit(&to->turn, 1, memory_order_release);
+    syscall(SYS_futex, &to->turn, FUTEX_WAKE_PRIVATE, 1, NULL, NULL, 0);
+}
+
+static void take_turn(ht_worker *self) {
+    // On a machine with a second processor the turn comes back sooner than a thread is put to sleep.
+    for (int tries = 0; tries < 200 && !atomic_load_explicit(&self->turn, memory_order_acquire); tries++) {
+#if defined(__x86_64__)
+        __builtin_ia32_pause();
+#endif
+    }
+    while (!atomic_load_explicit(&self->turn, memory_order_acquire)) {
+        syscall(SYS_futex, &self->turn, FUTEX_WAIT_PRIVATE, 0, NULL, NULL, 0);
+    }
+    atomic_store_explicit(&self->turn, 0, memory_order_relaxed);
+    // What a thread's end frees belongs before the next call.
+    ht_session *session = self->session;
+    if (session->leaving) {
+        pthread_join(session->leaving->thread, NULL);
+        session->leaving = NULL;
+    }
+}
+
+void ht_ordered_sample(ht_session *session) {
+    uint64_t point = session->points_written++;
+    if (point >= session->plan.samples) ht_session_fail(session, HT_REPLAY_BAD_PLAN, 0, 0, 0);
+    session->points[point] =
+        (struct ht_replay_point){session->result->events, session->live, session->usable, ht_resident_anonymous()};
+    if (session->live != session->curve[point]) ht_session_fail(session, HT_REPLAY_WRONG_CURVE, 0, 0, session->live);
+    session->next_sample += session->plan.sample_step;
+}
+
+static void copy_parts(struct ht_replay_part *to, const struct ht_replay_part *from, uint64_t count) {
+    for (uint64_t i = 0; i < count; i++) {
+        to[i].peak_live = from[i].peak_live;
+        to[i].peak_slack = from[i].peak_slack;
+    }
+}
+
+// Counts events, and looks at memory where the plan says so.
+static void advance(ht_session *session, uint64_t events) {
+    struct ht_replay_result *result = session->result;
+    result->events += events;
+    if (session->live > result->peak_live) result->peak_live = session->live;
+    if (result->events == session->plan.peak_event && events) {
+        copy_parts(session->owners, session->peak_owners, session->plan.owners);
+        copy_parts(session->classes, session->peak_classes, HT_REPLAY_CLASSES);
+        result->peak_anonymous = ht_resident_anonymous();
+    }
+    if (result->events >= session->next_sample && events) ht_ordered_sample(session);
+}
+
+static void count_in(ht_session *session, uint64_t slot, void *block, uint64_t size, uint64_t owner, bool is_live) {
+    uint64_t usable = size;
+    if (session->calls.usable && block) usable = session->calls.usable(block);
+    if (usable < size) usable = size;
+    uint32_t class = ht_replay_class(size);
+    struct ht_replay_part *parts[] = {&session->owners[owner], &session->classes[class]};
+    for (int i = 0; i < 2; i++) {
+        parts[i]->allocations++;
+        parts[i]->bytes += size;
+        parts[i]->slack += usable - size;
+    }
+    session->details[slot] = (ht_block){size, usable, (uint32_t)owner, is_live};
+    if (!is_live) return;
+    session->live += size;
+    session->usable += usable;
+    struct ht_replay_part *live[] = {&session->peak_owners[owner], &session->peak_classes[class]};
+    for (int i = 0; i < 2; i++) {
+        live[i]->peak_live += size;
+        live[i]->peak_slack += usable - size;
+    }
+}
+
+static void count_out(ht_session *session, uint64_t slot) {
+    ht_block *block = &session->details[slot];
+    if (!block->is_counted) return;
+    block->is_counted = false;
+    session->live -= block->size;
+    session->usable -= block->usable;
+    uint32_t class = ht_replay_class(block->size);
+    struct ht_replay_part *live[] = {&session->peak_owners[block->owner], &session->peak_classes[class]};
+    for (int i = 0; i < 2; i++) {
+        live[i]->peak_live -= block->size;
+        live[i]->peak_slack -= block->usable - block->size;
+    }
+}
+
+static void *reserve(ht_session *session, uint32_t op, uint64_t size, size_t alignment) {
+    void *block = NULL;
+    int error = 0;
+    session->result->calls++;
+    if (alignment) {
+        error = session->calls.allocate_aligned(&block, alignment, size);
+    } else {
+        block = session->calls.allocate(size);
+    }
+    if (error || (!block && size)) ht_session_fail(session, HT_REPLAY_NO_MEMORY, error, op, size);
+    size_t least = alignment ? alignment : size >= 16 ? 16 : 8;
+    if ((uintptr_t)block & (least - 1)) ht_session_fail(session, HT_REPLAY_MISALIGNED, 0, op, size);
+    ht_touch(session, block, 0, size);
+    return block;
+}
+
+static void release(ht_session *session, void *block) {
+    session->result->calls++;
+    session->calls.release(block);
+}
+
+static const uint64_t *perform(ht_worker *self, const uint64_t *at) {
+    ht_session *session = self->session;
+    uint64_t word = at[0], slot = ht_word_slot(word);
+    uint32_t op = (uint32_t)(word & 15);
+    if (slot >= session->plan.slots && op != HT_REPLAY_WAIT && op != HT_REPLAY_START) {
+        ht_session_fail(session, HT_REPLAY_BAD_PLAN, 0, op, 0);
+    }
+    self->hash = ht_op_hash(self->hash, at, op);
+    switch (op) {
+        case HT_REPLAY_MALLOC:
+        case HT_REPLAY_MALLOC_WIDE:
+        case HT_REPLAY_FLEETING: {
+            uint64_t third = op == HT_REPLAY_MALLOC ? 0 : at[2], size = ht_wide_size(word, third);
+            void *block = reserve(session, op, size, ht_wide_alignment(third));
+            count_in(session, slot, block, size, at[1] >> 32, op != HT_REPLAY_FLEETING);
+            if (op == HT_REPLAY_FLEETING) {
+                release(session, block);
+            } else {
+                session->slots[slot] = block;
+            }
+            break;
+        }
+        case HT_REPLAY_FREE:
+        case HT_REPLAY_FREE_LATE:
+            count_out(session, slot);
+            release(session, session->slots[slot]);
+            session->slots[slot] = NULL;
+            break;
+        case HT_REPLAY_LAPSE: count_out(session, slot); break;
+        case HT_REPLAY_REALLOC:
+        case HT_REPLAY_REALLOC_WIDE:
+        case HT_REPLAY_REALLOC_LATE: {
+            uint64_t size = ht_wide_size(word, op == HT_REPLAY_REALLOC ? 0 : at[3]);
+            count_out(session, slot);
+            session->result->calls++;
+            void *moved = session->calls.reallocate(session->slots[slot], size);
+            if (!moved && size) ht_session_fail(session, HT_REPLAY_NO_MEMORY, 0, op, size);
+            ht_touch(session, moved, (at[2] >> 32) * HT_PAGE, size);
+            session->slots[slot] = moved;
+            count_in(session, slot, moved, size, at[1] >> 32, true);
+            break;
+        }
+        case HT_REPLAY_WAIT: break;  // the turns keep the order
+        case HT_REPLAY_START: ht_worker_start(session, slot); break;
+        default: ht_session_fail(session, HT_REPLAY_BAD_PLAN, 0, op, 0);
+    }
+    advance(session, ht_op_events(op));
+    return at + ht_op_words(op);
+}
+
+// Performs the operations of a turn.
+static void perform_turn(ht_worker *self, uint64_t operations) {
+    for (; operations > 0; operations--) {
+        if (self->cursor.at == self->cursor.end && !ht_cursor_load(self->session, &self->cursor)) {
+            ht_session_fail(self->session, HT_REPLAY_BAD_PLAN, 0, 0, 0);
+        }
+        self->cursor.at = perform(self, self->cursor.at);
+    }
+    self->is_over = self->cursor.at == self->cursor.end && self->cursor.blocks_left == 0;
+}
+
+// Hands the turn on; false when there is none left, or it is this thread's again.
+static bool next_turn(ht_worker *self, uint64_t *operations) {
+    ht_session *session = self->session;
+    ht_cursor *turns = &session->turns;
+    *operations = 0;
+    if (turns->at == turns->end && !ht_cursor_load(session, turns)) return false;
+    uint64_t word = *turns->at++;
+    ht_worker *next = &session->workers[ht_word_slot(word)];
+    *operations = word >> 32;
+    if (next == self) return false;
+    pass_turn(next, *operations);
+    return true;
+}
+
+void ht_worker_run_ordered(ht_worker *self) {
+    ht_session *session = self->session;
+    bool is_first = self == session->workers;
+    if (session->plan.streams == 1) {
+        while (ht_cursor_load(session, &self->cursor)) {
+            while (self->cursor.at < self->cursor.end) self->cursor.at = perform(self, self->cursor.at);
+        }
+        return;
+    }
+    uint64_t operations = 0;
+    bool has_turn = is_first;
+    if (is_first) has_turn = !next_turn(self, &operations) && operations > 0;
+    for (;;) {
+        if (!has_turn) {
+            take_turn(self);
+            operations = self->turn_operations;
+            if (operations == 0) return;  // the first thread is told so that all turns are over
+        }
+        perform_turn(self, operations);
+        if (self->is_over && !is_first) session->leaving = self;
+        if (next_turn(self, &operations)) {
+            if (self->is_over && !is_first) return;
+            has_turn = false;
+            continue;
+        }
+        if (operations > 0) {
+            has_turn = true;  // its own again
+            continue;
+        }
+        if (is_first) return;
+        pass_turn(session->workers, 0);
+        return;
+    }
+}

@@ -1,0 +1,169 @@
+// An allocator to run a program on, and how one is written on the command line: a name or path, and the variables that set
+// its options.
+
+/// A variable of a program's environment.
+public struct EnvironmentVariable: Equatable, Sendable {
+    /// Its name.
+    public let name: String
+    /// Its value.
+    public let value: String
+
+    /// Pairs a name with a value.
+    public init(name: String, value: String) {
+        self.name = name
+        self.value = value
+    }
+}
+
+/// An allocator to run a program on.
+public struct Allocator: Equatable, Sendable {
+    /// What it was asked for by: `glibc`, `jemalloc`, a path, `jemalloc:MALLOC_CONF=narenas:1`.
+    public let name: String
+    /// The library to preload; nil for the system's own allocator.
+    public let libraryPath: String?
+    /// What is set in the program's environment besides.
+    public let variables: [EnvironmentVariable]
+
+    /// The C library's allocator, which needs no preload.
+    public static let system = Allocator(name: "glibc", libraryPath: nil)
+
+    /// Pairs a name with its library and options.
+    public init(name: String, libraryPath: String?, variables: [EnvironmentVariable] = []) {
+        self.name = name
+        self.libraryPath = libraryPath
+        self.variables = variables
+    }
+
+    /// An environment with the allocator's library first among the preloads, the user's own behind it, and its variables
+    /// in place of others of their names.
+    public func environment(over environment: [String]) -> [String] {
+        let replaced = Set(variables.map(\.name))
+        var result = environment.filter { !replaced.contains(String($0.prefix { $0 != "=" })) }
+        result += variables.map { "\($0.name)=\($0.value)" }
+        guard let library = libraryPath else { return result }
+        let key = "LD_PRELOAD="
+        let own = result.first { $0.hasPrefix(key) }?.dropFirst(key.count) ?? ""
+        result.removeAll { $0.hasPrefix(key) }
+        return result + [own.isEmpty ? key + library : "\(key)\(library) \(own)"]
+    }
+}
+
+/// An allocator that a program gets without anyone's doing, because it or a library of its links one, or the environment
+/// preloads one: what runs by itself there is not the C library's.
+public struct LinkedAllocator: Equatable, Sendable {
+    /// Its name, such as `jemalloc`.
+    public let name: String
+    /// Its library.
+    public let path: String
+    /// The C library, which serves malloc where it is preloaded in front of it.
+    public let systemLibrary: String
+
+    /// Looks at the libraries of the program that a command line starts, through scripts and `env`; nil where malloc is the
+    /// C library's. What a shell starts in turn is not looked at.
+    public init?(of command: [String]) {
+        self.init(ProgramInspection(of: command))
+    }
+
+    init?(_ inspection: ProgramInspection) {
+        guard case .library(let name, let path) = inspection.allocator,
+            let system = inspection.modules.first(where: { $0.name == "libc.so.6" })?.path
+        else { return nil }
+        self.name = name
+        self.path = path
+        systemLibrary = system
+    }
+
+    /// The same allocator; the C library's with the library that makes it serve this program.
+    public func inFront(of allocator: Allocator) -> Allocator {
+        guard allocator.libraryPath == nil else { return allocator }
+        return Allocator(name: allocator.name, libraryPath: systemLibrary, variables: allocator.variables)
+    }
+}
+
+/// Allocators as they are typed.
+///
+/// One is `NAME`, or `NAME:VARIABLE=VALUE` with further variables behind blanks: `glibc:MALLOC_ARENA_MAX=1
+/// MALLOC_TOP_PAD_=0`. In a list they are separated by commas; a comma within a value is written `\,`, or as it is
+/// where what follows it is plainly no allocator (`jemalloc:MALLOC_CONF=narenas:1,dirty_decay_ms:0`). A blank within a
+/// value is written `\ `.
+public enum AllocatorList {
+    /// The items of a list separated by commas; a backslash stays where it is.
+    public static func items(of list: String) -> [String] {
+        var items: [String] = []
+        for piece in split(list, at: ",") where !piece.isEmpty {
+            if let last = items.last, last.contains("="), continuesValue(piece) {
+                items[items.count - 1] = last + "\\," + piece
+            } else {
+                items.append(piece)
+            }
+        }
+        return items
+    }
+
+    /// Finds the allocator that an item names.
+    ///
+    /// - Throws: `AllocatorError`, whose description is fit to print.
+    public static func resolve(_ item: String, in catalogue: AllocatorCatalogue) throws(AllocatorError) -> Allocator {
+        guard let colon = item.firstIndex(of: ":") else { return try catalogue.resolve(item) }
+        let found = try catalogue.resolve(String(item[..<colon]))
+        var variables: [EnvironmentVariable] = []
+        for assignment in split(String(item[item.index(after: colon)...]), at: " ") where !assignment.isEmpty {
+            let parts = assignment.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
+            guard parts.count == 2, isVariable(parts[0]) else {
+                throw .malformed(item, reason: "'\(assignment)' is not VARIABLE=VALUE")
+            }
+            guard parts[0] != "LD_PRELOAD" else {
+                throw .malformed(item, reason: "LD_PRELOAD is what chooses the allocator")
+            }
+            variables.append(EnvironmentVariable(name: String(parts[0]), value: unescaped(parts[1])))
+        }
+        guard !variables.isEmpty else { throw .malformed(item, reason: "no variable after the colon") }
+        return Allocator(name: unescaped(item), libraryPath: found.libraryPath, variables: variables)
+    }
+
+    /// Splits at a character that no backslash precedes.
+    private static func split(_ text: String, at separator: Character) -> [String] {
+        var pieces = [""]
+        var isEscaped = false
+        for character in text {
+            if character == separator, !isEscaped {
+                pieces.append("")
+            } else {
+                pieces[pieces.count - 1].append(character)
+            }
+            isEscaped = character == "\\" && !isEscaped
+        }
+        return pieces
+    }
+
+    /// Takes the backslash from before a comma, a blank and another backslash.
+    private static func unescaped(_ text: some StringProtocol) -> String {
+        var result = ""
+        var isEscaped = false
+        for character in text {
+            if isEscaped {
+                if !", \\".contains(character) { result.append("\\") }
+                result.append(character)
+                isEscaped = false
+            } else if character == "\\" {
+                isEscaped = true
+            } else {
+                result.append(character)
+            }
+        }
+        return isEscaped ? result + "\\" : result
+    }
+
+    /// Whether a piece behind a comma goes on with the value before it: `dirty_decay_ms:0` has a colon, sets no variable
+    /// and names no allocator.
+    private static func continuesValue(_ piece: String) -> Bool {
+        guard let colon = piece.firstIndex(of: ":"), !piece.contains("=") else { return false }
+        let name = String(piece[..<colon])
+        return !AllocatorCatalogue.names.contains(name) && name != "system" && !name.contains("/")
+    }
+
+    private static func isVariable(_ name: Substring) -> Bool {
+        guard let first = name.first, first.isLetter || first == "_" else { return false }
+        return name.allSatisfy { $0.isASCII && ($0.isLetter || $0.isNumber || $0 == "_") }
+    }
+}

@@ -1,0 +1,147 @@
+// One program that was started, from its start until it is reaped. The only file of the target, beside Interrupts.swift,
+// that speaks to the C launcher. Whatever way its owner is left, the program does not outlive it.
+
+internal import CLaunch
+internal import Glibc
+
+/// A system call that failed while a program was run.
+public struct LaunchError: Error, Equatable, CustomStringConvertible {
+    /// What was tried.
+    public let action: String
+    /// The `errno` it failed with.
+    public let code: Int32
+
+    /// The action and the system's own words.
+    public var description: String { "\(action): \(String(cString: strerror(code)))" }
+}
+
+/// A started program: ended, if need be by force, and reaped at the latest when the last reference goes.
+final class ChildProcess {
+    /// What to start.
+    struct Request {
+        /// The executable; it is not looked for.
+        var path: String
+        /// The arguments, the program's own name first.
+        var arguments: [String]
+        /// Every variable it sees.
+        var environment: [String]
+        /// Descriptors that become its 0, 1 and 2.
+        var input: Int32
+        var output: Int32
+        var errors: Int32
+        /// Whether it leads a process group of its own.
+        var leadsGroup = false
+    }
+
+    /// What the kernel charged to it and the children it waited for.
+    struct Usage {
+        let outcome: RunOutcome
+        let wallNanoseconds: UInt64
+        let userNanoseconds: UInt64
+        let systemNanoseconds: UInt64
+        let peakResidentBytes: UInt64
+        let minorFaults: UInt64
+        let majorFaults: UInt64
+        let voluntarySwitches: UInt64
+        let involuntarySwitches: UInt64
+    }
+
+    /// Its process id.
+    let pid: Int32
+    /// When it was started, on the monotonic clock.
+    let startedNanoseconds: UInt64
+    /// Readable when it has ended; -1 where the kernel has no such descriptors.
+    let handle: Int32
+
+    private let leadsGroup: Bool
+    private var usage: Usage?
+
+    private typealias Strings = UnsafeMutablePointer<CChar>?
+
+    /// Starts a program and returns when it runs.
+    ///
+    /// - Throws: `LaunchError` when it cannot be started.
+    init(_ request: Request) throws(LaunchError) {
+        var arguments: [UnsafePointer<CChar>?] = request.arguments.map { UnsafePointer(strdup($0)) } + [nil]
+        var variables: [UnsafePointer<CChar>?] = request.environment.map { UnsafePointer(strdup($0)) } + [nil]
+        defer { (arguments + variables).forEach { free(UnsafeMutablePointer(mutating: $0)) } }
+        var process = ht_launch_process()
+        let error = request.path.withCString { path in
+            arguments.withUnsafeMutableBytes { arguments in
+                variables.withUnsafeMutableBytes { variables in
+                    var launch = ht_launch_request(
+                        path: path, arguments: arguments.baseAddress?.assumingMemoryBound(to: Strings.self),
+                        environment: variables.baseAddress?.assumingMemoryBound(to: Strings.self),
+                        standard_input: request.input, standard_output: request.output,
+                        standard_error: request.errors, own_group: request.leadsGroup)
+                    return ht_launch_start(&launch, &process)
+                }
+            }
+        }
+        guard error == 0 else { throw LaunchError(action: request.path, code: error) }
+        pid = process.pid
+        startedNanoseconds = process.started_ns
+        leadsGroup = request.leadsGroup
+        handle = ht_launch_handle(process.pid)
+    }
+
+    deinit {
+        if usage == nil {
+            killTree()
+            _ = try? reap()
+        }
+        if handle >= 0 { close(handle) }
+    }
+
+    /// Whether it has ended; it stays to be reaped.
+    var hasEnded: Bool {
+        if usage != nil { return true }
+        var information = siginfo_t()
+        return waitid(P_PID, id_t(pid), &information, WEXITED | WNOHANG | WNOWAIT) == 0 && information.si_signo != 0
+    }
+
+    /// Sends it a signal, unless it was reaped, when its id may be another's.
+    func signal(_ number: Int32) {
+        if usage == nil { kill(pid, number) }
+    }
+
+    /// Ends it and all that descends from it, at once.
+    func killTree() {
+        if usage != nil { return }
+        ProcessTree(root: pid).signal(SIGKILL)
+        // Its group holds those whose parents have ended; its own id stays taken until it is reaped.
+        if leadsGroup { kill(-pid, SIGKILL) }
+    }
+
+    /// Waits for its end, if that has not come, and takes it off the kernel's books. What is left of its group is ended.
+    ///
+    /// - Throws: `LaunchError` when the kernel does not know it.
+    @discardableResult
+    func reap() throws(LaunchError) -> Usage {
+        if let usage { return usage }
+        if leadsGroup {
+            var information = siginfo_t()
+            while waitid(P_PID, id_t(pid), &information, WEXITED | WNOWAIT) != 0, errno == EINTR {}
+            kill(-pid, SIGKILL)
+        }
+        var process = ht_launch_process(pid: pid, started_ns: startedNanoseconds)
+        var charged = ht_launch_usage()
+        let error = ht_launch_wait(&process, &charged)
+        guard error == 0 else { throw LaunchError(action: "wait4", code: error) }
+        let result = Usage(
+            outcome: RunOutcome(waitStatus: charged.wait_status), wallNanoseconds: charged.wall_ns,
+            userNanoseconds: charged.user_ns, systemNanoseconds: charged.system_ns,
+            peakResidentBytes: charged.peak_rss_bytes, minorFaults: charged.minor_faults,
+            majorFaults: charged.major_faults, voluntarySwitches: charged.voluntary_switches,
+            involuntarySwitches: charged.involuntary_switches)
+        usage = result
+        return result
+    }
+}
+
+extension RunOutcome {
+    fileprivate init(waitStatus: Int32) {
+        let signal = waitStatus & 0x7f
+        self = signal == 0 ? .exited((waitStatus >> 8) & 0xff) : .signaled(signal)
+    }
+}

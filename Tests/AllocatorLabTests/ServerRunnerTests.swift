@@ -1,0 +1,189 @@
+// Servers, really started and driven: whose figures are reported, what goes wrong, and that nothing is left behind.
+
+internal import Glibc
+import TestSupport
+import Testing
+
+@testable import AllocatorLab
+
+@Suite struct ServerRunnerTests {
+    private let folder: TemporaryDirectory
+    private let program: String
+    private var socket: String { folder.file("socket") }
+
+    init() throws {
+        folder = try TemporaryDirectory()
+        program = try ProgramBuilder.build(testProgram: "driven_server.c", language: .c, arguments: ["-D_GNU_SOURCE"])
+    }
+
+    private func server(
+        _ manner: String = "", drive: String? = nil, readiness: Readiness = .listening, secondsToReady: Double = 60,
+        setup: String? = nil, secondsToEnd: Double = 60
+    ) throws -> ServerRunner {
+        var surroundings = RunSurroundings(setup: setup.map { ShellCommand($0) })
+        surroundings.secondsToEnd = secondsToEnd
+        return ServerRunner(
+            try Program(finding: [program, "serve", socket] + (manner.isEmpty ? [] : [manner])),
+            drive: ShellCommand(drive ?? "'\(program)' drive '\(socket)'"), readiness: readiness,
+            secondsToReady: secondsToReady, in: surroundings)
+    }
+
+    /// Whether none of the processes that the server noted goes on; a zombie that nobody reaps is none of ours. They get a
+    /// moment, for a kill is asynchronous.
+    private func allHaveEnded() throws -> Bool {
+        let noted = String(decoding: try folder.read("socket.pid"), as: UTF8.self).split(separator: "\n")
+        #expect(!noted.isEmpty)
+        for _ in 0..<500 {
+            let hasEnded = noted.allSatisfy { process in
+                let status = FileProbe.text(of: "/proc/\(process)/stat") ?? ""
+                return status.isEmpty || status.contains(") Z ") || status.contains(") X ")
+            }
+            if hasEnded { return true }
+            usleep(20_000)
+        }
+        return false
+    }
+
+    @Test func `the memory is the server's and so is what it holds after it was driven`() throws {
+        let run = try server().measure(on: .system)
+        #expect(run.outcome == .exited(0))
+        #expect(run.peakResidentBytes > 32 << 20)
+        #expect(run.peakResidentBytes < 48 << 20)
+        #expect((run.residentAfterDrive ?? 0) > 32 << 20)
+        #expect(run.resident.peak >= run.residentAfterDrive ?? .max)
+        #expect(run.minorFaults > (32 << 20) / 4096 / 600)
+        #expect(run.cpuNanoseconds > 0)
+        #expect(run.wallNanoseconds > 0)
+        #expect(try allHaveEnded())
+    }
+
+    @Test func `the output that is compared is the command's`() throws {
+        let rehearsal = try server().rehearse(on: .system)
+        var expected = OutputFingerprint()
+        expected.append("answered\n".utf8)
+        #expect(rehearsal == Rehearsal(outcome: .exited(0), output: expected))
+    }
+
+    @Test func `the resident set is that of all the server's processes together, and all of them are ended`() throws {
+        let run = try server("workers").measure(on: .system)
+        #expect(run.outcome == .exited(0))
+        #expect(run.peakResidentBytes < 48 << 20)
+        #expect(run.resident.peak > 64 << 20)
+        #expect(try allHaveEnded())
+    }
+
+    @Test func `a server that crashes while it is driven is told, with its last word`() throws {
+        let rehearsal = try server("crash").rehearse(on: .system)
+        #expect(rehearsal.outcome == .broken("the server was ended by signal 6 while it was driven"))
+        #expect(rehearsal.complaint == "about to crash")
+        #expect(try server("crash").measure(on: .system).outcome == rehearsal.outcome)
+    }
+
+    @Test func `a command that waits for ever for a server that has ended is ended`() throws {
+        let drive = "'\(program)' drive '\(socket)'; sleep 600"
+        let run = try server("crash", drive: drive).measure(on: .system)
+        #expect(run.outcome == .broken("the server was ended by signal 6 while it was driven"))
+    }
+
+    @Test func `a server that goes to the background is told to stay`() throws {
+        let run = try server("daemon").measure(on: .system)
+        #expect(
+            run.outcome
+                == .broken(
+                    "the server exited with status 0 before it was ready; if it goes to the background, have it stay "
+                        + "in the foreground"))
+        // Without adopting orphans, which a test process must not, the daemon is this test's to end.
+        for process in String(decoding: try folder.read("socket.pid"), as: UTF8.self).split(separator: "\n") {
+            if let process = Int32(process) { kill(process, SIGKILL) }
+        }
+    }
+
+    @Test func `a server that never listens is given up, and ended`() throws {
+        let rehearsal = try server("deaf", secondsToReady: 2).rehearse(on: .system)
+        #expect(rehearsal.outcome == .broken("the server was not ready within 2 s"))
+        #expect(rehearsal.complaint == "not listening")
+        #expect(try allHaveEnded())
+    }
+
+    @Test func `a server that SIGTERM does not end is killed, and that is said`() throws {
+        let rehearsal = try server("stubborn", secondsToEnd: 0.2).rehearse(on: .system)
+        #expect(rehearsal.outcome == .exited(0))
+        #expect(rehearsal.note == "the server went on for 0.2 s after SIGTERM and was killed")
+        #expect(try allHaveEnded())
+    }
+
+    @Test func `a command that fails is the run's outcome, with its own last word`() throws {
+        let rehearsal = try server(drive: "echo no answer >&2; exit 4").rehearse(on: .system)
+        #expect(rehearsal.outcome == .exited(4))
+        #expect(rehearsal.complaint == "no answer")
+    }
+
+    @Test func `readiness can be a command, tried until it succeeds`() throws {
+        let ready =
+            "test -S '\(socket)' && echo asked >> '\(folder.file("asked"))' && test $(wc -l < '\(folder.file("asked"))') -ge 3"
+        let run = try server(readiness: Readiness(ready)).measure(on: .system)
+        #expect(run.outcome == .exited(0))
+        #expect(try folder.read("asked").count == 3 * "asked\n".utf8.count)
+    }
+
+    @Test func `a readiness command that hangs is given up with the server`() throws {
+        let run = try server(readiness: Readiness("sleep 600"), secondsToReady: 0.5).measure(on: .system)
+        #expect(run.outcome == .broken("the server was not ready within 0.5 s"))
+        #expect(try allHaveEnded())
+    }
+
+    @Test func `a port is ready when something accepts there, and not before or after`() throws {
+        let listener = Glibc.socket(AF_INET, Int32(SOCK_STREAM.rawValue) | O_CLOEXEC, 0)
+        var address = sockaddr_in()
+        address.sin_family = sa_family_t(AF_INET)
+        address.sin_addr.s_addr = UInt32(0x7f00_0001).bigEndian
+        var length = socklen_t(MemoryLayout<sockaddr_in>.size)
+        withUnsafeMutablePointer(to: &address) { pointer in
+            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { pointer in
+                #expect(bind(listener, pointer, length) == 0)
+                #expect(getsockname(listener, pointer, &length) == 0)
+            }
+        }
+        let port = UInt16(bigEndian: address.sin_port)
+        #expect(!Readiness.accepts(port))
+        #expect(listen(listener, 8) == 0)
+        #expect(Readiness.accepts(port))
+        #expect(ListeningSockets.isAny(in: [getpid()]))
+        // The command would drive whoever has the port already.
+        let error = #expect(throws: ShellCommandError.self) {
+            try server(readiness: .port(port)).measure(on: .system)
+        }
+        #expect(error?.description.hasPrefix("port \(port) is in use already") == true)
+        close(listener)
+        #expect(!Readiness.accepts(port))
+    }
+
+    @Test func `what was typed is a port or a command`() {
+        #expect(Readiness("6379") == .port(6379))
+        #expect(Readiness("0") == .command(ShellCommand("0")))
+        #expect(Readiness("65536") == .command(ShellCommand("65536")))
+        #expect(Readiness("curl -sf localhost:80") == .command(ShellCommand("curl -sf localhost:80")))
+    }
+
+    @Test(.enabled(if: (try? AllocatorCatalogue().resolve("jemalloc")) != nil, "libjemalloc2 is not installed"))
+    func `the server has the allocator and the command that drives it has not`() throws {
+        let drive = """
+            grep -q libjemalloc /proc/$(head -n 1 '\(socket).pid')/maps || exit 2
+            ! grep -q libjemalloc /proc/self/maps
+            """
+        let jemalloc = try AllocatorCatalogue().resolve("jemalloc")
+        #expect(try server(drive: drive).measure(on: jemalloc).outcome == .exited(0))
+        #expect(try server(drive: drive).measure(on: .system).outcome == .exited(2))
+    }
+
+    @Test func `what sets a run up comes before each, and its failure ends the comparison`() throws {
+        let mark = folder.file("mark")
+        _ = try server(setup: "echo x >> '\(mark)'").measure(on: .system)
+        _ = try server(setup: "echo x >> '\(mark)'").rehearse(on: .system)
+        #expect(try folder.read("mark").count == 4)
+        let error = #expect(throws: ShellCommandError.self) {
+            try server(setup: "echo no disk >&2; exit 3").measure(on: .system)
+        }
+        #expect(error?.description == "the setup command 'echo no disk >&2; exit 3' exited with status 3: no disk")
+    }
+}
