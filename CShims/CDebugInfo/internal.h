@@ -190,6 +190,9 @@ typedef struct {
     int32_t function;
 } ht_slot;
 
+/// Whether the vectors of a Rust program report failed allocations by a function of their own.
+enum { HT_REPORTS_UNKNOWN = 0, HT_REPORTS_APART = 1, HT_REPORTS_TOGETHER = 2 };
+
 /// A string section; empty or ending in a NUL.
 typedef struct {
     const char *bytes;
@@ -263,6 +266,7 @@ struct ht_debug_module {
     ht_slot *slots;  // open addressing, a power of two
     size_t slot_count;
 
+    uint8_t vector_reports;  // HT_REPORTS_…: of Rust, read when first asked for
     bool slots_loaded;
     ht_slot_value *slot_values;  // sorted by slot
     size_t slot_value_count;

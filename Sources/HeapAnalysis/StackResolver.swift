@@ -128,8 +128,7 @@ struct StackResolver<Source: ProfileSource> {
         callTo address: UInt64, row: Int, inner: (address: UInt64, row: Int)?, to numbers: inout [Int32]
     ) {
         if let lost = tailCaller(returningTo: address, row: row, inner: inner) { numbers.append(lost) }
-        let isCallOfNew = numbers.last.map { frames[Int($0)].function == "operator new" } ?? false
-        for index in expansion(of: address &- 1, row: row, isCallOfNew: isCallOfNew) {
+        for index in expansion(of: address &- 1, row: row, inner: numbers.last) {
             numbers.append(expansions[index])
         }
     }
@@ -142,13 +141,15 @@ struct StackResolver<Source: ProfileSource> {
         return number
     }
 
-    private mutating func expansion(of address: UInt64, row: Int, isCallOfNew: Bool) -> Range<Int> {
+    private mutating func expansion(of address: UInt64, row: Int, inner innerFrame: Int32?) -> Range<Int> {
         var place = Place(module: row, offset: address)
         if row != Self.noModule { place.offset = address &- placement(ofModule: row).bias }
         if let known = places[place] { return known }
         let start = expansions.count
         let inner = symbolicate(place)
-        if isCallOfNew, let made = frameOfNew(at: place, within: inner) { expansions.append(number(of: made)) }
+        if let made = frameOfRequest(at: place, within: inner, calling: innerFrame.map { frames[Int($0)] }) {
+            expansions.append(number(of: made))
+        }
         for frame in inner { expansions.append(number(of: frame)) }
         places[place] = start..<expansions.count
         return start..<expansions.count
@@ -169,6 +170,19 @@ struct StackResolver<Source: ProfileSource> {
         let number = frame.map { self.number(of: $0) }
         tailCallers[call] = .some(number)
         return number
+    }
+
+    /// A frame for what the code at a call of an allocator tells of the block, in C++ and in Rust; nil where it tells nothing.
+    private func frameOfRequest(
+        at place: Place, within frames: [SymbolicatedFrame], calling callee: SymbolicatedFrame?
+    ) -> SymbolicatedFrame? {
+        if callee?.function == "operator new" { return frameOfNew(at: place, within: frames) }
+        guard callee.map(RustAllocator.isShared) ?? true, let module = modules[place.module],
+            let caller = frames.first, caller.language == .rust, (caller.line ?? 0) == 0,
+            let kind = symbolicator.rustRequest(in: module.description, at: place.offset)
+        else { return nil }
+        return SymbolicatedFrame(
+            function: "rust::request::\(kind)", isInlined: true, language: .rust, modulePath: caller.modulePath)
     }
 
     /// The frame `operator new<T>`, as if the language had one, where the code at a call of operator new tells what T is

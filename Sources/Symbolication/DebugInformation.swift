@@ -128,6 +128,18 @@ final class DebugInformation {
         return evidence
     }
 
+    /// What the call that returns to an ELF virtual address asks of Rust's allocator.
+    func rustRequest(returningTo address: UInt64) -> RustRequest? {
+        var found = ht_debug_rust_request()
+        guard ht_debug_rust_request_at(handle, address, &found) else { return nil }
+        if found.counted != 0 {
+            return RustRequest(size: nil, alignment: 8, isOfElements: false, counted: found.counted == 2 ? "arc" : "rc")
+        }
+        return RustRequest(
+            size: found.has_size != 0 ? found.size : nil, alignment: found.align, isOfElements: found.is_element != 0,
+            isVector: found.is_vector != 0, isValue: found.is_value != 0)
+    }
+
     private static let kinds: [Int: AllocationEvidence.Kind] = [
         Int(HT_HINT_PASSED): .passed, Int(HT_HINT_STORED): .stored, Int(HT_HINT_NEAR): .near,
         Int(HT_HINT_CHECK): .check, Int(HT_HINT_CALLED): .called, Int(HT_HINT_MANAGED): .managed,

@@ -22,6 +22,10 @@ public protocol FrameSymbolicator: AnyObject {
     /// Returns the type that the block is for which a call of C++'s operator new at `offset` returns, from the code around
     /// the call: `geo::Circle`, `elements of std::vector`, `node of std::_Rb_tree<…>`; nil where that does not tell.
     func allocatedType(in module: ModuleDescription, at offset: UInt64) -> String?
+
+    /// Returns what a call of Rust's allocator at `offset`, or of its vectors' shared code, asks for, from the layout that
+    /// it passes: `bytes`, `array`, `table`, `object`, `elements<24>`; nil where the code does not tell.
+    func rustRequest(in module: ModuleDescription, at offset: UInt64) -> String?
 }
 
 extension FrameSymbolicator {
@@ -34,4 +38,7 @@ extension FrameSymbolicator {
 
     /// Nothing: only a symbolicator that reads code can tell.
     public func allocatedType(in module: ModuleDescription, at offset: UInt64) -> String? { nil }
+
+    /// Nothing: only a symbolicator that reads code can tell.
+    public func rustRequest(in module: ModuleDescription, at offset: UInt64) -> String? { nil }
 }

@@ -205,6 +205,17 @@ public final class Symbolicator: FrameSymbolicator {
 
     /// Reads the code around the call that ends just after `offset`, once.
     public func allocatedType(in module: ModuleDescription, at offset: UInt64) -> String? {
+        evidence(in: module, at: offset) { $0.allocation(returningTo: offset &+ 1)?.type }
+    }
+
+    /// Reads the code before the call that ends just after `offset`, once. No call is asked for both this and the type.
+    public func rustRequest(in module: ModuleDescription, at offset: UInt64) -> String? {
+        evidence(in: module, at: offset) { $0.rustRequest(returningTo: offset &+ 1)?.kind }
+    }
+
+    private func evidence(
+        in module: ModuleDescription, at offset: UInt64, read: (DebugInformation) -> String?
+    ) -> String? {
         measured {
             let entry = entry(for: module)
             if let known = entry.types[offset] { return known }
@@ -214,7 +225,7 @@ public final class Symbolicator: FrameSymbolicator {
                 entry.types[offset] = .some(known.first?.function)
                 return known.first?.function
             }
-            let type = open(module, entry).information?.allocation(returningTo: offset &+ 1)?.type
+            let type = open(module, entry).information.flatMap(read)
             entry.hasNews = true
             entry.types[offset] = .some(type)
             return type

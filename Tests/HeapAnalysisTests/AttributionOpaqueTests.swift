@@ -102,11 +102,66 @@ struct AttributionOpaqueTests {
         #expect(owner(reserve, collect, "tool::run") == Owner(family: "Array", type: "Vec<_>", language: "rust"))
         #expect(
             owner(collect, "tool::run")
-                == Owner(family: "C", type: "collection in tool::run", language: "rust"))
+                == Owner(family: "Unattributed", type: "collection in tool::run", language: "rust"))
         let table = "hashbrown::raw::RawTableInner::fallible_with_capacity"
         let map =
             "<std::collections::hash::map::HashMap<K,V,S> as core::iter::traits::collect::FromIterator>::from_iter"
         #expect(owner(table, map, "tool::run").type == "HashMap<_, _>")
+    }
+
+    @Test(
+        "a copied slice of text or of vectors is a vector of these, whatever its elements' own rules say",
+        arguments: ["alloc::string::String", "alloc::vec::Vec<u16>", "app::Point"])
+    func copiedElements(element: String) {
+        func library(_ function: String) -> SymbolicatedFrame {
+            SymbolicatedFrame(
+                function: function, linkageName: "_ZN", file: "/rustc/1/library/alloc/src/a.rs", line: 3,
+                language: .rust, templateArguments: [element], modulePath: "/app/tool")
+        }
+        let stack = [
+            library("alloc::vec::Vec<T>::with_capacity"),
+            library("<T as alloc::slice::<impl [T]>::to_vec_in::ConvertVec>::to_vec"),
+            library("<alloc::vec::Vec<T> as core::clone::Clone>::clone"),
+            frame("tool::run", .rust, link: "_ZN", file: "/app/src/a.rs"),
+        ]
+        let result = attributor.attribute(stack: stack, tag: nil)
+        let name = ["alloc::string::String": "String", "alloc::vec::Vec<u16>": "Vec<u16>"][element] ?? element
+        #expect(result.owner == Owner(family: "Array", type: "Vec<\(name)>", language: "rust"))
+        #expect(result.cause == .clone)
+    }
+
+    private static let cloneOfVec = "<alloc::vec::Vec<T,A> as core::clone::Clone>::clone"
+    private static let cloneOfTable = "<hashbrown::raw::RawTable<T,A> as core::clone::Clone>::clone"
+
+    @Test(
+        "what Rust code asks for tells the copies of elements from the container's, whose function they are inlined into",
+        arguments: [
+            ("bytes", cloneOfVec, "Array", "Vec<u8> or String in tool::run", Cause.clone),
+            ("array", cloneOfVec, "Array", "array in tool::run", .clone),
+            ("object", cloneOfVec, "Unattributed", "collection in tool::run", .clone),
+            ("bytes", cloneOfTable, "Array", "Vec<u8> or String in tool::run", .clone),
+            ("array", cloneOfTable, "Array", "array in tool::run", .clone),
+            ("table", cloneOfTable, "Dictionary", "HashMap or HashSet in tool::run", .clone),
+            ("bytes", "alloc::sync::Arc<T>::make_mut", "Array", "Vec<u8> or String in tool::run", .unknown),
+            ("object", "alloc::sync::Arc<T>::make_mut", "Shared", "Arc<_>", .copyOnWrite),
+            ("elements<24>", "tool::run", "Array", "Vec of 24-byte elements in tool::run", .unknown),
+            ("object", "tool::run", "Unattributed", "alloc in tool::run", .unknown),
+            ("box", "tool::run", "Box", "Box, Rc or Arc in tool::run", .unknown),
+            ("box", cloneOfVec, "Box", "Box, Rc or Arc in tool::run", .clone),
+            ("box", "alloc::rc::Rc<T>::new", "Shared", "Rc<_>", .construct),
+            ("bytes", "<alloc::string::String as core::clone::Clone>::clone", "String", "String", .clone),
+            (
+                "bytes", "<&mut serde_json::de::Deserializer<R> as serde::de::Deserializer>::deserialize_string",
+                "String", "String", .clone
+            ),
+        ])
+    func requests(kind: String, function: String, family: String, type: String, cause: Cause) {
+        let request = frame("rust::request::\(kind)", .rust)
+        let stack = [request, frame(function, .rust, link: "_ZN"), frame("tool::run", .rust, link: "_ZN")]
+        let result = attributor.attribute(stack: stack, tag: nil)
+        #expect(result.owner == Owner(family: family, type: type, language: "rust"))
+        #expect(result.cause == cause)
+        #expect(result.site?.function == "tool::run")
     }
 
     @Test("operator new in a function without debug information may be a container's, inlined: it is unattributed")

@@ -126,7 +126,9 @@ struct AttributionRuleTests {
             "std::sys::backtrace::__rust_begin_short_backtrace::<tool::run::{closure#0}, ()>",
             "<std::thread::Builder>::spawn_unchecked_::<tool::run::{closure#0}, ()>::{closure#1}",
         ].map { frame($0, .rust, link: "_R") }
-        #expect(attributor.attribute(stack: stack, tag: nil).owner.family == "C")
+        #expect(
+            attributor.attribute(stack: stack, tag: nil).owner.type
+                == "alloc in std::sys::backtrace::__rust_begin_short_backtrace")
         let spawn = [
             frame("<alloc::sync::Arc<tool::Packet>>::new", .rust, link: "_R"),
             frame("std::thread::spawn::<tool::run::{closure#0}, ()>", .rust, link: "_R"),
@@ -158,7 +160,7 @@ struct AttributionRuleTests {
         let explicit = attributor.attribute(stack: [rust("alloc::alloc::alloc"), user], tag: nil)
         #expect(explicit.owner == Owner(family: "Data", type: "alloc in tool::arena", language: "rust"))
         let opaque = attributor.attribute(stack: [frame("tool::arena", .rust, link: "_R")], tag: nil)
-        #expect(opaque.owner == Owner(family: "C", type: "alloc in tool::arena", language: "rust"))
+        #expect(opaque.owner == Owner(family: "Unattributed", type: "alloc in tool::arena", language: "rust"))
         #expect(opaque.site?.function == "tool::arena")
     }
 

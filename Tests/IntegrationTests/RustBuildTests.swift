@@ -9,7 +9,7 @@ import Testing
     .enabled(if: BuildProducts.areBuilt, Machine.notBuilt),
     .enabled(if: SourceLanguage.rust.isAvailable, "rustc 1.66 or later is not installed"))
 struct RustBuildTests {
-    static let programs = ["rust-owners", "rust-collections", "rust-tasks"]
+    static let programs = ["rust-owners", "rust-collections", "rust-tasks", "rust-clones"]
     static let described: [[String]] = [
         [], ["-O"], ["-C", "opt-level=1"], ["-C", "opt-level=s"], ["-O", "-C", "symbol-mangling-version=v0"],
         ["-O", "-C", "lto=fat", "-C", "codegen-units=1", "-C", "panic=abort"],
@@ -85,6 +85,9 @@ struct RustBuildTests {
         for (text, families) in [
             ("alloc in ", Set<String>()), ("collection in ", []),
             ("Vec or String in ", ["Array", "String", "Cow"]),
+            ("array in ", ["Array", "Box", "Cow"]), ("Vec of ", ["Array"]),
+            // Nodes are boxes of the library's.
+            ("Box, Rc or Arc in ", ["Box", "Shared", "Task", "Dictionary", "Set", "Array"]),
             ("Vec<u8> or String in ", ["Array", "String", "Cow"]),
             ("HashMap or HashSet in ", ["Dictionary", "Set"]), ("BTreeMap or BTreeSet in ", ["Dictionary", "Set"]),
         ] where found.type.hasPrefix(text) {

@@ -124,6 +124,25 @@ typedef struct {
 /// nothing is known: another machine's code, no such function, no file. Microseconds.
 bool ht_debug_allocation_at(ht_debug_module *module, uint64_t return_address, ht_debug_allocation *result);
 
+/// The owners of counted values in Rust.
+enum { HT_RUST_RC = 1, HT_RUST_ARC = 2 };
+
+/// What a call of Rust's allocating functions, or of its vectors' shared code, asks for.
+typedef struct {
+    uint64_t size;       // of the block, or of an element; where has_size
+    uint64_t align;      // of the block, or of an element
+    uint8_t has_size;    // whether the size is a constant
+    uint8_t is_element;  // whether both are those of a vector's elements
+    uint8_t is_vector;   // whether it is a vector's code that asks
+    uint8_t counted;     // HT_RUST_…, where the size is that of a counted value
+    uint8_t is_value;    // whether it is the code of a single value, of a constant size
+} ht_debug_rust_request;
+
+/// Reads the code before the call that returns to the ELF virtual address `return_address` in a Rust program. False
+/// where it does not pass an alignment that is known: another machine's code, another function, a stripped file.
+/// Microseconds.
+bool ht_debug_rust_request_at(ht_debug_module *module, uint64_t return_address, ht_debug_rust_request *request);
+
 /// Languages that an inventory lists at most, and the longest path it holds.
 enum { HT_DEBUG_MAX_LANGUAGES = 16, HT_DEBUG_MAX_PATH = 4096 };
 

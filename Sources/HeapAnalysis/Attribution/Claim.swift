@@ -16,6 +16,8 @@ struct Claim: Sendable, Hashable {
     /// Whether the claim stands only where the frame that called has debug information.
     var needsSource = false
     var needs = RuleSet.Need.nothing
+    /// What the code asked the allocator for, where it shows.
+    var shape: RequestShape?
     /// Whether it is the C library's, which other functions of the C library may stand inside of.
     var isSystem = false
     /// Whether it is of a rule of the user's own.
@@ -28,8 +30,10 @@ struct Claim: Sendable, Hashable {
     /// Whether this claim, of a frame further out, takes over from an inner one.
     func takesOver(_ inner: Claim) -> Bool {
         if overAll { return true }
+        if let shape = inner.shape, inner.isWeak, !shape.allows(self, over: inner) { return false }
         switch needs {
         case .request: return inner.isRequest
+        case .bytes: return inner.isRequest && inner.shape == .bytes
         case .vector: return inner.isVectorStorage
         case .storage where inner.isWeak: break
         default: if inner.isWeak { return true }
@@ -45,7 +49,18 @@ struct Claim: Sendable, Hashable {
     /// This claim after taking over: an inner claim that knows the arguments of the same type lends them.
     func takingOver(_ inner: Claim) -> Claim {
         var result = self
-        if !inner.isWeak || type == inner.type || over.contains(where: inner.type.hasPrefix) {
+        // Shared code further out knows less of what was asked for, or the same.
+        if isWeak, result.shape == nil { result.shape = inner.shape }
+        if inner.shape == .table, type.hasPrefix("HashMap<") || type.hasPrefix("HashSet<") {
+            result.certainFallback = nil
+        }
+        if !inner.isWeak || type == inner.type || over.contains(where: inner.type.hasPrefix)
+            || inner.shape == .array && inner.type.hasPrefix("Vec")
+        {
+            if inner.isWeak, result.certainFallback != nil, family == "Array", let open = type.firstIndex(of: "<") {
+                // A vector's storage: the elements' own vectors have the same.
+                result.type = type[..<open] + "<_>"
+            }
             result.certainFallback = nil
         }
         if cause == .unknown, !inner.isWeak {
@@ -76,8 +91,8 @@ struct Claim: Sendable, Hashable {
         return result
     }
 
-    /// Whether only the allocator's own functions are known of it.
-    private var isRequest: Bool { isWeak && type == "alloc in {caller}" }
+    /// Whether only the allocator's own functions are known of it, and what they were asked for.
+    private var isRequest: Bool { isWeak && (type == "alloc in {caller}" || shape != nil) }
 
     /// Whether it is storage of a vector, of which no more is known.
     private var isVectorStorage: Bool { isWeak && (type.hasPrefix("Vec<") || type.hasPrefix("Vec or String")) }

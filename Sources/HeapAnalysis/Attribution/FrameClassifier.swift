@@ -126,7 +126,7 @@ final class FrameClassifier: Sendable {
         if arguments.isEmpty, spelling == .rust { arguments = RustName.methodArguments(frame.function) }
         // A v0 name tells its arguments, but compilers keep one of several functions that come out the same: those of
         // vectors' storage do wherever elements have one size.
-        let isFolded = spelling == .rust && rule.isWeak && frame.file == nil
+        let isFolded = spelling == .rust && rule.isWeak && frame.file == nil && !frame.linkageName.isEmpty
         let resolver = TypeResolver(
             spelling: spelling, captures: isFolded ? [:] : captures, arguments: isFolded ? [] : arguments)
         let type = RustName.namingFutures(in: resolver.resolve(rule.type), by: frame.templateArguments)
@@ -134,7 +134,7 @@ final class FrameClassifier: Sendable {
             family: rule.family, type: type, language: rule.language ?? spelling.language,
             cause: rule.cause, rule: rule.name, over: rule.over.map { resolver.resolve($0) }, overAll: rule.overAll,
             isWeak: rule.isWeak, isBorrowing: rule.isBorrowing, isUndisputed: rule.isUndisputed,
-            needsSource: rule.needsSource, needs: rule.needs,
+            needsSource: rule.needsSource, needs: rule.needs, shape: rule.shape,
             isSystem: rule.systemOnly, isDeclared: rule.isDeclared, fallback: rule.fallback,
             certainFallback: frame.file == nil ? rule.sourcelessFallback : nil)
     }

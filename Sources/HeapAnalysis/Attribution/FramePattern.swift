@@ -172,9 +172,18 @@ struct FramePattern: Sendable {
             captures[label] = String(decoding: name[start..<end], as: UTF8.self)
             if match(token: token + 1, name: name, at: end, captures: &captures, failed: &failed) { return true }
             // What ends a type, a `*` or the `::` of a member, is also part of types: the last one that fits counts.
-            guard token + 1 < tokens.count, case .literal(let next) = tokens[token + 1],
-                next.first == UInt8(ascii: ":") || next.first == UInt8(ascii: "*")
-            else { return false }
+            guard token + 1 < tokens.count, case .literal(let next) = tokens[token + 1] else { return false }
+            if next.starts(with: " as ".utf8) {
+                // `<{T} as Trait>`: what is implemented for a type ends it, the first that fits.
+                for earlier in (start + 1)..<end where name[earlier...].starts(with: next) {
+                    captures[label] = String(decoding: name[start..<earlier], as: UTF8.self)
+                    if match(token: token + 1, name: name, at: earlier, captures: &captures, failed: &failed) {
+                        return true
+                    }
+                }
+                return false
+            }
+            guard next.first == UInt8(ascii: ":") || next.first == UInt8(ascii: "*") else { return false }
             for earlier in ((start + 1)..<end).reversed() where name[earlier...].starts(with: next) {
                 captures[label] = String(decoding: name[start..<earlier], as: UTF8.self)
                 if match(token: token + 1, name: name, at: earlier, captures: &captures, failed: &failed) {

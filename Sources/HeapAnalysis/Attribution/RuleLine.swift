@@ -8,6 +8,7 @@
 //   object      claims only what the runtime's allocator of objects claimed before, not a bare malloc
 //   refine      claims only what another rule, not a weak one, claimed before
 //   request     claims only what the function asked the allocator for itself: nothing was claimed but by the allocator's own functions
+//   bytes       claims only what the function asked the allocator for itself, where its code shows that it is text or bytes
 //   vector      claims only what a vector's storage was, without more being known of it
 //   innermost   matches only the direct caller of malloc, whatever else matches that frame
 //   anywhere    matches frames of user code too
@@ -19,6 +20,7 @@
 //   undisputed  claims of others on the same stack are no contradiction: of pools, and of streams that write into what they are given
 //   borrowed    the owner it takes over from names the argument of the type (Cow)
 //   system      matches only frames of the C library and the loader, for programs have functions of the same names
+//   shape S     what the code asks the allocator for: bytes, array, table, box or object; owners of other storage do not take over
 //   language L  the owner's language, where it is not the frames' own
 // A rule with the cause `unknown` names the type and keeps the cause of the claim that it takes over.
 
@@ -125,7 +127,7 @@ struct RuleLine {
     private mutating func apply(_ option: String) throws(RuleLineError) {
         let word = String(option.prefix { !$0.isBlank })
         let text = option.dropFirst(word.count).trimmingSpaces
-        let takesText = ["over", "else", "sourceless", "language"].contains(word)
+        let takesText = ["over", "else", "sourceless", "language", "shape"].contains(word)
         if takesText, text.isEmpty { throw RuleLineError("the option '\(word)' needs a text behind it") }
         if !takesText, !text.isEmpty { throw RuleLineError("unknown option '\(option)'") }
         switch word {
@@ -134,11 +136,17 @@ struct RuleLine {
         case "else": rule.fallback = text
         case "sourceless": rule.sourcelessFallback = text
         case "language": rule.language = text
+        case "shape":
+            guard let shape = RequestShape(rawValue: text) else {
+                throw RuleLineError("unknown shape '\(text)'; there are bytes, array, table, box and object")
+            }
+            rule.shape = shape
         case "weak": rule.isWeak = true
         case "object": rule.needs = .object
         case "refine": rule.needs = .storage
         case "system": rule.systemOnly = true
         case "request": rule.needs = .request
+        case "bytes": rule.needs = .bytes
         case "vector": rule.needs = .vector
         case "innermost": rule.innermostOnly = true
         case "anywhere": rule.isDeclared = true

@@ -61,6 +61,7 @@ public struct RuleSet: Sendable {
         case object
         case storage
         case request
+        case bytes
         case vector
     }
 
@@ -79,6 +80,7 @@ public struct RuleSet: Sendable {
         var isUndisputed = false
         var needsSource = false
         var needs = Need.nothing
+        var shape: RequestShape?
         var innermostOnly = false
         var isDeclared = false
         var copyConstructorOnly = false

@@ -117,7 +117,9 @@ struct StackWalk {
             isContested = true
             return
         }
-        if let claim = kind.claim {
+        // What a function asked for is all that such a rule goes by; where it does not show, no rule knows the function.
+        let isBlind = kind.claim?.needs == .bytes && owner?.shape != .bytes
+        if let claim = kind.claim, !isBlind {
             if claim.isDeclared { declaredClaims.append(claim) }
             guard let inner = owner else {
                 let isOpen = direct == nil || claim.isSystem && direct?.origin == .system && directRunOpen
@@ -136,6 +138,8 @@ struct StackWalk {
                 note(refused: claim)
                 if inner.isWeak {
                     if firstUnknown == nil { firstUnknown = kind }
+                    // What a copy of a container asks for is part of the copy, be it an element's.
+                    if inner.shape != nil, inner.cause == .unknown, claim.cause == .clone { owner?.cause = .clone }
                 } else {
                     if !isContested, claim.disagrees(with: inner) {
                         disagreement = Disagreement(kept: inner, other: claim)
@@ -146,7 +150,7 @@ struct StackWalk {
             return
         }
         if let rule = kind.skippedBy { note(skip: rule) }
-        if kind.isRuleMatched { return }
+        if kind.isRuleMatched, !isBlind { return }
         if firstUnknown == nil, !kind.isUnnamed { firstUnknown = kind }
         if firstOutside == nil, kind.origin != .standardLibrary {
             if !kind.isUnnamed { firstOutside = kind } else if firstUnnamed == nil { firstUnnamed = kind }
@@ -239,9 +243,9 @@ struct StackWalk {
         guard let direct else { return nil }
         if direct.spelling == .rust, !(direct.hasLine && innermostHasLine) {
             // Without debug information, or where the compiler folded several calls into one, what was inlined here cannot be
-            // told apart. The function is known: it owns, and the text says what it may be.
+            // told apart: a function is known, and no owner.
             return Claim(
-                family: "C", type: "alloc in \(direct.display)", language: direct.language, cause: .unknown,
+                family: "Unattributed", type: "alloc in \(direct.display)", language: direct.language, cause: .unknown,
                 rule: "rust.inlined")
         }
         if direct.spelling == .swift, direct.sourceFile == nil {
