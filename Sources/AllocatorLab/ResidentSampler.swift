@@ -47,12 +47,13 @@ struct ResidentSampler {
 
     /// Reads now.
     ///
+    /// - Parameter anew: whether to look for new processes although the time for that has not come: for a reading that counts by itself.
     /// - Returns: the resident set in bytes, 0 where the program has ended.
     @discardableResult
-    mutating func read() -> UInt64 {
+    mutating func read(anew: Bool = false) -> UInt64 {
         let began = Self.now()
         var treeEnd = began
-        if began >= membersDue {
+        if anew || began >= membersDue {
             members = tree.members()
             treeEnd = Self.now()
             membersDue = treeEnd + max(Self.shortestInterval, (treeEnd - began) * Self.rest)

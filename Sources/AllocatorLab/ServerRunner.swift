@@ -90,7 +90,7 @@ public struct ServerRunner: ProgramRunning {
         if driven == nil {
             driven = try runDrive(of: server, pipes: pipes, sampler: &sampler, rehearsing: rehearsing)
         }
-        let residentAfter = sampler?.read()
+        let residentAfter = sampler?.read(anew: true)
         let endedItself = surroundings.watch.end(server, by: SIGTERM, pipes: pipes)
         let usage = try server.reap()
         guard var driven else { throw LaunchError(action: drive.text, code: ECHILD) }
