@@ -110,6 +110,21 @@ struct ReplayTests {
         #expect(table.stdout.contains("over events"))
     }
 
+    @Test func `blocks that the machine has no room for are refused, unless nothing is written to them`() throws {
+        let folder = try TemporaryDirectory()
+        let trace = try folder.write(
+            "ALLOC: 0x10, size 100000000000000\nALLOC: 0x20, size 64\nFREE: 0x10, size 1\n", to: "huge.txt")
+        let refused = try replay(["--runs", "1", "--allocators", "glibc", trace])
+        #expect(refused.result.status == .exited(69))
+        #expect(refused.result.stderr.contains("--touch none"), "\(refused.result.stderr)")
+        let simulated = try replay(["--allocators", "sim:bestfit", "--json", trace])
+        #expect(simulated.result.status == .exited(0), "\(simulated.result.stderr)")
+        #expect(simulated.number("peak_live_bytes") == 100_000_000_000_064)
+        let untouched = try replay(["--runs", "1", "--touch", "none", "--allocators", "glibc", "--json", trace])
+        #expect(untouched.result.status == .exited(1))
+        #expect(untouched.rows.first?["failure"] as? String != nil)
+    }
+
     @Test func `a sampled trace is refused, for it does not hold the program's calls`() throws {
         let recording = try Recording(BuildProducts.demo(), ["string"], options: ["--sample", "4KiB"])
         let result = try replay([recording.trace]).result

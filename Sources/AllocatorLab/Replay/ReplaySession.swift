@@ -27,7 +27,17 @@ public struct ReplaySession {
         self.allocators = allocators
         self.runs = runs
         self.touch = touch
-        runner = ReplayRunner(executable: executable, plan: plan, touch: touch)
+        // Simulated allocators have no memory: nothing is to be written to the null allocator's either.
+        runner = ReplayRunner(executable: executable, plan: plan, touch: allocators.isEmpty ? .none : touch)
+    }
+
+    /// What is written must have room: a program may ask for far more than it ever touches, and the trace does not tell.
+    private func refuseTooMuch() throws(ReplayError) {
+        guard touch != .none, !allocators.isEmpty, let available = AvailableMemory.bytes, plan.peakBytes > available
+        else { return }
+        throw .tooLarge(
+            "its blocks take \(Comparison.size(Double(plan.peakBytes))) at their peak, and this machine has \(Comparison.size(Double(available))) to give; with --touch none nothing is written to them"
+        )
     }
 
     /// Makes all the runs.
@@ -38,6 +48,7 @@ public struct ReplaySession {
     public func callAsFunction(progress: (_ done: Int, _ total: Int) -> Void = { _, _ in }) throws(ReplayError)
         -> Replay
     {
+        try refuseTooMuch()
         let subjects: [Allocator?] = [nil] + allocators
         let latencyRuns = min(runs, Self.latencyRuns)
         let total = subjects.count * (1 + runs + latencyRuns) + simulations.count
