@@ -56,9 +56,7 @@ struct MomentReportTests {
 
     /// What lives when half of the time between the first event and the last is over, by the events alone.
     private func liveBlocks(halfwayThrough trace: Trace) throws -> Int {
-        let tables = try #require(trace.tables())
-        let first = try #require(tables.firstTime)
-        let half = try first + (#require(tables.lastTime) - first) / 2
+        let half = try trace.resolve(.share(0.5)).ticks
         var live = 0
         trace.forEachEvent { (event: HeapEvent) in
             if event.time <= half { live += event.kind == .allocation ? 1 : -1 }
