@@ -23,7 +23,7 @@ void ht_redirects_free(ht_redirects *redirects) {
 ht_planned ht_redirects_plan(ht_redirects *redirects, const ht_images *images, const ht_image *image, char *reason,
                              size_t room) {
     char path[HT_IMAGE_PATH_MAX + 64];
-    snprintf(path, sizeof path, "/proc/%d/root%s", (int)images->pid, image->path);
+    ht_path_within(path, sizeof path, images->pid, image->path);
     *redirects = (ht_redirects){.image = image};
     int fd = open(path, O_RDONLY | O_CLOEXEC);
     if (fd < 0) {

@@ -1,4 +1,4 @@
-// Modules by /proc/PID/maps, symbols by libelf. Files are opened below /proc/PID/root, as the process sees them.
+// Modules by /proc/PID/maps, symbols by libelf. Files are opened below the process's own root, as it sees them.
 #include "image.h"
 
 #include <errno.h>
@@ -10,9 +10,14 @@
 #include <string.h>
 #include <unistd.h>
 
+void ht_path_within(char *path, size_t room, pid_t pid, const char *file) {
+    static const char link[] = "root";  // of proc(5)
+    snprintf(path, room, "/proc/%d/%s%s", (int)pid, link, file);
+}
+
 static int open_image(const ht_images *images, const ht_image *image) {
     char path[HT_IMAGE_PATH_MAX + 64];
-    snprintf(path, sizeof path, "/proc/%d/root%s", (int)images->pid, image->path);
+    ht_path_within(path, sizeof path, images->pid, image->path);
     return open(path, O_RDONLY | O_CLOEXEC);
 }
 

@@ -25,6 +25,9 @@ typedef struct ht_function {
     uint64_t address, size;
 } ht_function;
 
+// Where a file that the process names by `file` lies for everybody else.
+void ht_path_within(char *path, size_t room, pid_t pid, const char *file);
+
 // Reads /proc/PID/maps. False with errno set.
 bool ht_images_read(ht_images *images, pid_t pid);
 void ht_images_free(ht_images *images);

@@ -1,6 +1,7 @@
 // The checks, from /proc alone but for the last one, which asks the kernel whether it would let us trace.
 #include "refuse.h"
 
+#include "image.h"
 #include "tracee.h"
 
 #include <elf.h>
@@ -117,7 +118,7 @@ static bool is_kernel_thread(pid_t pid) {
 static bool reaches(pid_t pid, const char *library) {
     char path[4200];
     struct stat ours, theirs;
-    snprintf(path, sizeof path, "/proc/%d/root%s", (int)pid, library);
+    ht_path_within(path, sizeof path, pid, library);
     return stat(library, &ours) == 0 && stat(path, &theirs) == 0 && ours.st_ino == theirs.st_ino &&
            ours.st_dev == theirs.st_dev;
 }
