@@ -1,5 +1,6 @@
 // The shapes of a unit's DIEs: for each abbreviation its tag and the steps that pass over a DIE's attributes, those of
 // fixed sizes as one. Read once a unit, through libdw, which knows where each kind of file keeps them.
+#include "array.h"
 #include "internal.h"
 
 #include <dwarf.h>
@@ -71,13 +72,9 @@ static void note_attribute(ht_abbreviation *abbreviation, unsigned name, unsigne
 }
 
 static bool add_step(ht_tree *tree, uint32_t step) {
-    if (tree->step_count == tree->step_capacity) {
-        uint32_t capacity = tree->step_capacity == 0 ? 1024 : tree->step_capacity * 2;
-        uint16_t *steps = realloc(tree->steps, capacity * sizeof *steps);
-        if (steps == NULL) return false;
-        tree->steps = steps;
-        tree->step_capacity = capacity;
-    }
+    uint16_t *steps = ht_array_room(tree->steps, tree->step_count, &tree->step_capacity, 1024, sizeof *steps);
+    if (steps == NULL) return false;
+    tree->steps = steps;
     tree->steps[tree->step_count++] = (uint16_t)step;
     return true;
 }

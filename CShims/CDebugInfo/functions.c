@@ -3,6 +3,7 @@
 // A unit is read when the first address falls into it: one pass that enters namespaces, modules and types and skips
 // functions' bodies. A function's body is read when the first address falls into the function. Functions nested in
 // functions (C, local classes) are looked for only when an address of the unit is in no other.
+#include "array.h"
 #include "internal.h"
 
 #include <dwarf.h>
@@ -114,13 +115,10 @@ void ht_unit_index(ht_debug_module *module, ht_unit *unit, bool deeply) {
 // MARK: - Inlined calls
 
 static bool add_call(ht_function *function, const ht_inlined_call *call) {
-    if (function->call_count == function->call_capacity) {
-        size_t capacity = function->call_capacity == 0 ? 16 : function->call_capacity * 2;
-        ht_inlined_call *calls = realloc(function->calls, capacity * sizeof *calls);
-        if (calls == NULL) return false;
-        function->calls = calls;
-        function->call_capacity = capacity;
-    }
+    ht_inlined_call *calls =
+        ht_array_room(function->calls, function->call_count, &function->call_capacity, 16, sizeof *calls);
+    if (calls == NULL) return false;
+    function->calls = calls;
     function->calls[function->call_count++] = *call;
     return true;
 }

@@ -92,7 +92,7 @@ typedef struct {
     uint32_t abbreviation_capacity;
     uint16_t *steps;  // forms whose content tells their size, or HT_FIXED_STEP with the bytes of all up to the next
     uint32_t step_count;
-    uint32_t step_capacity;
+    size_t step_capacity;
 } ht_tree;
 
 /// Bytes of a section.

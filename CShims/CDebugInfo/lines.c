@@ -3,6 +3,7 @@
 //
 // A compiler makes a sequence of every function that has a section of its own, so that of a unit with a hundred
 // thousand lines a few dozen are kept.
+#include "array.h"
 #include "lines.h"
 
 #include <dwarf.h>
@@ -152,13 +153,10 @@ static const uint8_t *measure_sequence(const ht_lines *lines, const uint8_t *at,
 }
 
 static bool add_sequence(ht_lines *lines, const uint8_t *program, const ht_extent *extent) {
-    if (lines->sequence_count == lines->sequence_capacity) {
-        size_t capacity = lines->sequence_capacity == 0 ? 32 : lines->sequence_capacity * 2;
-        ht_sequence *sequences = realloc(lines->sequences, capacity * sizeof *sequences);
-        if (sequences == NULL) return false;
-        lines->sequences = sequences;
-        lines->sequence_capacity = capacity;
-    }
+    ht_sequence *sequences =
+        ht_array_room(lines->sequences, lines->sequence_count, &lines->sequence_capacity, 32, sizeof *sequences);
+    if (sequences == NULL) return false;
+    lines->sequences = sequences;
     lines->sequences[lines->sequence_count] =
         (ht_sequence){.program = program, .row_count = extent->row_count, .is_ascending = extent->is_ascending};
     return ht_ranges_add(&lines->sequence_ranges, extent->low, extent->high, lines->sequence_count++);

@@ -3,6 +3,7 @@
 // Ranges may overlap (nested functions, discarded sections, damaged files): the search goes backwards from the last
 // range that starts at or below the address and stops where no earlier range reaches it, after a bounded number of
 // steps.
+#include "array.h"
 #include "internal.h"
 
 #include <stdlib.h>
@@ -10,13 +11,9 @@
 enum { MAX_BACKWARD_STEPS = 4096 };
 
 bool ht_ranges_add(ht_ranges *ranges, uint64_t low, uint64_t high, uint64_t index) {
-    if (ranges->count == ranges->capacity) {
-        size_t capacity = ranges->capacity == 0 ? 64 : ranges->capacity * 2;
-        ht_range *items = realloc(ranges->items, capacity * sizeof *items);
-        if (items == NULL) return false;
-        ranges->items = items;
-        ranges->capacity = capacity;
-    }
+    ht_range *items = ht_array_room(ranges->items, ranges->count, &ranges->capacity, 64, sizeof *items);
+    if (items == NULL) return false;
+    ranges->items = items;
     ranges->items[ranges->count++] = (ht_range){.low = low, .high = high, .reach = high, .index = index};
     return true;
 }

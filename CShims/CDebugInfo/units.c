@@ -2,6 +2,7 @@
 //
 // libdw's own address tables are not used: .debug_aranges is missing from what rustc, clang and swiftc emit. Units are
 // found by the ranges of their unit DIE, all of them read at the module's first lookup.
+#include "array.h"
 #include "internal.h"
 
 #include <dwarf.h>
@@ -32,13 +33,9 @@ bool ht_ranges_add_die(const ht_debug_module *module, Dwarf_Die *die, ht_ranges 
 }
 
 static ht_unit *append_unit(ht_debug_module *module) {
-    if (module->unit_count == module->unit_capacity) {
-        size_t capacity = module->unit_capacity == 0 ? 64 : module->unit_capacity * 2;
-        ht_unit *units = realloc(module->units, capacity * sizeof *units);
-        if (units == NULL) return NULL;
-        module->units = units;
-        module->unit_capacity = capacity;
-    }
+    ht_unit *units = ht_array_room(module->units, module->unit_count, &module->unit_capacity, 64, sizeof *units);
+    if (units == NULL) return NULL;
+    module->units = units;
     ht_unit *unit = &module->units[module->unit_count];
     *unit = (ht_unit){0};
     return unit;
