@@ -80,6 +80,11 @@ import Testing
         }
     }
 
+    @Test func `a server that crashes when it is to end is told`() throws {
+        let run = try server("falls").measure(on: .system)
+        #expect(run.outcome == .broken("the server was ended by signal 6 while it was driven or when it was to end"))
+    }
+
     @Test func `a server that has much to say while a command asks for it is heard`() throws {
         let ready = "until test -S '\(socket)'; do sleep 0.02; done"
         #expect(try server("chatty", readiness: Readiness(ready)).rehearse(on: .system).outcome == .exited(0))
