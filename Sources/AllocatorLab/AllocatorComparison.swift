@@ -34,12 +34,12 @@ public struct AllocatorComparison {
 
         let trials = try allocators.map { allocator in try step { try rehearse(on: allocator) } }
         for _ in 1..<warmUps {
-            for trial in trials { _ = try step { try runner.measure(on: trial.allocator) } }
+            for trial in trials where !trial.isVoid { _ = try step { try runner.measure(on: trial.allocator) } }
         }
         var measurements = [[RunMeasurement]](repeating: [], count: trials.count)
         for round in 0..<runs {
             let order = round % 2 == 0 ? Array(trials.indices) : trials.indices.reversed()
-            for index in order {
+            for index in order where !trials[index].isVoid {
                 measurements[index].append(try step { try runner.measure(on: trials[index].allocator) })
             }
         }

@@ -12,6 +12,10 @@ struct ComparisonJudgement {
         /// What a reader has to know of the rehearsal besides.
         let notes: [String]
 
+        /// Whether it came to nothing, so that no run can count, however it ends: that a server is not ready, or that
+        /// another allocator serves the program, is so every time.
+        var isVoid: Bool { if case .broken = rehearsal.outcome { true } else { false } }
+
         /// Takes a rehearsal for what it is: one whose program ran on another allocator came to nothing.
         init(_ allocator: Allocator, _ rehearsal: Rehearsal, repair: String? = nil) {
             let placement = AllocatorPlacement(of: rehearsal.programs, on: allocator)
@@ -65,13 +69,13 @@ struct ComparisonJudgement {
     /// Leaves out the runs that ended otherwise than expected, and says so.
     private mutating func judge(_ index: Int, _ measured: [RunMeasurement]) {
         let (allocator, rehearsal) = (trials[index].allocator, trials[index].rehearsal)
-        // Without the library every run is another allocator's, however it ended.
-        let isVoid = if case .broken = rehearsal.outcome { true } else { false }
-        let isBad = { [expected] (outcome: RunOutcome) in isVoid || outcome != expected }
+        let isBad = { [expected] (outcome: RunOutcome) in outcome != expected }
         let all = [rehearsal.outcome] + measured.map(\.outcome)
         let bad = all.filter(isBad)
         var remark: Comparison.Remark?
-        if let first = bad.first {
+        if case .broken(let reason) = rehearsal.outcome {
+            remark = failure("\(allocator.name): no figures: \(reason)", said: rehearsal.complaint)
+        } else if let first = bad.first {
             let words = first.words(plural: bad.count > 1)
             let what = "\(allocator.name): \(bad.count) of \(all.count) runs \(words), left out of the figures"
             remark = failure(what, said: isBad(rehearsal.outcome) ? rehearsal.complaint : nil)
