@@ -55,7 +55,8 @@ public struct AllocatorComparison {
         if let repair = AllocatorPlacement(of: rehearsal.programs, on: allocator).repair {
             let again = try runner.rehearse(on: repair.allocator)
             // It is the first time that the C library serves it: an end of its own is as good as another.
-            if again.outcome.isExit || !rehearsal.outcome.isExit {
+            let helps = AllocatorPlacement(of: again.programs, on: repair.allocator).failure == nil
+            if helps, again.outcome.isExit || !rehearsal.outcome.isExit {
                 return ComparisonJudgement.Trial(repair.allocator, again, repair: repair.note)
             }
         }

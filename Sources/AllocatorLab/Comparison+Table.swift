@@ -11,11 +11,11 @@ extension Comparison {
     public func table(title: String, colour: Bool, width: Int = 100) -> String {
         let warm = "after \(warmUps == 1 ? "one" : String(warmUps)) to warm up"
         var text = "\(title)\nmedians of \(runs) \(runs == 1 ? "run" : "runs") each, in turn, \(warm)"
-        if rows.count > 1 { text += "; ratios to \(rows[0].allocator)" }
+        if rows.count > 1, rows[0].wallSeconds != nil { text += "; ratios to \(rows[0].allocator)" }
         text += "\n\n" + TextGrid(timeHeader, ranking.map { timeCells($0, colour) }).text(width: width)
         text += "\n" + TextGrid(memoryHeader, ranking.map { memoryCells($0, colour) }).text(width: width)
-        if rows.count > 1 { text += "\n" + verdicts() }
-        return text + chart(width: width)
+        let verdicts = verdicts()
+        return text + (verdicts.isEmpty ? "" : "\n") + verdicts + chart(width: width)
     }
 
     private var isServer: Bool { rows.contains { $0.residentAfterDriveBytes != nil } }

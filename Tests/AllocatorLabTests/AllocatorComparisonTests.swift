@@ -197,14 +197,17 @@ private final class ScriptedRunner: ProgramRunning {
         #expect(try compare(ScriptedRunner()).remarks.isEmpty)
     }
 
-    @Test func `a program that does not bear the C library in front is left as it is`() throws {
+    @Test(arguments: [true, false])
+    func `a program to which the C library in front is of no use is left as it is`(bears: Bool) throws {
         let runner = ScriptedRunner()
         let linked = ServingAllocator.library(name: "jemalloc", path: "/je.so")
         runner.programs["system"] = [
             SeenProgram(executable: "/bin/app", name: "app", allocator: linked, systemLibrary: "/libc.so.6")
         ]
-        runner.outcomes["a"] = [.exited(0), .signaled(11), .exited(0)]
         let only = [Allocator(name: "a", libraryPath: nil)]
+        // It crashes, or clears its environment and has jemalloc all the same.
+        runner.programs["/libc.so.6"] = bears ? runner.programs["system"] : []
+        runner.outcomes["a"] = [.exited(0), bears ? .exited(0) : .signaled(11), .exited(0)]
         let comparison = try AllocatorComparison(allocators: only, runs: 1, runner: runner)()
         #expect(
             comparison.remarks.map(\.description) == [

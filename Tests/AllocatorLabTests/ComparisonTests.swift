@@ -284,6 +284,14 @@ private func run(
             ])
     }
 
+    @Test func `where the first allocator has no figures, there is no word of ratios to it`() {
+        let rows: [Comparison.Row] = [.init(allocator: "a", runs: []), .init(allocator: "b", runs: [distinct])]
+        let text = Comparison(runs: 1, rows: rows).table(title: "t", colour: false)
+        #expect(text.hasPrefix("t\nmedians of 1 run each, in turn, after one to warm up\n\n"))
+        #expect(!text.dropFirst(60).contains("\n\n\n"))
+        #expect(!text.hasSuffix("\n\n"))
+    }
+
     @Test func `every figure stands in its own column of the tables`() {
         let text = Comparison(runs: 1, rows: [.init(allocator: "a", runs: [distinct])]).table(title: "", colour: false)
         let times = text.split(separator: "\n").first { $0.hasPrefix("  a ") } ?? ""
