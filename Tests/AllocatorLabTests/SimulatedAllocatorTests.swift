@@ -190,6 +190,25 @@ import Testing
         }
     }
 
+    @Test func `a block that passes takes room and is never live`() {
+        for allocator in SimulatedAllocator.allCases {
+            var simulation = AllocatorSimulation(allocator, families: ["C"])
+            simulation.allocate(slot: 0, size: 16, family: 0)
+            simulation.pass(size: 1000, family: 0)
+            simulation.pass(size: .max, family: 0)
+            simulation.pass(size: 1, family: 1)
+            let figures = simulation.figures
+            #expect(figures.refused == 2)
+            #expect(figures.calls == 3)
+            #expect(figures.allocations == 2)
+            #expect(figures.atPeak.liveBytes == 16)
+            #expect(figures.atEnd == SimulatedMoment(calls: 3, liveBytes: 16, usableBytes: 16, footprintBytes: 16))
+            #expect(figures.atHighestFootprint.footprintBytes >= 1016)
+            #expect(figures.families[0].bytes == 1016)
+            #expect(figures.families[0].peakBytes == 16)
+        }
+    }
+
     @Test func `names are those of the table`() {
         #expect(SimulatedAllocator.allCases.map(\.name) == ["sim:buddy", "sim:bestfit"])
         #expect(SimulatedAllocator(named: "SIM:Buddy") == .buddy)

@@ -5,8 +5,9 @@ internal import CReplay
 extension Replay.Row {
     /// Takes timed runs.
     mutating func take(times: [ReplayFigures], own: Spread?) {
-        guard let own else { return }
+        guard let own, let whole = Spread(times.map(ReplaySession.nanosecondsPerEvent)) else { return }
         nanosecondsPerEvent = Spread(times.map { max(0, ReplaySession.nanosecondsPerEvent($0) - own.median) })
+        isBelowOwnCost = whole.median <= own.median
         eventsPerSecond = Spread(times.map { Double($0.events) * 1e9 / Double(max(1, $0.wallNanoseconds)) })
     }
 
@@ -14,6 +15,7 @@ extension Replay.Row {
     mutating func take(latencies runs: [ReplayFigures], families names: [String]) {
         guard !runs.isEmpty else { return }
         clockStepNanoseconds = runs.map { Double($0.clockStep) / $0.ticksPerNanosecond }.min()
+        clockNanoseconds = Spread(runs.map { $0.clockTicks / $0.ticksPerNanosecond })?.median
         latencies = (0..<3).map { call in
             let each = runs.compactMap { Replay.Latency($0, call: call) }
             guard let median = Spread(each.map(\.median)), let p99 = Spread(each.map(\.p99)),
@@ -24,7 +26,7 @@ extension Replay.Row {
         var sums: [String: (calls: UInt64, nanoseconds: Double)] = [:]
         for run in runs {
             for (owner, part) in run.owners.enumerated() where part.calls > 0 {
-                let ticks = Double(part.ticks) - Double(part.calls) * Double(run.clockTicks)
+                let ticks = Double(part.ticks) - Double(part.calls) * run.clockTicks
                 sums[names[owner], default: (0, 0)].calls += part.calls
                 sums[names[owner], default: (0, 0)].nanoseconds += max(0, ticks) / run.ticksPerNanosecond
             }
@@ -50,6 +52,7 @@ extension Replay.Row {
             held: held(run.peakAnonymous, own?.peakAnonymous))
         curve.insert(peak, at: curve.firstIndex { $0.events > plan.peakEvent } ?? curve.count)
         peakHeldBytes = curve.map(\.held).max()
+        heldBytesAtPeak = peak.held
         endHeldBytes = held(run.endAnonymous, own?.endAnonymous)
         freedHeldBytes = held(run.freedAnonymous, own?.freedAnonymous)
         minorFaults = held(run.minorFaults, own?.minorFaults)
@@ -63,6 +66,7 @@ extension Replay.Row {
             self[family].slackBytes = run.hasUsable ? part.slack : nil
             self[family].peakSlackBytes = run.hasUsable ? part.peakSlack : nil
         }
+        take(pinnedAtPeak: run.peakPlaces, atEnd: run.endPlaces, plan: plan)
         sortFamilies()
         guard run.hasUsable else { return }
         sizeClasses = run.classes.enumerated().compactMap { number, part in
@@ -71,6 +75,25 @@ extension Replay.Row {
             return Replay.SizeClass(
                 sizes: least...max(least, ht_replay_class_end(UInt32(number))), allocations: part.allocations,
                 peakBytes: part.peakLive, peakSlackBytes: part.peakSlack, slackBytes: part.slack)
+        }
+    }
+
+    /// Takes the places of real blocks. Where they were too many to tell, nothing is known of them.
+    private mutating func take(pinnedAtPeak peak: [ReplayPlace], atEnd end: [ReplayPlace], plan: ReplayPlan) {
+        let names = families.map(\.family)
+        let numbers = Dictionary(names.enumerated().map { ($1, $0) }, uniquingKeysWith: { $1 })
+        func pinned(_ places: [ReplayPlace]) -> [UInt64] {
+            PinnedBytes.byFamily(
+                places.compactMap { place in
+                    guard plan.families.indices.contains(place.owner) else { return nil }
+                    return numbers[plan.families[place.owner]].map {
+                        PlacedBlock(address: place.address, bytes: place.usable, family: $0)
+                    }
+                }, families: names.count)
+        }
+        if !peak.isEmpty { for (index, bytes) in pinned(peak).enumerated() { families[index].peakPinnedBytes = bytes } }
+        if !end.isEmpty || plan.liveBytes == 0 {
+            for (index, bytes) in pinned(end).enumerated() { families[index].endPinnedBytes = bytes }
         }
     }
 
@@ -98,12 +121,15 @@ extension Replay.Latency {
         let all = counts.reduce(0, +)
         guard all > 0 else { return nil }
         func nanoseconds(_ ticks: UInt64) -> Double {
-            Double(ticks - min(ticks, run.clockTicks)) / run.ticksPerNanosecond
+            Swift.max(0, Double(ticks) - run.clockTicks) / run.ticksPerNanosecond
         }
         func quantile(_ share: Double) -> Double {
             var left = UInt64((Double(all) * share).rounded(.up))
             for (bin, count) in counts.enumerated() {
-                if count >= left { return nanoseconds(ht_replay_bin_middle(UInt32(bin))) }
+                // The middle of the last bin may lie beyond the longest call.
+                if count >= left {
+                    return nanoseconds(Swift.min(ht_replay_bin_middle(UInt32(bin)), run.worstTicks[call]))
+                }
                 left -= count
             }
             return nanoseconds(run.worstTicks[call])

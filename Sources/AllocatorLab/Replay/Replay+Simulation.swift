@@ -13,16 +13,33 @@ extension Replay.Row {
         let familyOfOwner = plan.families.map { numbers[$0] ?? 0 }
         var simulation = AllocatorSimulation(allocator, families: names, curvePoints: plan.curve.count)
         var reader = try PlanReader(plan)
+        var events: UInt64 = 0
+        var peak: [UInt64] = []
         try reader.forEachStep { step in
+            events += 1
             switch step {
             case .allocate(let slot, let size, let alignment, let owner):
                 simulation.allocate(
                     slot: slot, size: Int(clamping: size), alignment: Int(clamping: alignment),
                     family: familyOfOwner[owner])
             case .free(let slot): simulation.free(slot: slot)
+            case .pass(let size, let alignment, let owner):
+                events += 1
+                simulation.pass(
+                    size: Int(clamping: size), alignment: Int(clamping: alignment), family: familyOfOwner[owner])
+            }
+            if events == plan.peakEvent {
+                peak = PinnedBytes.byFamily(simulation.placed, families: names.count)
             }
         }
         take(simulation.figures, plan: plan)
+        guard failure == nil else { return }
+        let end = PinnedBytes.byFamily(simulation.placed, families: names.count)
+        for index in families.indices {
+            guard let number = numbers[families[index].family] else { continue }
+            families[index].peakPinnedBytes = peak.isEmpty ? nil : peak[number]
+            families[index].endPinnedBytes = end[number]
+        }
     }
 
     private mutating func take(_ figures: SimulatedFigures, plan: ReplayPlan) {
@@ -37,6 +54,7 @@ extension Replay.Row {
         func bytes(_ value: Int) -> UInt64 { UInt64(max(0, value)) }
         peakHeldBytes = bytes(figures.atHighestFootprint.footprintBytes)
         peakSlackBytes = bytes(figures.atPeak.internalBytes)
+        heldBytesAtPeak = bytes(figures.atPeak.footprintBytes)
         endHeldBytes = bytes(figures.atEnd.footprintBytes)
         freedHeldBytes = 0
         curve = figures.curve.map { moment in

@@ -69,6 +69,15 @@ public struct AllocatorSimulation {
         bestFit?.free(slot: slot)
     }
 
+    /// Places a block and takes it back at once: two calls, and none of its bytes is ever live. Expected O(log live blocks).
+    public mutating func pass(size: Int, alignment: Int = 0, family: Int) {
+        buddy?.pass(size: size, alignment: alignment, family: family)
+        bestFit?.pass(size: size, alignment: alignment, family: family)
+    }
+
+    /// Where the live blocks lie, in no order that means anything. O(slots).
+    var placed: [PlacedBlock] { buddy?.placed ?? bestFit?.placed ?? [] }
+
     /// What was measured so far. O(families + points of the curve).
     public var figures: SimulatedFigures {
         if let buddy { return buddy.figures }

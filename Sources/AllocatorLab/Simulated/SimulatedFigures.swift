@@ -4,7 +4,8 @@
 //   usable bytes    what those blocks were given: live bytes + internal fragmentation (slack)
 //   footprint       address space held from the system: usable bytes + external fragmentation
 //
-// Internal fragmentation belongs to blocks, and so to families; external fragmentation is of the whole, for a hole between two blocks is nobody's.
+// Internal fragmentation belongs to blocks, and so to families. External fragmentation is of the whole, for a hole between two blocks is nobody's; what of
+// it lies on pages that a family's blocks keep is told beside it (PinnedBytes), and needs pages, which no model here knows.
 
 /// The state of a simulated heap at one moment.
 public struct SimulatedMoment: Equatable, Sendable {

@@ -73,6 +73,26 @@ struct SimulatedHeap<Model: AddressSpaceModel> {
         if now.calls >= curve.due { curve.add(now) }
     }
 
+    /// Places a block and takes it back at once, never counted as live.
+    mutating func pass(size: Int, alignment: Int, family: Int) {
+        guard families.indices.contains(family), let wanted = UInt64(exactly: size),
+            let range = model.allocate(size: wanted, alignment: UInt64(max(0, alignment)))
+        else {
+            refused += 1
+            return
+        }
+        allocations += 1
+        now.calls += 2
+        families[family].figures.allocations += 1
+        families[family].figures.bytes &+= size
+        families[family].figures.slackBytes &+= Int(range.size) - size
+        now.footprintBytes = Int(model.footprint)
+        if now.footprintBytes > highest.footprintBytes { highest = now }
+        model.free(range)
+        now.footprintBytes = Int(model.footprint)
+        if now.calls >= curve.due { curve.add(now) }
+    }
+
     mutating func free(slot: Int) {
         guard blocks.indices.contains(slot), blocks[slot].usable != 0 else {
             refused += 1
@@ -102,6 +122,13 @@ struct SimulatedHeap<Model: AddressSpaceModel> {
                 return sums.figures
             },
             curve: curve.ending(with: now))
+    }
+
+    /// Where the live blocks lie, and whose they are. O(slots).
+    var placed: [PlacedBlock] {
+        blocks.filter { $0.usable != 0 }.map {
+            PlacedBlock(address: $0.address, bytes: $0.usable, family: $0.family)
+        }
     }
 
     /// The live blocks by address. O(slots + n log n).
