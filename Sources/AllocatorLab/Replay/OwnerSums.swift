@@ -19,6 +19,11 @@ extension Replay {
         public var peakBytes: UInt64 = 0
         /// Bytes given beyond those.
         public var peakSlackBytes: UInt64?
+        /// Bytes in no block on the pages on which its blocks lie, at the trace's peak: what they alone keep from being given back. Pages of several
+        /// owners are shared out by the bytes that each has there. nil where not measured.
+        public var peakPinnedBytes: UInt64?
+        /// The same after the last event.
+        public var endPinnedBytes: UInt64?
         /// Calls that were timed one by one, frees too, of all runs together.
         public var timedCalls: UInt64 = 0
         /// Nanoseconds that those took, the clock's own taken off.
@@ -48,6 +53,8 @@ extension Replay {
             slackBytes = sum(slackBytes, other.slackBytes)
             peakBytes += other.peakBytes
             peakSlackBytes = sum(peakSlackBytes, other.peakSlackBytes)
+            peakPinnedBytes = sum(peakPinnedBytes, other.peakPinnedBytes)
+            endPinnedBytes = sum(endPinnedBytes, other.endPinnedBytes)
             timedCalls += other.timedCalls
             timedNanoseconds += other.timedNanoseconds
         }

@@ -153,6 +153,7 @@ struct SplitMix: RandomNumberGenerator {
                     sizes.append(size)
                 case .free(let slot):
                     #expect(inSlot.removeValue(forKey: slot) != nil)
+                case .pass: Issue.record("nothing passes")
                 }
             }
             #expect(sizes == script.events.filter { $0.kind == .allocation }.map(\.size))
@@ -225,7 +226,60 @@ struct SplitMix: RandomNumberGenerator {
             #expect(plan.peakBytes == 10)
             #expect(plan.liveBytes == 10)
             #expect(plan.events == 3)
+            #expect(
+                try steps(plan) == [
+                    .allocate(slot: 0, size: 10, alignment: 0, owner: 0), .pass(size: 1000, alignment: 0, owner: 0),
+                ])
+            for allocator in SimulatedAllocator.allCases {
+                let row = try Replay.Row(simulating: allocator, plan: plan)
+                #expect(row.failure == nil)
+                #expect(row.families.reduce(0) { $0 + $1.bytes } == 1010)
+                #expect((row.peakHeldBytes ?? 0) >= 1010)
+            }
         }
+    }
+
+    @Test func `only the allocation of its own address is over by a free that came first`() throws {
+        var script = EventScript()
+        script.allocate(0x10, 10)
+        script.allocate(0x20, 1000)
+        script.free(0x10, 10)
+        script.events[2].endsUncounted = true
+        let plan = try script.plan()
+        #expect(plan.peakBytes == 1010)
+        #expect(plan.liveBytes == 1000)
+    }
+
+    @Test func `a thread is at once with those that call before its last call, and with no others`() throws {
+        var script = EventScript()
+        for thread in 2...100 as ClosedRange<UInt32> {
+            script.allocate(0x10, 8, thread: 1)
+            script.allocate(0x20, 8, thread: thread)
+            script.free(0x10, 8, thread: thread)
+            script.free(0x20, 8, thread: thread)
+        }
+        let sequential = try script.plan()
+        #expect(sequential.threads == 100)
+        #expect(sequential.mostThreads == 2)
+
+        var overlapping = EventScript()
+        for thread in 2...100 as ClosedRange<UInt32> {
+            overlapping.allocate(0x1000 + UInt64(thread), 8, thread: thread)
+            if thread > 4 { overlapping.free(0x1000 + UInt64(thread - 3), 8, thread: thread - 3) }
+        }
+        // Four of them, the one that called last before the newest of them began, and the first one, which is there though it never calls.
+        let plan = try overlapping.plan()
+        #expect(plan.threads == 99)
+        #expect(plan.mostThreads == 6)
+    }
+
+    @Test func `sums of impossible sizes run over rather than trap`() throws {
+        var script = EventScript()
+        for block in 0..<140_000 as Range<UInt64> { script.allocate(block, .max) }
+        let plan = try script.plan()
+        #expect(plan.events == 140_000)
+        let most: UInt64 = 131_071 << 47
+        #expect(plan.peakBytes == most)
     }
 
     @Test func `the same events make the same calls, others do not`() throws {
