@@ -33,7 +33,7 @@ public struct Replay: Sendable {
         public var peakPinnedBytes: UInt64?
         /// The same after the last event.
         public var endPinnedBytes: UInt64?
-        /// Mean nanoseconds of a call for its blocks, frees too; nil where not measured.
+        /// Mean nanoseconds of a call for its blocks, frees too, in the run where that was least; nil where not measured.
         public var nanosecondsPerCall: Double?
     }
 
