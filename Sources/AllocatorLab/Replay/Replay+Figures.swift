@@ -1,6 +1,7 @@
-// From the figures of runs to those of a row: medians, differences to the null allocator, sums by family and by class of sizes.
+// From the figures of runs to those of a row: medians, differences to the null allocator, sums by owner and by class of sizes.
 
 internal import CReplay
+internal import HeapAnalysis
 
 extension Replay.Row {
     /// Takes timed runs.
@@ -12,7 +13,7 @@ extension Replay.Row {
     }
 
     /// Takes runs with a clock at each call.
-    mutating func take(latencies runs: [ReplayFigures], families names: [String]) {
+    mutating func take(latencies runs: [ReplayFigures], of names: [Owner]) {
         guard !runs.isEmpty else { return }
         clockStepNanoseconds = runs.map { Double($0.clockStep) / $0.ticksPerNanosecond }.min()
         clockNanoseconds = Spread(runs.map { $0.clockTicks / $0.ticksPerNanosecond })?.median
@@ -23,22 +24,25 @@ extension Replay.Row {
             else { return nil }
             return Replay.Latency(median: median.median, p99: p99.median, max: max.median)
         }
-        // Of each family the run in which least came between: a thread that loses its processor within a call is no slow call, and one such is as long
+        // Of each owner the run in which least came between: a thread that loses its processor within a call is no slow call, and one such is as long
         // as a hundred thousand calls.
-        var means: [String: Double] = [:]
+        let first = Replay.OwnerSums.first(of: names)
+        var least: [Int: Replay.OwnerSums] = [:]
         for run in runs {
-            var sums: [String: (calls: UInt64, ticks: Double)] = [:]
-            for (owner, part) in run.owners.enumerated() where part.calls > 0 {
-                sums[names[owner], default: (0, 0)].calls += part.calls
-                sums[names[owner], default: (0, 0)].ticks += Double(part.ticks)
+            var parts: [Int: ReplayPart] = [:]
+            for (number, part) in run.owners.enumerated() where part.calls > 0 {
+                parts[first[number], default: ReplayPart()].add(part)
             }
-            for (family, sum) in sums {
-                let mean = max(0, sum.ticks / Double(sum.calls) - run.clockTicks) / run.ticksPerNanosecond
-                means[family] = min(means[family] ?? mean, mean)
+            for (number, part) in parts {
+                var sums = Replay.OwnerSums(family: "")
+                sums.timedCalls = part.calls
+                let ticks = Double(part.ticks) - Double(part.calls) * run.clockTicks
+                sums.timedNanoseconds = max(0, ticks) / run.ticksPerNanosecond
+                let known = least[number]?.nanosecondsPerCall
+                if known.map({ (sums.nanosecondsPerCall ?? $0) < $0 }) ?? true { least[number] = sums }
             }
         }
-        for (family, mean) in means { self[family].nanosecondsPerCall = mean }
-        sortFamilies()
+        add(least.sorted { $0.key < $1.key }.map { (number: $0.key, sums: $0.value) }, of: names)
     }
 
     /// Takes the run for memory, and that on no allocator at all.
@@ -61,17 +65,21 @@ extension Replay.Row {
         freedHeldBytes = held(run.freedAnonymous, own?.freedAnonymous)
         minorFaults = held(run.minorFaults, own?.minorFaults)
         if run.hasUsable { peakSlackBytes = run.owners.reduce(0) { $0 + $1.peakSlack } }
-        var sums: [String: ReplayPart] = [:]
-        for (owner, part) in run.owners.enumerated() { sums[plan.families[owner], default: ReplayPart()].add(part) }
-        for (family, part) in sums where part.allocations > 0 {
-            self[family].allocations = part.allocations
-            self[family].bytes = part.bytes
-            self[family].peakBytes = part.peakLive
-            self[family].slackBytes = run.hasUsable ? part.slack : nil
-            self[family].peakSlackBytes = run.hasUsable ? part.peakSlack : nil
+        let pinned = (peak: pinned(run.peakPlaces, plan), end: pinned(run.endPlaces, plan))
+        let hasEnd = !run.endPlaces.isEmpty || plan.liveBytes == 0
+        let parts = run.owners.enumerated().lazy.filter { $0.element.allocations > 0 }.map { owner, part in
+            var sums = Replay.OwnerSums(family: "")
+            sums.allocations = part.allocations
+            sums.bytes = part.bytes
+            sums.peakBytes = part.peakLive
+            sums.slackBytes = run.hasUsable ? part.slack : nil
+            sums.peakSlackBytes = run.hasUsable ? part.peakSlack : nil
+            // Where the places were too many to tell, nothing is known of them.
+            sums.peakPinnedBytes = run.peakPlaces.isEmpty ? nil : pinned.peak[owner]
+            sums.endPinnedBytes = hasEnd ? pinned.end[owner] : nil
+            return (number: owner, sums: sums)
         }
-        take(pinnedAtPeak: run.peakPlaces, atEnd: run.endPlaces, plan: plan)
-        sortFamilies()
+        add(parts, of: plan.owners)
         guard run.hasUsable else { return }
         sizeClasses = run.classes.enumerated().compactMap { number, part in
             guard part.allocations > 0 else { return nil }
@@ -82,39 +90,13 @@ extension Replay.Row {
         }
     }
 
-    /// Takes the places of real blocks. Where they were too many to tell, nothing is known of them.
-    private mutating func take(pinnedAtPeak peak: [ReplayPlace], atEnd end: [ReplayPlace], plan: ReplayPlan) {
-        let names = families.map(\.family)
-        let numbers = Dictionary(names.enumerated().map { ($1, $0) }, uniquingKeysWith: { $1 })
-        func pinned(_ places: [ReplayPlace]) -> [UInt64] {
-            PinnedBytes.byFamily(
-                places.compactMap { place in
-                    guard plan.families.indices.contains(place.owner) else { return nil }
-                    return numbers[plan.families[place.owner]].map {
-                        PlacedBlock(address: place.address, bytes: place.usable, family: $0)
-                    }
-                }, families: names.count)
-        }
-        if !peak.isEmpty { for (index, bytes) in pinned(peak).enumerated() { families[index].peakPinnedBytes = bytes } }
-        if !end.isEmpty || plan.liveBytes == 0 {
-            for (index, bytes) in pinned(end).enumerated() { families[index].endPinnedBytes = bytes }
-        }
-    }
-
-    private subscript(family: String) -> Replay.Family {
-        get { families.first { $0.family == family } ?? Replay.Family(family: family) }
-        set {
-            if let index = families.firstIndex(where: { $0.family == family }) {
-                families[index] = newValue
-            } else {
-                families.append(newValue)
-            }
-        }
-    }
-
-    /// The largest slack first.
-    mutating func sortFamilies() {
-        families.sort { ($1.slackBytes ?? 0, $1.bytes, $0.family) < ($0.slackBytes ?? 0, $0.bytes, $1.family) }
+    /// What real blocks keep, by the plan's numbers of owners.
+    private func pinned(_ places: [ReplayPlace], _ plan: ReplayPlan) -> [UInt64] {
+        let first = Replay.OwnerSums.first(of: plan.owners)
+        return PinnedBytes.byOwner(
+            places.filter { first.indices.contains($0.owner) }.map {
+                PlacedBlock(address: $0.address, bytes: $0.usable, owner: first[$0.owner])
+            }, owners: first.count)
     }
 }
 

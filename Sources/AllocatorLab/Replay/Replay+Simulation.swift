@@ -1,5 +1,7 @@
 // Rows of simulated allocators: the plan's blocks placed in an address space of their own. No time is measured, and none passes.
 
+internal import HeapAnalysis
+
 extension Replay.Row {
     /// Performs a plan on a simulated allocator.
     ///
@@ -7,42 +9,36 @@ extension Replay.Row {
     init(simulating allocator: SimulatedAllocator, plan: ReplayPlan) throws(ReplayError) {
         self.init(allocator: allocator.name)
         isSimulated = true
-        var numbers: [String: Int] = [:]
-        let names = Array(Set(plan.families)).sorted()
-        for (number, name) in names.enumerated() { numbers[name] = number }
-        let familyOfOwner = plan.families.map { numbers[$0] ?? 0 }
-        var simulation = AllocatorSimulation(allocator, families: names, curvePoints: plan.curve.count)
+        var simulation = AllocatorSimulation(
+            allocator, families: plan.owners.map(\.type), curvePoints: plan.curve.count)
+        let first = Replay.OwnerSums.first(of: plan.owners)
+        func pinned() -> [UInt64] {
+            PinnedBytes.byOwner(
+                simulation.placed.map { PlacedBlock(address: $0.address, bytes: $0.bytes, owner: first[$0.owner]) },
+                owners: first.count)
+        }
         var reader = try PlanReader(plan)
         var events: UInt64 = 0
-        var peak: [UInt64] = []
+        var pinnedAtPeak: [UInt64] = []
         try reader.forEachStep { step in
             events += 1
             switch step {
             case .allocate(let slot, let size, let alignment, let owner):
                 simulation.allocate(
-                    slot: slot, size: Int(clamping: size), alignment: Int(clamping: alignment),
-                    family: familyOfOwner[owner])
+                    slot: slot, size: Int(clamping: size), alignment: Int(clamping: alignment), family: owner)
             case .free(let slot): simulation.free(slot: slot)
             case .pass(let size, let alignment, let owner):
                 events += 1
-                simulation.pass(
-                    size: Int(clamping: size), alignment: Int(clamping: alignment), family: familyOfOwner[owner])
+                simulation.pass(size: Int(clamping: size), alignment: Int(clamping: alignment), family: owner)
             }
-            if events == plan.peakEvent {
-                peak = PinnedBytes.byFamily(simulation.placed, families: names.count)
-            }
+            if events == plan.peakEvent { pinnedAtPeak = pinned() }
         }
-        take(simulation.figures, plan: plan)
-        guard failure == nil else { return }
-        let end = PinnedBytes.byFamily(simulation.placed, families: names.count)
-        for index in families.indices {
-            guard let number = numbers[families[index].family] else { continue }
-            families[index].peakPinnedBytes = peak.isEmpty ? nil : peak[number]
-            families[index].endPinnedBytes = end[number]
-        }
+        take(simulation.figures, pinnedAtPeak, pinned(), plan: plan)
     }
 
-    private mutating func take(_ figures: SimulatedFigures, plan: ReplayPlan) {
+    private mutating func take(
+        _ figures: SimulatedFigures, _ pinnedAtPeak: [UInt64], _ pinnedAtEnd: [UInt64], plan: ReplayPlan
+    ) {
         guard figures.refused == 0 else {
             failure = "has no room for \(figures.refused) of the blocks in any address space"
             return
@@ -62,15 +58,17 @@ extension Replay.Row {
                 events: bytes(moment.calls), nanoseconds: plan.nanoseconds(atEvent: bytes(moment.calls)),
                 live: bytes(moment.liveBytes), held: bytes(moment.footprintBytes))
         }
-        families = figures.families.filter { $0.allocations > 0 }.map { sums in
-            var family = Replay.Family(family: sums.family)
-            family.allocations = bytes(sums.allocations)
-            family.bytes = bytes(sums.bytes)
-            family.slackBytes = bytes(sums.slackBytes)
-            family.peakBytes = bytes(sums.peakBytes)
-            family.peakSlackBytes = bytes(sums.slackBytesAtPeak)
-            return family
+        let parts = figures.families.enumerated().lazy.filter { $0.element.allocations > 0 }.map { owner, part in
+            var sums = Replay.OwnerSums(family: "")
+            sums.allocations = bytes(part.allocations)
+            sums.bytes = bytes(part.bytes)
+            sums.slackBytes = bytes(part.slackBytes)
+            sums.peakBytes = bytes(part.peakBytes)
+            sums.peakSlackBytes = bytes(part.slackBytesAtPeak)
+            sums.peakPinnedBytes = pinnedAtPeak.isEmpty ? nil : pinnedAtPeak[owner]
+            sums.endPinnedBytes = pinnedAtEnd[owner]
+            return (number: owner, sums: sums)
         }
-        sortFamilies()
+        add(parts, of: plan.owners)
     }
 }

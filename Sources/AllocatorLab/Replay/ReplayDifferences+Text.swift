@@ -41,24 +41,23 @@ extension Replay {
         return text + "\n"
     }
 
-    /// The calls by family that make most of a difference in time, where they make it plausibly.
+    /// The calls by owner that make most of a difference in time, where they make it plausibly.
     private func slowest(_ row: Row, _ first: Row) -> String {
         // Threads that wait for a lock or a processor would be taken for slow calls.
         guard plan.threads == 1, let time = row.nanosecondsPerEvent, let best = first.nanosecondsPerEvent else {
             return ""
         }
         let whole = (time.median - best.median) * Double(plan.events)
-        let known = Dictionary(
-            first.families.map { ($0.family, $0.nanosecondsPerCall) }, uniquingKeysWith: { $1 })
-        let parts = row.families.compactMap { family -> (family: String, perCall: Double, whole: Double)? in
-            guard let time = family.nanosecondsPerCall, let other = known[family.family] ?? nil else { return nil }
-            return (family.family, time - other, (time - other) * Double(family.allocations) * 2)
+        let known = Dictionary(first.owners.map { ($0.key, $0.nanosecondsPerCall) }, uniquingKeysWith: { $1 })
+        let parts = row.owners.compactMap { owner -> (owner: String, perCall: Double, whole: Double)? in
+            guard let time = owner.nanosecondsPerCall, let other = known[owner.key] ?? nil else { return nil }
+            return (owner.name, time - other, (time - other) * Double(owner.allocations) * 2)
         }
         // A mean that holds what the machine did in between says more than there is to explain.
         guard parts.count > 1, let most = parts.max(by: { $0.whole < $1.whole }), most.perCall >= 1,
             most.whole > whole / 4, most.whole < whole * 1.5
         else { return "" }
-        return ", most of it for \(most.family): + \(Comparison.fixed(most.perCall, 1)) ns a call"
+        return ", most of it for \(most.owner): + \(Comparison.fixed(most.perCall, 1)) ns a call"
     }
 
     private func memoryText() -> String {
@@ -78,11 +77,11 @@ extension Replay {
                 "\($0.sizes.lowerBound)–\($0.sizes.upperBound) bytes + \(Self.size($0.slack))"
             }
             if !sizes.isEmpty { text += "    slack by size: \(sizes.joined(separator: ", "))\n" }
-            let families = difference.families.filter { $0.slack >= 4096 }.prefix(Self.shownParts).map {
-                "\($0.family) + \(Self.size($0.slack))"
+            let owners = difference.owners.filter { $0.slack >= 4096 }.prefix(Self.shownParts).map {
+                "\($0.owner) + \(Self.size($0.slack))"
             }
-            if !families.isEmpty, row.families.count > 1 {
-                text += "    slack by owner: \(families.joined(separator: ", "))\n"
+            if !owners.isEmpty, row.owners.count > 1 {
+                text += "    slack by owner: \(owners.joined(separator: ", "))\n"
             }
         }
         return text
@@ -139,11 +138,11 @@ extension Replay {
     private func pinnedText() -> String {
         var text = ""
         for row in measured {
-            let families = row.families.compactMap { family in family.endPinnedBytes.map { (family.family, $0) } }
+            let owners = row.owners.compactMap { owner in owner.endPinnedBytes.map { (owner.name, $0) } }
                 .sorted { ($1.1, $0.0) < ($0.1, $1.0) }
-            let pinned = families.reduce(0) { $0 + $1.1 }
+            let pinned = owners.reduce(0) { $0 + $1.1 }
             guard let held = row.endHeldBytes, pinned >= 64 << 10, pinned >= held / 20 else { continue }
-            let shown = families.filter { $0.1 >= 4096 }.prefix(Self.shownParts)
+            let shown = owners.filter { $0.1 >= 4096 }.prefix(Self.shownParts)
             text += "    of the \(Self.size(Int(clamping: held))) that \(row.allocator) holds at the end, "
             text += "\(Self.size(Int(clamping: pinned))) are in no block, on pages where blocks live: "
             text += shown.map { "\($0.0) \(Self.size(Int(clamping: $0.1)))" }.joined(separator: ", ") + "\n"

@@ -22,8 +22,8 @@ extension Replay {
         public var otherMoment: Int
         /// Classes of sizes by what they have more slack, the most first.
         public var sizeClasses: [(sizes: ClosedRange<UInt64>, blocksBytes: UInt64, slack: Int)]
-        /// Families of owners by what they have more slack, the most first.
-        public var families: [(family: String, slack: Int)]
+        /// Owners by what they have more slack, the most first.
+        public var owners: [(family: String, owner: String, slack: Int)]
     }
 
     /// The rows that were measured whole, real ones alone.
@@ -41,7 +41,7 @@ extension Replay {
         var difference = Difference(
             allocator: row.allocator, least: least.allocator,
             held: signed(row.peakHeldBytes) - signed(least.peakHeldBytes), slack: 0, unwritten: 0, external: 0,
-            fromTheStart: 0, otherMoment: 0, sizeClasses: [], families: [])
+            fromTheStart: 0, otherMoment: 0, sizeClasses: [], owners: [])
         func atPeak(_ row: Row) -> Int { signed(row.heldBytesAtPeak ?? row.peakHeldBytes) }
         /// What is held at the peak beyond the blocks; negative where a part of their slack is not.
         func beyond(_ row: Row) -> Int { atPeak(row) - signed(plan.peakBytes + (row.peakSlackBytes ?? 0)) }
@@ -57,11 +57,10 @@ extension Replay {
         difference.sizeClasses = row.sizeClasses.map {
             ($0.sizes, $0.peakBytes, signed($0.peakSlackBytes) - signed(leastClasses[$0.sizes.upperBound]))
         }.filter { $0.slack > 0 }.sorted { ($1.slack, $0.sizes.upperBound) < ($0.slack, $1.sizes.upperBound) }
-        let leastFamilies = Dictionary(
-            least.families.map { ($0.family, $0.peakSlackBytes) }, uniquingKeysWith: { $1 })
-        difference.families = row.families.map {
-            ($0.family, signed($0.peakSlackBytes) - signed(leastFamilies[$0.family] ?? nil))
-        }.filter { $0.slack > 0 }.sorted { ($1.slack, $0.family) < ($0.slack, $1.family) }
+        let leastOwners = Dictionary(least.owners.map { ($0.key, $0.peakSlackBytes) }, uniquingKeysWith: { $1 })
+        difference.owners = row.owners.map {
+            ($0.family, $0.name, signed($0.peakSlackBytes) - signed(leastOwners[$0.key] ?? nil))
+        }.filter { $0.slack > 0 }.sorted { ($1.slack, $0.owner, $0.family) < ($0.slack, $1.owner, $1.family) }
         return difference
     }
 }

@@ -33,8 +33,8 @@ extension ReplayPlan {
             throw .mismatch("the plan comes to \(live), the trace to \(summary.peakBytes) and \(summary.liveBytes)")
         }
         plan.gaps = ReplayGaps(trace, summary)
-        plan.families = plan.families.indices.map { owner in
-            blocks.profile.stacks[blocks.owners[owner]].attribution.owner.family
+        plan.owners = plan.owners.indices.map { owner in
+            blocks.profile.stacks[blocks.owners[owner]].attribution.owner
         }
         let tick = trace.isClockCalibrated ? trace.nanosecondsPerTick : nil
         // A trace may say of its clock what it likes; centuries are enough.

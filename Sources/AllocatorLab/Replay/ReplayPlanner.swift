@@ -193,7 +193,7 @@ final class ReplayPlanner {
     // MARK: The end
 
     /// Ends the plan.
-    /// - Returns: the plan, without the families of its owners.
+    /// - Returns: the plan, its owners without names.
     func finish() throws(ReplayError) -> ReplayPlan {
         if let held { allocate(held, isFleeting: false) }
         held = nil
@@ -231,7 +231,7 @@ final class ReplayPlanner {
         plan.sampleStep = curve.step
         plan.curve = curve.points
         plan.times = curve.times
-        plan.families = Array(repeating: "", count: Int(owners))
+        plan.owners = Array(repeating: Owner(family: "", type: "", language: ""), count: Int(owners))
         plan.waits = threads.waits
         plan.fileBytes = writer.offset
         for stream in streams { plan.hash &+= ht_replay_stream_hash(stream.hash, UInt64(stream.number)) }

@@ -127,7 +127,7 @@ struct SimulatedHeap<Model: AddressSpaceModel> {
     /// Where the live blocks lie, and whose they are. O(slots).
     var placed: [PlacedBlock] {
         blocks.filter { $0.usable != 0 }.map {
-            PlacedBlock(address: $0.address, bytes: $0.usable, family: $0.family)
+            PlacedBlock(address: $0.address, bytes: $0.usable, owner: $0.family)
         }
     }
 

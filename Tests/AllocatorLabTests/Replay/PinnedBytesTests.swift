@@ -5,9 +5,9 @@ import Testing
 @testable import AllocatorLab
 
 @Suite struct PinnedBytesTests {
-    private func pinned(_ blocks: [(UInt64, UInt64, Int)], families: Int = 3) -> [UInt64] {
-        PinnedBytes.byFamily(
-            blocks.map { PlacedBlock(address: $0.0, bytes: $0.1, family: $0.2) }, families: families)
+    private func pinned(_ blocks: [(UInt64, UInt64, Int)], owners: Int = 3) -> [UInt64] {
+        PinnedBytes.byOwner(
+            blocks.map { PlacedBlock(address: $0.0, bytes: $0.1, owner: $0.2) }, owners: owners)
     }
 
     @Test func `a block pins the rest of its page`() {
@@ -16,7 +16,7 @@ import Testing
         #expect(pinned([]) == [0, 0, 0])
     }
 
-    @Test func `a page of several families is shared out by their bytes, to the last byte`() {
+    @Test func `a page of several owners is shared out by their bytes, to the last byte`() {
         // 4096 - 96 - 32 = 3968 in no block: a quarter and three quarters.
         #expect(pinned([(0x2100, 32, 2), (0x2000, 96, 0)]) == [2976, 0, 992])
         let thirds = pinned([(0x2000, 1, 0), (0x2100, 1, 1), (0x2200, 1, 2)])

@@ -1,5 +1,6 @@
 // From what runs measured to what is shown of them, on figures written by hand.
 
+import HeapAnalysis
 import ProfileExport
 import Testing
 
@@ -27,7 +28,8 @@ import Testing
         disturbed.owners[0].ticks = 5_000_000
         disturbed.owners[1].ticks = 405
         var row = Replay.Row(allocator: "a")
-        row.take(latencies: [disturbed, quiet], families: ["Box", "String", "Set"])
+        let names = ["Box", "String", "Set"].map { Owner(family: $0, type: $0, language: "c") }
+        row.take(latencies: [disturbed, quiet], of: names)
         #expect(row.families.first { $0.family == "Box" }?.nanosecondsPerCall == 10)
         // Less than the clock itself is nothing, never less than that.
         #expect(row.families.first { $0.family == "String" }?.nanosecondsPerCall == 0)
@@ -78,11 +80,11 @@ import Testing
         row.freedHeldBytes = 0
         row.peakSlackBytes = slack.map { $0 << 10 }
         row.curve = [Replay.Moment(events: 7, nanoseconds: nil, live: 0, held: start << 10)]
-        row.families = ["Box", "Set"].map { name in
-            var family = Replay.Family(family: name)
-            family.peakSlackBytes = slack.map { name == "Box" ? $0 << 10 : 0 }
-            family.endPinnedBytes = name == "Box" ? pinned << 10 : 0
-            return family
+        row.owners = ["Box", "Set"].map { name in
+            var owner = Replay.OwnerSums(family: name, type: name)
+            owner.peakSlackBytes = slack.map { name == "Box" ? $0 << 10 : 0 }
+            owner.endPinnedBytes = name == "Box" ? pinned << 10 : 0
+            return owner
         }
         return row
     }
