@@ -18,7 +18,7 @@ enum PinnedBytes {
     /// The pinned bytes of each owner; their sum is that of all pages with blocks.
     ///
     /// - Complexity: O(n log n) for n blocks; nothing for pages that a block covers whole.
-    static func byOwner(_ blocks: some Sequence<PlacedBlock>, owners: Int) -> [UInt64] {
+    static func byOwner(_ blocks: [PlacedBlock], owners: Int) -> [UInt64] {
         var sums = [UInt64](repeating: 0, count: owners)
         var current = PagePart()
         for block in blocks.sorted(by: { $0.address < $1.address }) {

@@ -24,16 +24,25 @@ extension Replay.Row {
             else { return nil }
             return Replay.Latency(median: median.median, p99: p99.median, max: max.median)
         }
+        // Of each owner the run in which least came between: a thread that loses its processor within a call is no slow call, and one such is as long
+        // as a hundred thousand calls.
+        let first = Replay.OwnerSums.first(of: names)
+        var least: [Int: Replay.OwnerSums] = [:]
         for run in runs {
-            let parts = run.owners.enumerated().lazy.filter { $0.element.calls > 0 }.map { owner, part in
-                var sums = Replay.OwnerSums(family: "")
-                let ticks = Double(part.ticks) - Double(part.calls) * run.clockTicks
-                sums.timedCalls = part.calls
-                sums.timedNanoseconds = max(0, ticks) / run.ticksPerNanosecond
-                return (number: owner, sums: sums)
+            var parts: [Int: ReplayPart] = [:]
+            for (number, part) in run.owners.enumerated() where part.calls > 0 {
+                parts[first[number], default: ReplayPart()].add(part)
             }
-            add(parts, of: names)
+            for (number, part) in parts {
+                var sums = Replay.OwnerSums(family: "")
+                sums.timedCalls = part.calls
+                let ticks = Double(part.ticks) - Double(part.calls) * run.clockTicks
+                sums.timedNanoseconds = max(0, ticks) / run.ticksPerNanosecond
+                let known = least[number]?.nanosecondsPerCall
+                if known.map({ (sums.nanosecondsPerCall ?? $0) < $0 }) ?? true { least[number] = sums }
+            }
         }
+        add(least.sorted { $0.key < $1.key }.map { (number: $0.key, sums: $0.value) }, of: names)
     }
 
     /// Takes the run for memory, and that on no allocator at all.
@@ -56,18 +65,18 @@ extension Replay.Row {
         freedHeldBytes = held(run.freedAnonymous, own?.freedAnonymous)
         minorFaults = held(run.minorFaults, own?.minorFaults)
         if run.hasUsable { peakSlackBytes = run.owners.reduce(0) { $0 + $1.peakSlack } }
-        // Where the places were too many to tell, nothing is known of them.
-        let peakPinned = run.peakPlaces.isEmpty ? nil : pinned(run.peakPlaces, plan)
-        let endPinned = run.endPlaces.isEmpty && plan.liveBytes > 0 ? nil : pinned(run.endPlaces, plan)
+        let pinned = (peak: pinned(run.peakPlaces, plan), end: pinned(run.endPlaces, plan))
+        let hasEnd = !run.endPlaces.isEmpty || plan.liveBytes == 0
         let parts = run.owners.enumerated().lazy.filter { $0.element.allocations > 0 }.map { owner, part in
             var sums = Replay.OwnerSums(family: "")
-            sums.peakPinnedBytes = peakPinned?[owner]
-            sums.endPinnedBytes = endPinned?[owner]
             sums.allocations = part.allocations
             sums.bytes = part.bytes
             sums.peakBytes = part.peakLive
             sums.slackBytes = run.hasUsable ? part.slack : nil
             sums.peakSlackBytes = run.hasUsable ? part.peakSlack : nil
+            // Where the places were too many to tell, nothing is known of them.
+            sums.peakPinnedBytes = run.peakPlaces.isEmpty ? nil : pinned.peak[owner]
+            sums.endPinnedBytes = hasEnd ? pinned.end[owner] : nil
             return (number: owner, sums: sums)
         }
         add(parts, of: plan.owners)
@@ -81,12 +90,13 @@ extension Replay.Row {
         }
     }
 
-    /// What blocks at these places pin, by the plan's numbers of owners.
+    /// What real blocks keep, by the plan's numbers of owners.
     private func pinned(_ places: [ReplayPlace], _ plan: ReplayPlan) -> [UInt64] {
-        let blocks = places.lazy.filter { plan.owners.indices.contains($0.owner) }.map {
-            PlacedBlock(address: $0.address, bytes: $0.usable, owner: $0.owner)
-        }
-        return PinnedBytes.byOwner(blocks, owners: plan.owners.count)
+        let first = Replay.OwnerSums.first(of: plan.owners)
+        return PinnedBytes.byOwner(
+            places.filter { first.indices.contains($0.owner) }.map {
+                PlacedBlock(address: $0.address, bytes: $0.usable, owner: first[$0.owner])
+            }, owners: first.count)
     }
 }
 

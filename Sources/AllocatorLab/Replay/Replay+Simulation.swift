@@ -11,9 +11,15 @@ extension Replay.Row {
         isSimulated = true
         var simulation = AllocatorSimulation(
             allocator, owners: plan.owners.map(\.type), curvePoints: plan.curve.count)
+        let first = Replay.OwnerSums.first(of: plan.owners)
+        func pinned() -> [UInt64] {
+            PinnedBytes.byOwner(
+                simulation.placed.map { PlacedBlock(address: $0.address, bytes: $0.bytes, owner: first[$0.owner]) },
+                owners: first.count)
+        }
         var reader = try PlanReader(plan)
         var events: UInt64 = 0
-        var peak: [UInt64]?
+        var pinnedAtPeak: [UInt64] = []
         try reader.forEachStep { step in
             events += 1
             switch step {
@@ -25,16 +31,13 @@ extension Replay.Row {
                 events += 1
                 simulation.pass(size: Int(clamping: size), alignment: Int(clamping: alignment), owner: owner)
             }
-            if events == plan.peakEvent {
-                peak = PinnedBytes.byOwner(simulation.placed, owners: plan.owners.count)
-            }
+            if events == plan.peakEvent { pinnedAtPeak = pinned() }
         }
-        let end = PinnedBytes.byOwner(simulation.placed, owners: plan.owners.count)
-        take(simulation.figures, pinnedAtPeak: peak, atEnd: end, plan: plan)
+        take(simulation.figures, pinnedAtPeak, pinned(), plan: plan)
     }
 
     private mutating func take(
-        _ figures: SimulatedFigures, pinnedAtPeak peak: [UInt64]?, atEnd end: [UInt64], plan: ReplayPlan
+        _ figures: SimulatedFigures, _ pinnedAtPeak: [UInt64], _ pinnedAtEnd: [UInt64], plan: ReplayPlan
     ) {
         guard figures.refused == 0 else {
             failure = "has no room for \(figures.refused) of the blocks in any address space"
@@ -62,8 +65,8 @@ extension Replay.Row {
             sums.slackBytes = bytes(part.slackBytes)
             sums.peakBytes = bytes(part.peakBytes)
             sums.peakSlackBytes = bytes(part.slackBytesAtPeak)
-            sums.peakPinnedBytes = peak?[owner]
-            sums.endPinnedBytes = end[owner]
+            sums.peakPinnedBytes = pinnedAtPeak.isEmpty ? nil : pinnedAtPeak[owner]
+            sums.endPinnedBytes = pinnedAtEnd[owner]
             return (number: owner, sums: sums)
         }
         add(parts, of: plan.owners)

@@ -35,10 +35,10 @@ struct ReplayPart: Equatable, Sendable {
     var ticks: UInt64 = 0
 
     mutating func add(_ other: ReplayPart) {
-        peakLive += other.peakLive
-        peakSlack += other.peakSlack
-        bytes += other.bytes
-        slack += other.slack
+        peakLive &+= other.peakLive
+        peakSlack &+= other.peakSlack
+        bytes &+= other.bytes
+        slack &+= other.slack
         allocations += other.allocations
         calls += other.calls
         ticks += other.ticks

@@ -1,34 +1,10 @@
 // Plans performed by the program itself, built from its sources: on the C library, on no allocator, on libraries that fail, under sanitizers.
 
-import Foundation
 import HeapAnalysis
 import TestSupport
 import Testing
 
 @testable import AllocatorLab
-
-/// The program heaptrail-replay, built for these tests.
-private enum ReplayProgram {
-    static let plain = Result { try build("plain", ["-O1"]) }
-    // The Swift toolchain's clang links its thread sanitizer only with libdispatch.
-    static let thread = Result { try build("thread", ["-O1", "-fsanitize=thread"], compiler: "gcc") }
-    static let address = Result {
-        try build("address", ["-O1", "-fsanitize=address,undefined", "-fno-sanitize-recover=all"])
-    }
-
-    private static let folder = Result { try TemporaryDirectory() }
-
-    private static func build(_ name: String, _ options: [String], compiler: String? = nil) throws -> String {
-        let sources = "\(BuildProducts.packageRoot)/CShims/CReplay"
-        let files = try FileManager.default.contentsOfDirectory(atPath: sources).filter { $0.hasSuffix(".c") }
-        let path = try folder.get().file("heaptrail-replay-\(name)")
-        try runChecked(
-            compiler ?? SourceLanguage.c.compiler,
-            ["-std=c11", "-D_GNU_SOURCE", "-g", "-pthread", "-fno-builtin-malloc", "-I\(sources)/include"] + options
-                + files.sorted().map { "\(sources)/\($0)" } + ["\(sources)/program/main.c", "-o", path], timeout: 300)
-        return path
-    }
-}
 
 @Suite(.enabled(if: SourceLanguage.c.isAvailable, "no C compiler"))
 struct ReplayRunTests {
@@ -266,7 +242,6 @@ struct ReplayRunTests {
         #expect(figures.clockStep >= 1)
         let calls = figures.latencies.map { $0.reduce(0, +) }.reduce(0, +)
         #expect(calls == figures.calls)
-        // On an allocator that does nothing a call takes hardly more than the clock itself.
         let row: Replay.Row = {
             var row = Replay.Row(allocator: "null")
             row.take(latencies: [figures], of: plan.owners)
