@@ -2,6 +2,7 @@
 internal import ArgumentParser
 internal import HeapAnalysis
 internal import ProfileExport
+internal import Symbolication
 internal import TraceReader
 
 #if canImport(Glibc)
@@ -119,9 +120,9 @@ struct DiffCommand: ParsableCommand {
         _ input: TraceInput, _ operand: DiffOperand, _ options: AnalysisOptions, _ rules: RuleSet,
         _ request: inout DiffRequest
     ) throws(Failure) -> HeapProfile {
-        let symbolicator = TraceInput.makeSymbolicator()
+        let symbolicator = input.makeSymbolicator()
         let profile = try input.analyse(image: image, options: options, rules: rules, symbolicator: symbolicator)
-        request.changedModules[operand] = TraceInput.changedModules(symbolicator)
+        request.replacedModules[operand] = symbolicator.replacedModules
         return profile
     }
 

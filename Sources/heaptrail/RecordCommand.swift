@@ -112,7 +112,8 @@ struct RecordCommand: ParsableCommand {
             sampleBytes: sample?.bytes ?? 0, follow: follow,
             drop: whenFull == .drop, text: format == .text)
         let began = Compaction.now()
-        let summary = try recorder.run()
+        var summary = try recorder.run()
+        UserCache.keepBuilds(of: &summary.result)
         summary.print(program: name)
         if compact { Compaction.replaceRecordings(of: summary, since: began) }
         summary.printNext()
@@ -134,7 +135,8 @@ struct RecordCommand: ParsableCommand {
             follow: follow,
             drop: whenFull == .drop, text: format == .text)
         let began = Compaction.now()
-        let summary = try recorder.attach(to: process, seconds: duration)
+        var summary = try recorder.attach(to: process, seconds: duration)
+        UserCache.keepBuilds(of: &summary.result)
         summary.print(program: "process \(pid) (\(process.name))")
         if compact { Compaction.replaceRecordings(of: summary, since: began) }
         summary.printNext()

@@ -24,14 +24,10 @@ extension ProfileDiff {
                 ))
         }
         for operand in DiffOperand.allCases {
-            guard let modules = request.changedModules[operand], let first = modules.first else { continue }
-            let others = modules.count > 1 ? " and \(modules.count - 1) more" : ""
-            remarks.append(
-                .init(
-                    kind: "symbols",
-                    text:
-                        "\(first)\(others) changed since \(operand.word) was recorded: the names of its functions are not known and match nothing; keep each build's files where they ran"
-                ))
+            remarks += ModuleRemarks(request.replacedModules[operand] ?? [:]).remarks(
+                since: "\(operand.word) was recorded",
+                unknown: "the names of its functions are not known and match nothing; keep each build's files where they ran"
+            ).map { DiffRemark(kind: $0.kind, text: $0.text) }
         }
         return remarks
     }
