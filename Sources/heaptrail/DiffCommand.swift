@@ -107,9 +107,22 @@ struct DiffCommand: ParsableCommand {
             rules.tellUnused(in: second)
             let diff = ProfileDiff(old: first, new: second, filter: request.filter)
             try write(diff, request, to: json)
-            try old.finish()
-            if !request.isOneFile { try new.finish() }
+            try finish(request.isOneFile ? [old] : [old, new])
         }
+    }
+
+    /// Ends with a line for each trace that is corrupt.
+    private func finish(_ inputs: [TraceInput]) throws(Failure) {
+        var last: Failure?
+        for input in inputs {
+            do throws(Failure) {
+                try input.finish()
+            } catch {
+                if let last { Terminal.tell(last.line) }
+                last = error
+            }
+        }
+        if let last { throw last }
     }
 
     private func allocator(of input: TraceInput) -> String {
