@@ -26,6 +26,9 @@ struct CompareEndTests {
         let script = """
             env --ignore-signal=CHLD '\(tool)' compare --allocators glibc -r 1 -- sh -c 'exit 0' >&2 || exit 1
             '\(tool)' compare --allocators glibc -r 1 -- sh -c 'test "$(cat)" = ""' <&- >&2 || exit 2
+            # Bit 12 is SIGPIPE's.
+            env --ignore-signal=PIPE '\(tool)' compare --allocators glibc -r 1 -- \
+                grep -q '^SigIgn:.*[02468ace]...$' /proc/self/status >&2 || exit 3
             '\(tool)' compare --json --allocators glibc -r 1 -- true <&- 2>&-
             """
         let result = try run("sh", ["-c", script])

@@ -311,6 +311,27 @@ private func run(
                     peakResidentBytes: 4, minorFaults: 5, majorFaults: 6, voluntarySwitches: 7, involuntarySwitches: 8))
     }
 
+    @Test func `what an orphan was charged is added, but for the peak, which is that of the largest`() {
+        var usage = ChildProcess.Usage(
+            outcome: .exited(0), wallNanoseconds: 1, userNanoseconds: 2, systemNanoseconds: 3, peakResidentBytes: 4096,
+            minorFaults: 5, majorFaults: 6, voluntarySwitches: 7, involuntarySwitches: 8)
+        var orphan = rusage()
+        orphan.ru_utime = timeval(tv_sec: 1, tv_usec: 2)
+        orphan.ru_stime = timeval(tv_sec: 0, tv_usec: 3)
+        orphan.ru_maxrss = 2
+        (orphan.ru_minflt, orphan.ru_majflt) = (10, 20)
+        (orphan.ru_nvcsw, orphan.ru_nivcsw) = (30, 40)
+        usage.add(orphan)
+        #expect(usage.userNanoseconds == 1_000_002_002)
+        #expect(usage.systemNanoseconds == 3003)
+        #expect(usage.peakResidentBytes == 4096)
+        #expect([usage.minorFaults, usage.majorFaults] == [15, 26])
+        #expect([usage.voluntarySwitches, usage.involuntarySwitches] == [37, 48])
+        orphan.ru_maxrss = 8
+        usage.add(orphan)
+        #expect(usage.peakResidentBytes == 8192)
+    }
+
     @Test func `what was not measured is null in the document`() throws {
         let object = try #require(
             JSONSerialization.jsonObject(with: Data(sample.json().utf8)) as? [String: Any])
