@@ -118,6 +118,15 @@ struct ReplayRunTests {
         #expect(told.hasPrefix("gave a block of 48 bytes that is not aligned as asked"), "\(told)")
     }
 
+    @Test func `a run sees the user's variables, but no library that the user preloads`() {
+        let own = ["A=1", "LD_PRELOAD=/usr/lib/libother.so", "MALLOC_ARENA_MAX=1"]
+        let library = Allocator(name: "a", libraryPath: "/lib/a.so")
+        #expect(ReplayRunner.environment(for: .system, over: own) == ["A=1", "MALLOC_ARENA_MAX=1"])
+        #expect(ReplayRunner.environment(for: nil, over: own) == ["A=1", "MALLOC_ARENA_MAX=1"])
+        #expect(
+            ReplayRunner.environment(for: library, over: own) == ["A=1", "MALLOC_ARENA_MAX=1", "LD_PRELOAD=/lib/a.so"])
+    }
+
     @Test func `a library that does not become the allocator is told`() throws {
         var script = EventScript()
         script.allocate(0x10, 48)
