@@ -189,6 +189,33 @@ import Testing
         #expect(plan.mostThreads == 6)
     }
 
+    @Test func `a thread that the process did not begin with is another than its first, whether that calls or not`()
+        throws
+    {
+        var script = EventScript()
+        script.allocate(0x10, 8, thread: 2)
+        script.allocate(0x20, 8, thread: 2)
+        let plan = try script.plan()
+        #expect(plan.threads == 1)
+        #expect(plan.mostThreads == 2)
+        let unknown = try ReplayPlanner(mainThread: nil, expectedEvents: 2)
+        script.events.withUnsafeBufferPointer { unknown.take($0) }
+        #expect(try unknown.finish().mostThreads == 1)
+    }
+
+    @Test func `a thread that has waited for another one knows all that came before`() throws {
+        var script = EventScript()
+        script.allocate(0x10, 8, thread: 2)
+        for block in 1...10 as ClosedRange<UInt64> { script.allocate(block << 8, 8, thread: 1) }
+        for block in (1...10 as ClosedRange<UInt64>).reversed() { script.free(block << 8, 8, thread: 2) }
+        #expect(try script.plan().waits == 1)
+    }
+
+    @Test func `numbers of one owner are known by the first of them`() {
+        let owners = ["a", "b", "a", "c", "b", "a"].map { Owner(family: "C", type: $0, language: "c") }
+        #expect(Replay.OwnerSums.first(of: owners) == [0, 1, 0, 3, 1, 0])
+    }
+
     @Test func `sums of impossible sizes run over rather than trap`() throws {
         var script = EventScript()
         for block in 0..<140_000 as Range<UInt64> { script.allocate(block, .max) }
