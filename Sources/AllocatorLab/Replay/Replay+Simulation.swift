@@ -10,7 +10,7 @@ extension Replay.Row {
         self.init(allocator: allocator.name)
         isSimulated = true
         var simulation = AllocatorSimulation(
-            allocator, families: plan.owners.map(\.type), curvePoints: plan.curve.count)
+            allocator, owners: plan.owners.map(\.type), curvePoints: plan.curve.count)
         let first = Replay.OwnerSums.first(of: plan.owners)
         func pinned() -> [UInt64] {
             PinnedBytes.byOwner(
@@ -25,11 +25,11 @@ extension Replay.Row {
             switch step {
             case .allocate(let slot, let size, let alignment, let owner):
                 simulation.allocate(
-                    slot: slot, size: Int(clamping: size), alignment: Int(clamping: alignment), family: owner)
+                    slot: slot, size: Int(clamping: size), alignment: Int(clamping: alignment), owner: owner)
             case .free(let slot): simulation.free(slot: slot)
             case .pass(let size, let alignment, let owner):
                 events += 1
-                simulation.pass(size: Int(clamping: size), alignment: Int(clamping: alignment), family: owner)
+                simulation.pass(size: Int(clamping: size), alignment: Int(clamping: alignment), owner: owner)
             }
             if events == plan.peakEvent { pinnedAtPeak = pinned() }
         }
@@ -58,7 +58,7 @@ extension Replay.Row {
                 events: bytes(moment.calls), nanoseconds: plan.nanoseconds(atEvent: bytes(moment.calls)),
                 live: bytes(moment.liveBytes), held: bytes(moment.footprintBytes))
         }
-        let parts = figures.families.enumerated().lazy.filter { $0.element.allocations > 0 }.map { owner, part in
+        let parts = figures.owners.enumerated().lazy.filter { $0.element.allocations > 0 }.map { owner, part in
             var sums = Replay.OwnerSums(family: "")
             sums.allocations = bytes(part.allocations)
             sums.bytes = bytes(part.bytes)

@@ -45,10 +45,10 @@ import Testing
         for block in 0..<64 as Range<UInt64> where block % 2 == 0 { script.free(block, 64) }
         for block in 64..<128 as Range<UInt64> { script.free(block, 64, owner: UInt32(block % 2)) }
         let row = try Replay.Row(simulating: .bestFit, plan: script.plan())
-        // At the peak nothing is free; at the end the first page is half in blocks of the second family, the second page is empty, the third full.
-        #expect(row.families.map(\.peakPinnedBytes) == [0, 0])
-        #expect(row.families.first { $0.family == "Family1" }?.endPinnedBytes == 2048)
-        #expect(row.families.first { $0.family == "Family0" }?.endPinnedBytes == 0)
+        // At the peak nothing is free; at the end the first page is half in blocks of the second owner, the second page is empty, the third full.
+        #expect(row.owners.map(\.peakPinnedBytes) == [0, 0])
+        #expect(row.owners.first { $0.type == "Type1" }?.endPinnedBytes == 2048)
+        #expect(row.owners.first { $0.type == "Type0" }?.endPinnedBytes == 0)
         #expect(row.endHeldBytes == 3 * 4096)
     }
 }
