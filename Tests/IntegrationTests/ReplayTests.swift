@@ -86,6 +86,8 @@ struct ReplayTests {
         let outcome = try replay(["--json", "-", "--runs", "1", "--allocators", "glibc,sim:buddy", cut])
         #expect(outcome.result.status == .exited(0))
         #expect(outcome.result.stderr.contains("was cut at byte"))
+        #expect(outcome.gaps["cut"] as? Bool == true)
+        #expect(outcome.gaps["complete"] as? Bool == false)
         #expect((outcome.number("events") ?? 0) > 0)
         #expect(outcome.rows.allSatisfy { $0["failure"] is NSNull })
     }

@@ -55,7 +55,7 @@ extension Replay {
         }
         // A mean that holds what the machine did in between says more than there is to explain.
         guard parts.count > 1, let most = parts.max(by: { $0.whole < $1.whole }), most.perCall >= 1,
-            most.whole > whole / 4, most.whole < whole * 1.5
+            most.whole > whole / 2, most.whole < whole * 1.5
         else { return "" }
         return ", most of it for \(most.owner): + \(Comparison.fixed(most.perCall, 1)) ns a call"
     }

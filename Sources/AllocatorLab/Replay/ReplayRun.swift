@@ -118,15 +118,13 @@ struct ReplayRunner {
         var words = [executable, mode.rawValue, touch.rawValue]
         if allocator == nil { words.append("null") }
         if let library = allocator?.libraryPath { words.append(library) }
-        var environment: [String] = []
+        var own: [String] = []
         var cursor = environ
         while let entry = cursor.pointee {
-            let variable = String(cString: entry)
-            // A library that the user preloads would be measured, too, or be the allocator.
-            if !variable.hasPrefix("LD_PRELOAD=") { environment.append(variable) }
+            own.append(String(cString: entry))
             cursor += 1
         }
-        if let allocator { environment = allocator.environment(over: environment) }
+        let environment = Self.environment(for: allocator, over: own)
         var arguments: [UnsafePointer<CChar>?] = words.map { UnsafePointer(strdup($0)) } + [nil]
         var variables: [UnsafePointer<CChar>?] = environment.map { UnsafePointer(strdup($0)) } + [nil]
         defer { (arguments + variables).forEach { free(UnsafeMutablePointer(mutating: $0)) } }
@@ -150,6 +148,12 @@ struct ReplayRunner {
         }
         guard error == 0 else { throw .system(action: executable, code: error) }
         return usage.wait_status
+    }
+
+    /// What a run sees: the user's variables but for LD_PRELOAD, for such a library would be measured, too, or be the allocator.
+    static func environment(for allocator: Allocator?, over own: [String]) -> [String] {
+        let rest = own.filter { !$0.hasPrefix("LD_PRELOAD=") }
+        return allocator?.environment(over: rest) ?? rest
     }
 
     private func figures(

@@ -68,6 +68,53 @@ import Testing
         #expect(replay.json().document().contains("\"below_own_cost\": true"))
     }
 
+    @Test func `memory is what is held beyond the replay's own, and fragmentation its shares`() throws {
+        var script = EventScript()
+        for block in 1...4 as ClosedRange<UInt64> { script.allocate(block * 16, 1000) }
+        script.free(16, 1000)
+        let plan = try script.plan(expected: 1024)
+        #expect(plan.curve == [2000, 4000, 3000])
+        func measured(_ anonymous: [UInt64], peak: UInt64) -> ReplayFigures {
+            var figures = figures()
+            figures.points = zip(anonymous, plan.curve).enumerated().map {
+                ReplayPoint(events: min(5, UInt64($0 + 1) * 2), live: $1.1, usable: 0, anonymous: $1.0)
+            }
+            figures.peakAnonymous = peak
+            figures.endAnonymous = anonymous[2]
+            figures.freedAnonymous = 700
+            figures.minorFaults = anonymous[0]
+            figures.owners = [ReplayPart(peakLive: 4000, peakSlack: 400, bytes: 4000, slack: 400, allocations: 4)]
+            return figures
+        }
+        var row = Replay.Row(allocator: "a")
+        row.take(
+            memory: measured([1500, 6500, 5500], peak: 6000), own: measured([500, 500, 500], peak: 500), plan: plan)
+        #expect(row.curve.map(\.held) == [1000, 6000, 5500, 5000])
+        #expect(row.peakHeldBytes == 6000)
+        #expect(row.heldBytesAtPeak == 5500)
+        #expect(row.endHeldBytes == 5000)
+        #expect(row.freedHeldBytes == 0)
+        #expect(row.minorFaults == 1000)
+        #expect(row.peakSlackBytes == 400)
+        let replay = Replay(plan: plan, runs: 1, touch: .first, ownNanosecondsPerEvent: nil, rows: [row])
+        #expect(replay.internalFragmentation(row) == 400.0 / 4400)
+        #expect(replay.externalFragmentation(row) == 1600.0 / 6000)
+        let untouched = Replay(plan: plan, runs: 1, touch: .none, ownNanosecondsPerEvent: nil, rows: [row])
+        #expect(untouched.externalFragmentation(row) == nil)
+    }
+
+    @Test func `the fastest row comes first, those without a time after it, those that failed last`() throws {
+        var rows = ["failed", "slow", "simulated", "fast"].map { Replay.Row(allocator: $0) }
+        rows[0].failure = "fell over"
+        rows[0].nanosecondsPerEvent = Spread([1])
+        rows[1].nanosecondsPerEvent = Spread([9, 10, 11])
+        rows[3].nanosecondsPerEvent = Spread([4, 5, 6])
+        let replay = try Replay(
+            plan: EventScript().plan(), runs: 3, touch: .first, ownNanosecondsPerEvent: nil, rows: rows)
+        #expect(replay.ranked.map(\.allocator) == ["fast", "slow", "simulated", "failed"])
+        #expect(replay.table(title: "t").contains("10.0  1.0   2.00"))
+    }
+
     /// A row that holds so many KiB.
     private func row(
         _ name: String, peak: UInt64, atPeak: UInt64, end: UInt64 = 0, slack: UInt64?, start: UInt64 = 0,

@@ -3,6 +3,8 @@
 import Foundation
 import TestSupport
 
+@testable import AllocatorLab
+
 /// The program heaptrail-replay, built for these tests.
 enum ReplayProgram {
     static let plain = Result { try build("plain", ["-O1"]) }
@@ -23,5 +25,21 @@ enum ReplayProgram {
             ["-std=c11", "-D_GNU_SOURCE", "-g", "-pthread", "-fno-builtin-malloc", "-I\(sources)/include"] + options
                 + files.sorted().map { "\(sources)/\($0)" } + ["\(sources)/program/main.c", "-o", path], timeout: 300)
         return path
+    }
+
+    /// Runs a plan with it.
+    static func runner(_ plan: ReplayPlan, touch: ReplayTouch = .first) throws -> ReplayRunner {
+        try ReplayRunner(executable: plain.get(), plan: plan, touch: touch)
+    }
+
+    /// Why a run on a library of this source has no figures; empty when it has.
+    static func failure(_ plan: ReplayPlan, _ mode: ReplayMode, library source: String) throws -> String {
+        let path = try ProgramBuilder.build(
+            source, language: .c, name: "lib.so", arguments: ["-shared", "-fPIC", "-fno-builtin", "-O1"])
+        let allocator = Allocator(name: "broken", libraryPath: path)
+        switch try runner(plan).run(mode, on: allocator) {
+        case .success: return ""
+        case .failure(let failure): return failure.description
+        }
     }
 }

@@ -8,25 +8,11 @@ import Testing
 
 @Suite(.enabled(if: SourceLanguage.c.isAvailable, "no C compiler"))
 struct ReplayRunTests {
-    private func runner(_ plan: ReplayPlan, touch: ReplayTouch = .first) throws -> ReplayRunner {
-        try ReplayRunner(executable: ReplayProgram.plain.get(), plan: plan, touch: touch)
-    }
-
-    private func failure(_ plan: ReplayPlan, _ mode: ReplayMode, library source: String) throws -> String {
-        let path = try ProgramBuilder.build(
-            source, language: .c, name: "lib.so", arguments: ["-shared", "-fPIC", "-fno-builtin", "-O1"])
-        let allocator = Allocator(name: "broken", libraryPath: path)
-        switch try runner(plan).run(mode, on: allocator) {
-        case .success: return ""
-        case .failure(let failure): return failure.description
-        }
-    }
-
     @Test(arguments: [1, 2, 5] as [UInt32])
     func `a run of every kind makes the calls of the trace`(threads: UInt32) throws {
         let plan = try EventScript.random(events: 30_000, threads: threads, seed: 3).plan()
         for mode in [ReplayMode.time, .latency, .memory] {
-            let figures = try runner(plan).run(mode, on: .system).get()
+            let figures = try ReplayProgram.runner(plan).run(mode, on: .system).get()
             #expect(figures.events == plan.events)
         }
     }
@@ -34,7 +20,7 @@ struct ReplayRunTests {
     @Test(arguments: [1, 4] as [UInt32])
     func `the curve of live bytes is the trace's, point by point`(threads: UInt32) throws {
         let plan = try EventScript.random(events: 30_000, threads: threads, seed: 4).plan()
-        let figures = try runner(plan).run(.memory, on: .system).get()
+        let figures = try ReplayProgram.runner(plan).run(.memory, on: .system).get()
         #expect(figures.points.map(\.live) == plan.curve)
         #expect(figures.points.count > 500)
         #expect(figures.owners.reduce(0) { $0 + $1.peakLive } == plan.peakBytes)
@@ -45,7 +31,7 @@ struct ReplayRunTests {
         var script = EventScript()
         script.allocate(0x10, 25, owner: 0)
         script.allocate(0x20, 24, owner: 1)
-        let figures = try runner(script.plan()).run(.memory, on: .system).get()
+        let figures = try ReplayProgram.runner(script.plan()).run(.memory, on: .system).get()
         // glibc's blocks have 24, 40, 56 … usable bytes.
         #expect(figures.owners.map(\.peakSlack) == [15, 0])
         #expect(figures.owners.map(\.peakLive) == [25, 24])
@@ -56,19 +42,24 @@ struct ReplayRunTests {
         script.allocate(0x10, 64 << 20)
         script.free(0x10, 64 << 20)
         let plan = try script.plan()
-        let touched = try runner(plan).run(.memory, on: .system).get()
+        let touched = try ReplayProgram.runner(plan).run(.memory, on: .system).get()
         #expect(touched.peakAnonymous - touched.startAnonymous >= 64 << 20)
         #expect(touched.endAnonymous - touched.startAnonymous < 1 << 20)
-        let untouched = try runner(plan, touch: .none).run(.memory, on: .system).get()
+        let untouched = try ReplayProgram.runner(plan, touch: .none).run(.memory, on: .system).get()
         #expect(untouched.peakAnonymous - untouched.startAnonymous < 1 << 20)
-        let all = try runner(plan, touch: .all).run(.memory, on: .system).get()
+        let all = try ReplayProgram.runner(plan, touch: .all).run(.memory, on: .system).get()
         #expect(all.peakAnonymous - all.startAnonymous >= 64 << 20)
+        var leaking = EventScript()
+        leaking.allocate(0x10, 64 << 20)
+        let leaked = try ReplayProgram.runner(leaking.plan()).run(.memory, on: .system).get()
+        #expect(leaked.endAnonymous - leaked.startAnonymous >= 64 << 20)
+        #expect(leaked.freedAnonymous - leaked.startAnonymous < 1 << 20)
     }
 
     @Test func `the replay's own memory does not grow with events, and none of it is the heap's`() throws {
         for events in [1000, 400_000] {
             let plan = try EventScript.random(events: events, threads: 2, seed: 5).plan()
-            let own = try runner(plan).run(.memory, on: nil).get()
+            let own = try ReplayProgram.runner(plan).run(.memory, on: nil).get()
             #expect(own.endAnonymous - min(own.endAnonymous, own.startAnonymous) < 512 << 10)
         }
     }
@@ -87,7 +78,7 @@ struct ReplayRunTests {
             void *realloc(void *block, size_t size) { (void)block; return malloc(size); }
             """
         for mode in [ReplayMode.time, .latency, .memory] {
-            let told = try failure(plan, mode, library: source)
+            let told = try ReplayProgram.failure(plan, mode, library: source)
             #expect(told.hasPrefix("gave no memory for an allocation of 48 bytes after 40 of 100 events"), "\(told)")
         }
     }
@@ -107,7 +98,7 @@ struct ReplayRunTests {
             void *calloc(size_t count, size_t size) { return malloc(count * size); }
             void *realloc(void *block, size_t size) { (void)block; return malloc(size); }
             """
-        let told = try failure(script.plan(), .memory, library: source)
+        let told = try ReplayProgram.failure(script.plan(), .memory, library: source)
         #expect(told.hasPrefix("was ended by signal 6 "), "\(told)")
         #expect(told.hasSuffix("after 10 of 11 events: bad free"), "\(told)")
     }
@@ -123,99 +114,24 @@ struct ReplayRunTests {
             void *calloc(size_t count, size_t size) { return malloc(count * size); }
             void *realloc(void *block, size_t size) { (void)block; return malloc(size); }
             """
-        let told = try failure(script.plan(), .memory, library: source)
+        let told = try ReplayProgram.failure(script.plan(), .memory, library: source)
         #expect(told.hasPrefix("gave a block of 48 bytes that is not aligned as asked"), "\(told)")
+    }
+
+    @Test func `a run sees the user's variables, but no library that the user preloads`() {
+        let own = ["A=1", "LD_PRELOAD=/usr/lib/libother.so", "MALLOC_ARENA_MAX=1"]
+        let library = Allocator(name: "a", libraryPath: "/lib/a.so")
+        #expect(ReplayRunner.environment(for: .system, over: own) == ["A=1", "MALLOC_ARENA_MAX=1"])
+        #expect(ReplayRunner.environment(for: nil, over: own) == ["A=1", "MALLOC_ARENA_MAX=1"])
+        #expect(
+            ReplayRunner.environment(for: library, over: own) == ["A=1", "MALLOC_ARENA_MAX=1", "LD_PRELOAD=/lib/a.so"])
     }
 
     @Test func `a library that does not become the allocator is told`() throws {
         var script = EventScript()
         script.allocate(0x10, 48)
-        let told = try failure(script.plan(), .time, library: "int nothing_of_malloc(void) { return 1; }")
+        let told = try ReplayProgram.failure(script.plan(), .time, library: "int nothing_of_malloc(void) { return 1; }")
         #expect(told == "was not loaded: malloc is another library's")
-    }
-
-    /// Blocks from a space of the library's own; what is in `each` is compiled into malloc and free, with the block.
-    private func library(_ declarations: String, malloc: String, free: String) -> String {
-        """
-        #define _GNU_SOURCE
-        #include <pthread.h>
-        #include <stdatomic.h>
-        #include <stddef.h>
-        #include <stdint.h>
-        #include <stdlib.h>
-        #include <time.h>
-        #include <unistd.h>
-        static _Alignas(16) char space[64 << 20]; static _Atomic size_t used;
-        static void fail(const char *why, size_t length) { if (write(2, why, length)) {} abort(); }
-        \(declarations)
-        void *malloc(size_t size) {
-            char *block = space + atomic_fetch_add(&used, (size + 31) & ~(size_t)15);
-            \(malloc)
-            return block + 16;
-        }
-        void free(void *pointer) {
-            if (!pointer) return;
-            char *block = (char *)pointer - 16;
-            \(free)
-        }
-        void *calloc(size_t count, size_t size) { return malloc(count * size); }
-        void *realloc(void *block, size_t size) { (void)block; return malloc(size); }
-        """
-    }
-
-    @Test func `in a run for memory every call is made as the thread that made it, by its storage and its name`() throws
-    {
-        var script = EventScript()
-        for block in 0..<500 as Range<UInt64> {
-            script.allocate(block, 48, thread: 1 + UInt32(block % 3))
-            // By the thread after it.
-            script.free(block, 48, thread: 1 + UInt32((block + 1) % 3))
-        }
-        // A thread's end is its own, too: what it allocated last is there when its keys go.
-        let source = library(
-            """
-            static _Atomic int threads; static _Thread_local int number; static pthread_key_t key;
-            static void leave(void *value) { if ((int)(intptr_t)value != number) fail("another's end", 13); }
-            __attribute__((constructor)) static void begin(void) { pthread_key_create(&key, leave); }
-            static int self(void) {
-                if (!number) {
-                    number = ++threads;
-                    pthread_setspecific(key, (void *)(intptr_t)number);
-                }
-                if ((int)(intptr_t)pthread_getspecific(key) != number) fail("another's key", 13);
-                return number;
-            }
-            """, malloc: "if (size == 48) *(int *)block = self(); else *(int *)block = 0;",
-            free: "if (*(int *)block == self()) fail(\"freed by its own\", 16);")
-        let told = try failure(script.plan(), .memory, library: source)
-        #expect(told == "")
-    }
-
-    @Test func `a thread that starts many one after the other has no more at once than the program had`() throws {
-        var script = EventScript()
-        for thread in 2...60 as ClosedRange<UInt32> {
-            script.allocate(0x10, 8, thread: 1)
-            script.allocate(0x20, 48, thread: thread)
-            script.free(0x20, 48, thread: thread)
-            script.free(0x10, 8, thread: 1)
-        }
-        // A thread is counted until its keys go, a moment after the replay counts it as over.
-        let source = library(
-            """
-            static _Atomic int threads; static pthread_key_t key;
-            static void leave(void *value) { (void)value; threads--; }
-            __attribute__((constructor)) static void begin(void) { pthread_key_create(&key, leave); }
-            """,
-            malloc: """
-                if (size == 48) {
-                    if (++threads > 8) fail("too many threads", 16);
-                    pthread_setspecific(key, block);
-                    nanosleep(&(struct timespec){0, 5000000}, NULL);
-                }
-                """, free: "(void)block;")
-        for mode in [ReplayMode.time, .latency, .memory] {
-            #expect(try failure(script.plan(), mode, library: source) == "")
-        }
     }
 
     @Test func `the places of the live blocks are told at the peak and at the end`() throws {
@@ -225,21 +141,60 @@ struct ReplayRunTests {
         script.allocate(0x30, 0, owner: 1)
         script.free(0x10, 5000)
         let plan = try script.plan()
-        let figures = try runner(plan).run(.memory, on: .system).get()
+        let figures = try ReplayProgram.runner(plan).run(.memory, on: .system).get()
         // The peak is reached by the second block; nothing is added by the third.
         #expect(figures.peakPlaces.map(\.owner) == [0, 1])
         #expect(figures.endPlaces.map(\.owner) == [1, 1])
         #expect(figures.peakPlaces[1].address == figures.endPlaces[0].address)
         #expect(figures.peakPlaces.map(\.usable) == [5000, 312])
-        let own = try runner(plan).run(.memory, on: nil).get()
+        let own = try ReplayProgram.runner(plan).run(.memory, on: nil).get()
         #expect(own.peakPlaces.isEmpty && own.endPlaces.isEmpty)
+
+        // A block that is between the halves of its reallocation is nowhere.
+        var moving = EventScript()
+        moving.allocate(0x10, 100, owner: 0)
+        moving.beginReallocation(0x10, 100)
+        moving.allocate(0x20, 5000, thread: 2, owner: 1)
+        moving.free(0x20, 5000, thread: 2, owner: 1)
+        moving.endReallocation(0x30, 200)
+        let moved = try ReplayProgram.runner(moving.plan()).run(.memory, on: .system).get()
+        #expect(moved.peakPlaces.map(\.owner) == [1])
+        #expect(moved.endPlaces.map(\.owner) == [0])
+    }
+
+    @Test func `a plan that is not what it says is told`() throws {
+        var script = EventScript()
+        for block in 1...100 as ClosedRange<UInt64> { script.allocate(block * 16, 48) }
+        func told(_ tamper: (inout [UInt64]) -> Void) throws -> String {
+            let plan = try script.plan()
+            var words = try plan.file.contents().withUnsafeBytes { Array($0.bindMemory(to: UInt64.self)) }
+            tamper(&words)
+            words.withUnsafeBytes { try? plan.file.write($0, at: 0) }
+            switch try ReplayProgram.runner(plan).run(.memory, on: .system) {
+            case .success: return ""
+            case .failure(let failure): return failure.description
+            }
+        }
+        #expect(try told { _ in } == "")
+        // The header's offset of the curve, whose second point is after two events; its peak; the first word of the first operation.
+        #expect(try told { $0[Int($0[12]) / 8 + 1] += 1 }.hasPrefix("does not come to the trace's live bytes (96)"))
+        #expect(try told { $0[7] += 1 }.hasPrefix("does not come to the trace's live bytes (4,800)"))
+        #expect(try told { $0[512] += 1 << 32 }.hasPrefix("does not come to the trace's live bytes"))
+        #expect(try told { $0[513] += 1 << 32 } == "")
+        #expect(try told { $0[512] += 1 << 4 } == "made other calls than the trace")
     }
 
     @Test func `what the clock takes lies between no time and the median of what it shows`() throws {
         let plan = try EventScript.random(events: 20_000, threads: 1, seed: 11).plan()
-        let figures = try runner(plan, touch: .none).run(.latency, on: nil).get()
+        let figures = try ReplayProgram.runner(plan, touch: .none).run(.latency, on: nil).get()
         #expect(figures.clockTicks >= 0)
         #expect(figures.clockStep >= 1)
+        for (call, counts) in figures.latencies.enumerated() {
+            // A bin's number is never above the least of its ticks.
+            let highest = counts.lastIndex { $0 > 0 } ?? 0
+            #expect(figures.worstTicks[call] >= highest)
+        }
+        #expect(figures.worstTicks[0] > 0)
         let calls = figures.latencies.map { $0.reduce(0, +) }.reduce(0, +)
         #expect(calls == figures.calls)
         let row: Replay.Row = {
@@ -249,15 +204,6 @@ struct ReplayRunTests {
         }()
         #expect(
             row.latencies.compactMap { $0 }.allSatisfy { $0.median >= 0 && $0.median <= $0.p99 && $0.p99 <= $0.max })
-    }
-
-    @Test(.enabled(if: Tool.isInstalled("gcc"), "no gcc"))
-    func `threads that run freely never race for a slot`() throws {
-        // In a run for memory one thread acts for all, which is not for a sanitizer of threads to follow.
-        let runner = try ReplayRunner(
-            executable: ReplayProgram.thread.get(),
-            plan: EventScript.random(events: 20_000, threads: 4, seed: 6).plan(), touch: .none)
-        for mode in [ReplayMode.time, .latency] { _ = try runner.run(mode, on: nil).get() }
     }
 
     @Test func `the loops are sound under the address and undefined-behaviour sanitizers`() throws {

@@ -140,6 +140,8 @@ import TraceReader
         #expect(profile.trace.peakBytes == 10)
         #expect(plan.liveBytes == 0)
         #expect(plan.events == 4)
+        // The old block's slot is given back.
+        #expect(plan.slots == 1)
     }
 
     @Test func `two allocations of one address at one time are two blocks, of which the first one lived`() throws {
