@@ -90,6 +90,26 @@ private func run(
                 """)
     }
 
+    @Test func `a table wider than the terminal goes on below, with nothing left out`() {
+        let narrow = sample.table(title: "prog", colour: false, width: 80)
+        #expect(narrow.split(separator: "\n").allSatisfy { $0.count <= 80 })
+        #expect(
+            narrow.contains(
+                """
+                  mimalloc                  –                    –      –        –      –
+
+                               user   system
+                  jemalloc  1.000 s  0.00 ms
+                  glibc     1.250 s  0.00 ms
+                  mimalloc        –        –
+
+                """))
+        for width in [1, 40, 200] {
+            let words = { (text: String) in Set(text.split { " \n".contains($0) }) }
+            #expect(words(sample.table(title: "", colour: false, width: width)) == words(narrow).subtracting(["prog"]))
+        }
+    }
+
     /// Twelve runs each: `b` takes `ratio` times as long as `a`, give or take the noise.
     private func pair(ratio: Double, noise: [Double]) -> Comparison {
         func runs(_ factor: Double, _ noise: [Double]) -> [RunMeasurement] {

@@ -56,6 +56,14 @@ import Testing
         #expect(try launcher("head", "-c", "3000000", "/dev/zero").rehearse(on: .system).output == expected)
     }
 
+    @Test func `what is measured writes to nothing, or to a pipe that is read`() throws {
+        var surroundings = RunSurroundings()
+        let program = try Program(finding: ["sh", "-c", "test -p /dev/stdout && head -c 3000000 /dev/zero"])
+        #expect(try ProgramLauncher(program, in: surroundings).measure(on: .system).outcome == .exited(1))
+        surroundings.readsOutput = true
+        #expect(try ProgramLauncher(program, in: surroundings).measure(on: .system).outcome == .exited(0))
+    }
+
     @Test func `a process left behind does not hold the fingerprint up`() throws {
         var expected = OutputFingerprint()
         expected.append("x\n".utf8)

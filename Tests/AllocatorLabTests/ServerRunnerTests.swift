@@ -57,11 +57,40 @@ import Testing
         #expect(try allHaveEnded())
     }
 
+    @Test func `the time is the command's, not that of the server's start and end`() throws {
+        let run = try server(drive: "sleep 0.3", readiness: Readiness("sleep 1")).measure(on: .system)
+        #expect(run.outcome == .exited(0))
+        #expect(run.wallNanoseconds >= 300_000_000)
+        // The readings go on from the server's start to the command's end, and so over the second before it.
+        let end = try #require(run.resident.end).nanoseconds
+        #expect(run.wallNanoseconds + 1_000_000_000 <= end)
+    }
+
     @Test func `the output that is compared is the command's`() throws {
         let rehearsal = try server().rehearse(on: .system)
         var expected = OutputFingerprint()
         expected.append("answered\n".utf8)
-        #expect(rehearsal == Rehearsal(outcome: .exited(0), output: expected))
+        var plain = rehearsal
+        plain.programs = []
+        #expect(plain == Rehearsal(outcome: .exited(0), output: expected))
+        #expect(rehearsal.programs.map(\.executable) == [FileProbe.resolved(program)])
+        guard case .system = try #require(rehearsal.programs.first).allocator else {
+            Issue.record("\(rehearsal.programs)")
+            return
+        }
+    }
+
+    @Test func `a server that has much to say while a command asks for it is heard`() throws {
+        let ready = "until test -S '\(socket)'; do sleep 0.02; done"
+        #expect(try server("chatty", readiness: Readiness(ready)).rehearse(on: .system).outcome == .exited(0))
+    }
+
+    @Test func `a command that asks for a server that has ended is ended`() throws {
+        let absent = ServerRunner(
+            try Program(finding: ["false"]), drive: ShellCommand("true"), readiness: Readiness("sleep 600"),
+            secondsToReady: 600)
+        #expect(
+            try absent.measure(on: .system).outcome == .broken("the server exited with status 1 before it was ready"))
     }
 
     @Test func `the resident set is that of all the server's processes together, and all of them are ended`() throws {

@@ -28,6 +28,7 @@ struct ReplayTests {
     ) throws {
         let recording = try Recording(BuildProducts.demo(), [workload])
         let report = try recording.wholeReport(by: "family")
+        let byOwner = try recording.wholeReport(by: "type")
         let outcome = try replay(["--json", "-", "--runs", "1", recording.trace])
         #expect(outcome.result.status == .exited(0), "\(outcome.result.stderr)")
         #expect(outcome.document["schema"] as? String == "heaptrail.replay/1")
@@ -42,6 +43,12 @@ struct ReplayTests {
             let families = row["families"] as? [[String: Any]] ?? []
             let bytes = families.compactMap { $0["bytes"] as? Int }.reduce(0, +)
             #expect(bytes == report.rows.reduce(0) { $0 + $1.bytes }, "\(name)")
+            let owners = row["owners"] as? [[String: Any]] ?? []
+            for expected in byOwner.rows {
+                let owner = owners.first { $0["owner"] as? String == expected.type }
+                #expect(owner?["bytes"] as? Int == expected.bytes, "\(name): \(expected.type ?? "")")
+                #expect(owner?["allocations"] as? Int == expected.allocations, "\(name): \(expected.type ?? "")")
+            }
             let curve = row["curve"] as? [[Int]] ?? []
             #expect(curve.last?[1] == report.trace.liveBytes, "\(name)")
             if row["simulated"] as? Bool == false {

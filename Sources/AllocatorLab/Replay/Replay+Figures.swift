@@ -1,6 +1,7 @@
-// From the figures of runs to those of a row: medians, differences to the null allocator, sums by family and by class of sizes.
+// From the figures of runs to those of a row: medians, differences to the null allocator, sums by owner and by class of sizes.
 
 internal import CReplay
+internal import HeapAnalysis
 
 extension Replay.Row {
     /// Takes timed runs.
@@ -11,7 +12,7 @@ extension Replay.Row {
     }
 
     /// Takes runs with a clock at each call.
-    mutating func take(latencies runs: [ReplayFigures], families names: [String]) {
+    mutating func take(latencies runs: [ReplayFigures], of names: [Owner]) {
         guard !runs.isEmpty else { return }
         clockStepNanoseconds = runs.map { Double($0.clockStep) / $0.ticksPerNanosecond }.min()
         latencies = (0..<3).map { call in
@@ -21,18 +22,16 @@ extension Replay.Row {
             else { return nil }
             return Replay.Latency(median: median.median, p99: p99.median, max: max.median)
         }
-        var sums: [String: (calls: UInt64, nanoseconds: Double)] = [:]
         for run in runs {
-            for (owner, part) in run.owners.enumerated() where part.calls > 0 {
+            let parts = run.owners.enumerated().lazy.filter { $0.element.calls > 0 }.map { owner, part in
+                var sums = Replay.OwnerSums(family: "")
                 let ticks = Double(part.ticks) - Double(part.calls) * Double(run.clockTicks)
-                sums[names[owner], default: (0, 0)].calls += part.calls
-                sums[names[owner], default: (0, 0)].nanoseconds += max(0, ticks) / run.ticksPerNanosecond
+                sums.timedCalls = part.calls
+                sums.timedNanoseconds = max(0, ticks) / run.ticksPerNanosecond
+                return (number: owner, sums: sums)
             }
+            add(parts, of: names)
         }
-        for (family, sum) in sums {
-            self[family].nanosecondsPerCall = sum.nanoseconds / Double(sum.calls)
-        }
-        sortFamilies()
     }
 
     /// Takes the run for memory, and that on no allocator at all.
@@ -54,16 +53,16 @@ extension Replay.Row {
         freedHeldBytes = held(run.freedAnonymous, own?.freedAnonymous)
         minorFaults = held(run.minorFaults, own?.minorFaults)
         if run.hasUsable { peakSlackBytes = run.owners.reduce(0) { $0 + $1.peakSlack } }
-        var sums: [String: ReplayPart] = [:]
-        for (owner, part) in run.owners.enumerated() { sums[plan.families[owner], default: ReplayPart()].add(part) }
-        for (family, part) in sums where part.allocations > 0 {
-            self[family].allocations = part.allocations
-            self[family].bytes = part.bytes
-            self[family].peakBytes = part.peakLive
-            self[family].slackBytes = run.hasUsable ? part.slack : nil
-            self[family].peakSlackBytes = run.hasUsable ? part.peakSlack : nil
+        let parts = run.owners.enumerated().lazy.filter { $0.element.allocations > 0 }.map { owner, part in
+            var sums = Replay.OwnerSums(family: "")
+            sums.allocations = part.allocations
+            sums.bytes = part.bytes
+            sums.peakBytes = part.peakLive
+            sums.slackBytes = run.hasUsable ? part.slack : nil
+            sums.peakSlackBytes = run.hasUsable ? part.peakSlack : nil
+            return (number: owner, sums: sums)
         }
-        sortFamilies()
+        add(parts, of: plan.owners)
         guard run.hasUsable else { return }
         sizeClasses = run.classes.enumerated().compactMap { number, part in
             guard part.allocations > 0 else { return nil }
@@ -72,22 +71,6 @@ extension Replay.Row {
                 sizes: least...max(least, ht_replay_class_end(UInt32(number))), allocations: part.allocations,
                 peakBytes: part.peakLive, peakSlackBytes: part.peakSlack, slackBytes: part.slack)
         }
-    }
-
-    private subscript(family: String) -> Replay.Family {
-        get { families.first { $0.family == family } ?? Replay.Family(family: family) }
-        set {
-            if let index = families.firstIndex(where: { $0.family == family }) {
-                families[index] = newValue
-            } else {
-                families.append(newValue)
-            }
-        }
-    }
-
-    /// The largest slack first.
-    mutating func sortFamilies() {
-        families.sort { ($1.slackBytes ?? 0, $1.bytes, $0.family) < ($0.slackBytes ?? 0, $0.bytes, $1.family) }
     }
 }
 

@@ -31,10 +31,13 @@ extension Replay {
                     })
             ),
             (
-                "families",
+                "owners",
                 .array(
-                    difference.families.map {
-                        .object([("family", .string($0.family)), ("slack_bytes", .integer($0.slack))])
+                    difference.owners.map {
+                        .object([
+                            ("family", .string($0.family)), ("owner", .string($0.owner)),
+                            ("slack_bytes", .integer($0.slack)),
+                        ])
                     })
             ),
         ])
@@ -58,7 +61,7 @@ extension Replay {
             ("external_fragmentation", Self.number(externalFragmentation(row))),
             ("end_rss_bytes", Self.integer(row.endHeldBytes)), ("freed_rss_bytes", Self.integer(row.freedHeldBytes)),
             ("minor_faults", Self.integer(row.minorFaults)),
-            ("families", .array(row.families.map(Self.family))),
+            ("families", .array(row.families.map(Self.sums))), ("owners", .array(row.owners.map(Self.sums))),
             ("size_classes", .array(row.sizeClasses.map(Self.sizeClass))),
             (
                 "curve",
@@ -68,13 +71,14 @@ extension Replay {
         ])
     }
 
-    private static func family(_ family: Family) -> JSONValue {
-        .object([
-            ("family", .string(family.family)), ("allocations", integer(family.allocations)),
-            ("bytes", integer(family.bytes)), ("slack_bytes", integer(family.slackBytes)),
-            ("peak_bytes", integer(family.peakBytes)), ("peak_slack_bytes", integer(family.peakSlackBytes)),
-            ("ns_per_event", number(family.nanosecondsPerCall)),
-        ])
+    private static func sums(_ sums: OwnerSums) -> JSONValue {
+        .object(
+            [("family", .string(sums.family))] + (sums.type.map { [("owner", .string($0))] } ?? []) + [
+                ("allocations", integer(sums.allocations)),
+                ("bytes", integer(sums.bytes)), ("slack_bytes", integer(sums.slackBytes)),
+                ("peak_bytes", integer(sums.peakBytes)), ("peak_slack_bytes", integer(sums.peakSlackBytes)),
+                ("ns_per_event", number(sums.nanosecondsPerCall)),
+            ])
     }
 
     private static func sizeClass(_ sizes: SizeClass) -> JSONValue {

@@ -1,5 +1,7 @@
 // Rows of simulated allocators: the plan's blocks placed in an address space of their own. No time is measured, and none passes.
 
+internal import HeapAnalysis
+
 extension Replay.Row {
     /// Performs a plan on a simulated allocator.
     ///
@@ -7,18 +9,15 @@ extension Replay.Row {
     init(simulating allocator: SimulatedAllocator, plan: ReplayPlan) throws(ReplayError) {
         self.init(allocator: allocator.name)
         isSimulated = true
-        var numbers: [String: Int] = [:]
-        let names = Array(Set(plan.families)).sorted()
-        for (number, name) in names.enumerated() { numbers[name] = number }
-        let familyOfOwner = plan.families.map { numbers[$0] ?? 0 }
-        var simulation = AllocatorSimulation(allocator, families: names, curvePoints: plan.curve.count)
+        var simulation = AllocatorSimulation(
+            allocator, families: plan.owners.map(\.type), curvePoints: plan.curve.count)
         var reader = try PlanReader(plan)
         try reader.forEachStep { step in
             switch step {
             case .allocate(let slot, let size, let alignment, let owner):
                 simulation.allocate(
                     slot: slot, size: Int(clamping: size), alignment: Int(clamping: alignment),
-                    family: familyOfOwner[owner])
+                    family: owner)
             case .free(let slot): simulation.free(slot: slot)
             }
         }
@@ -44,15 +43,15 @@ extension Replay.Row {
                 events: bytes(moment.calls), nanoseconds: plan.nanoseconds(atEvent: bytes(moment.calls)),
                 live: bytes(moment.liveBytes), held: bytes(moment.footprintBytes))
         }
-        families = figures.families.filter { $0.allocations > 0 }.map { sums in
-            var family = Replay.Family(family: sums.family)
-            family.allocations = bytes(sums.allocations)
-            family.bytes = bytes(sums.bytes)
-            family.slackBytes = bytes(sums.slackBytes)
-            family.peakBytes = bytes(sums.peakBytes)
-            family.peakSlackBytes = bytes(sums.slackBytesAtPeak)
-            return family
+        let parts = figures.families.enumerated().lazy.filter { $0.element.allocations > 0 }.map { owner, part in
+            var sums = Replay.OwnerSums(family: "")
+            sums.allocations = bytes(part.allocations)
+            sums.bytes = bytes(part.bytes)
+            sums.slackBytes = bytes(part.slackBytes)
+            sums.peakBytes = bytes(part.peakBytes)
+            sums.peakSlackBytes = bytes(part.slackBytesAtPeak)
+            return (number: owner, sums: sums)
         }
-        sortFamilies()
+        add(parts, of: plan.owners)
     }
 }

@@ -14,24 +14,6 @@ public struct Replay: Sendable {
         public var held: UInt64
     }
 
-    /// Sums of one family of owners.
-    public struct Family: Equatable, Sendable {
-        /// Its name.
-        public var family: String
-        /// Allocations.
-        public var allocations: UInt64 = 0
-        /// Bytes asked for, over all allocations.
-        public var bytes: UInt64 = 0
-        /// Bytes given beyond them, over all allocations; nil where the allocator does not tell.
-        public var slackBytes: UInt64?
-        /// Bytes live at the trace's peak.
-        public var peakBytes: UInt64 = 0
-        /// Bytes given beyond those.
-        public var peakSlackBytes: UInt64?
-        /// Mean nanoseconds of a call for its blocks, frees too; nil where not measured.
-        public var nanosecondsPerCall: Double?
-    }
-
     /// Sums of the blocks of similar sizes.
     public struct SizeClass: Equatable, Sendable {
         /// Sizes of its blocks.
@@ -82,8 +64,8 @@ public struct Replay: Sendable {
         public var minorFaults: UInt64?
         /// The curve.
         public var curve: [Moment] = []
-        /// By family, the largest slack first.
-        public var families: [Family] = []
+        /// By owner, the largest slack first.
+        public internal(set) var owners: [OwnerSums] = []
         /// By size, ascending; only sizes that there were.
         public var sizeClasses: [SizeClass] = []
         /// Why the row is not whole, as a clause that goes on from the allocator's name.

@@ -16,8 +16,8 @@ extension Replay {
         public var external: Int { held - slack }
         /// Classes of sizes by what they have more slack, the most first.
         public var sizeClasses: [(sizes: ClosedRange<UInt64>, blocksBytes: UInt64, slack: Int)]
-        /// Families of owners by what they have more slack, the most first.
-        public var families: [(family: String, slack: Int)]
+        /// Owners by what they have more slack, the most first.
+        public var owners: [(family: String, owner: String, slack: Int)]
     }
 
     private static let shownParts = 3
@@ -36,7 +36,7 @@ extension Replay {
         func signed(_ value: UInt64?) -> Int { Int(clamping: value ?? 0) }
         var difference = Difference(
             allocator: row.allocator, least: least.allocator,
-            held: signed(row.peakHeldBytes) - signed(least.peakHeldBytes), slack: 0, sizeClasses: [], families: [])
+            held: signed(row.peakHeldBytes) - signed(least.peakHeldBytes), slack: 0, sizeClasses: [], owners: [])
         guard let slack = row.peakSlackBytes, let leastSlack = least.peakSlackBytes else { return difference }
         difference.slack = signed(slack) - signed(leastSlack)
         let leastClasses = Dictionary(
@@ -44,11 +44,10 @@ extension Replay {
         difference.sizeClasses = row.sizeClasses.map {
             ($0.sizes, $0.peakBytes, signed($0.peakSlackBytes) - signed(leastClasses[$0.sizes.upperBound]))
         }.filter { $0.slack > 0 }.sorted { ($1.slack, $0.sizes.upperBound) < ($0.slack, $1.sizes.upperBound) }
-        let leastFamilies = Dictionary(
-            least.families.map { ($0.family, $0.peakSlackBytes) }, uniquingKeysWith: { $1 })
-        difference.families = row.families.map {
-            ($0.family, signed($0.peakSlackBytes) - signed(leastFamilies[$0.family] ?? nil))
-        }.filter { $0.slack > 0 }.sorted { ($1.slack, $0.family) < ($0.slack, $1.family) }
+        let leastOwners = Dictionary(least.owners.map { ($0.key, $0.peakSlackBytes) }, uniquingKeysWith: { $1 })
+        difference.owners = row.owners.map {
+            ($0.family, $0.name, signed($0.peakSlackBytes) - signed(leastOwners[$0.key] ?? nil))
+        }.filter { $0.slack > 0 }.sorted { ($1.slack, $0.owner, $0.family) < ($0.slack, $1.owner, $1.family) }
         return difference
     }
 
@@ -92,24 +91,23 @@ extension Replay {
         return text + "\n"
     }
 
-    /// The calls by family that make most of a difference in time, where they make it plausibly.
+    /// The calls by owner that make most of a difference in time, where they make it plausibly.
     private func slowest(_ row: Row, _ first: Row) -> String {
         // Threads that wait for a lock or a processor would be taken for slow calls.
         guard plan.threads == 1, let time = row.nanosecondsPerEvent, let best = first.nanosecondsPerEvent else {
             return ""
         }
         let whole = (time.median - best.median) * Double(plan.events)
-        let known = Dictionary(
-            first.families.map { ($0.family, $0.nanosecondsPerCall) }, uniquingKeysWith: { $1 })
-        let parts = row.families.compactMap { family -> (family: String, perCall: Double, whole: Double)? in
-            guard let time = family.nanosecondsPerCall, let other = known[family.family] ?? nil else { return nil }
-            return (family.family, time - other, (time - other) * Double(family.allocations) * 2)
+        let known = Dictionary(first.owners.map { ($0.key, $0.nanosecondsPerCall) }, uniquingKeysWith: { $1 })
+        let parts = row.owners.compactMap { owner -> (owner: String, perCall: Double, whole: Double)? in
+            guard let time = owner.nanosecondsPerCall, let other = known[owner.key] ?? nil else { return nil }
+            return (owner.name, time - other, (time - other) * Double(owner.allocations) * 2)
         }
         // A mean that holds what the machine did in between says more than there is to explain.
         guard parts.count > 1, let most = parts.max(by: { $0.whole < $1.whole }), most.perCall >= 1,
             most.whole > whole / 4, most.whole < whole * 1.5
         else { return "" }
-        return ", most of it for \(most.family): + \(Comparison.fixed(most.perCall, 1)) ns a call"
+        return ", most of it for \(most.owner): + \(Comparison.fixed(most.perCall, 1)) ns a call"
     }
 
     private func memoryText() -> String {
@@ -128,10 +126,10 @@ extension Replay {
                 "\($0.sizes.lowerBound)–\($0.sizes.upperBound) bytes + \(Self.size($0.slack))"
             }
             if !sizes.isEmpty { text += "    by size: \(sizes.joined(separator: ", "))\n" }
-            let families = difference.families.filter { $0.slack >= 4096 }.prefix(Self.shownParts).map {
-                "\($0.family) + \(Self.size($0.slack))"
+            let owners = difference.owners.filter { $0.slack >= 4096 }.prefix(Self.shownParts).map {
+                "\($0.owner) + \(Self.size($0.slack))"
             }
-            if !families.isEmpty { text += "    by owner: \(families.joined(separator: ", "))\n" }
+            if !owners.isEmpty { text += "    by owner: \(owners.joined(separator: ", "))\n" }
         }
         return text
     }

@@ -26,8 +26,8 @@ extension ReplayPlan {
                 telling: trace, image: image, symbolicator: symbolicator, progress: progress, planner.take)
         else { return nil }
         var plan = try planner.finish()
-        plan.families = plan.families.indices.map { owner in
-            blocks.profile.stacks[blocks.owners[owner]].attribution.owner.family
+        plan.owners = plan.owners.indices.map { owner in
+            blocks.profile.stacks[blocks.owners[owner]].attribution.owner
         }
         let tick = trace.isClockCalibrated ? trace.nanosecondsPerTick : nil
         plan.times = tick.map { tick in plan.times.map { UInt64((Double($0) * tick).rounded()) } } ?? []

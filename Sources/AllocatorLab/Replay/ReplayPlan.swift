@@ -2,6 +2,7 @@
 
 internal import CReplay
 internal import Glibc
+public import HeapAnalysis
 
 /// The calls of a trace, ready to be performed again any number of times.
 public struct ReplayPlan: Sendable {
@@ -23,8 +24,8 @@ public struct ReplayPlan: Sendable {
     public internal(set) var curve: [UInt64] = []
     /// Nanoseconds after the first event at each point of the curve; empty where the trace's times are no times.
     public internal(set) var times: [UInt64] = []
-    /// Owners by number: the families they are of.
-    public internal(set) var families: [String] = []
+    /// Who owns blocks, by the numbers that the plan's calls name; several numbers may be one owner.
+    public internal(set) var owners: [Owner] = []
     /// What every run must say of the calls that it made.
     public internal(set) var hash: UInt64 = 0
     /// Times that a thread has to wait for another one, so that no block is freed before it was allocated.

@@ -273,7 +273,7 @@ final class ReplayPlanner {
     // MARK: The end
 
     /// Ends the plan.
-    /// - Returns: the plan, without the families of its owners.
+    /// - Returns: the plan, its owners without names.
     func finish() throws(ReplayError) -> ReplayPlan {
         if let held { take(held, isFleeting: false) }
         held = nil
@@ -322,7 +322,7 @@ final class ReplayPlanner {
         plan.liveBytes = live
         plan.slots = UInt64(slots)
         plan.fileBytes = end
-        plan.families = Array(repeating: "", count: Int(owners))
+        plan.owners = Array(repeating: Owner(family: "", type: "", language: ""), count: Int(owners))
         all.removeAll()
         return plan
     }

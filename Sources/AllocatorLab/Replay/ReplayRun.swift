@@ -169,7 +169,7 @@ struct ReplayRunner {
         let points = table(plan.curve.count, of: ht_replay_point.self) {
             ReplayPoint(events: $0.events, live: $0.live, usable: $0.usable, anonymous: $0.anonymous)
         }
-        let owners = table(plan.families.count, of: ht_replay_part.self, ReplayPart.init)
+        let owners = table(plan.owners.count, of: ht_replay_part.self, ReplayPart.init)
         let classes = table(Int(HT_REPLAY_CLASSES), of: ht_replay_part.self, ReplayPart.init)
         let latencies = (0..<Int(HT_REPLAY_CALLS)).map { _ in
             table(Int(HT_REPLAY_LATENCY_BINS), of: UInt64.self) { $0 }

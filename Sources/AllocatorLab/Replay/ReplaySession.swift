@@ -83,7 +83,7 @@ public struct ReplaySession {
             var row = Replay.Row(allocator: allocators[index - 1].name)
             row.failure = failures[index]
             row.take(times: times[index], own: own)
-            row.take(latencies: latencies[index], families: plan.families)
+            row.take(latencies: latencies[index], of: plan.owners)
             if let figures = memory[index] { row.take(memory: figures, own: memory[0], plan: plan) }
             rows.append(row)
         }

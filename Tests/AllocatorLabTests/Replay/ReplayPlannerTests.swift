@@ -42,7 +42,7 @@ struct EventScript {
             events[start..<min(start + batch, events.count)].withUnsafeBufferPointer { planner.take($0) }
         }
         var plan = try planner.finish()
-        plan.families = plan.families.indices.map { "Family\($0)" }
+        plan.owners = plan.owners.indices.map { Owner(family: "Family\($0 % 2)", type: "Type\($0)", language: "c") }
         return plan
     }
 

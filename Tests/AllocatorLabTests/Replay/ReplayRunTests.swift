@@ -189,8 +189,20 @@ struct ReplayRunTests {
         for row in replay.rows where row.isSimulated {
             #expect(row.nanosecondsPerEvent == nil)
             #expect(row.families.reduce(0) { $0 + $1.peakBytes } == plan.peakBytes)
-            #expect(row.families.map(\.allocations).reduce(0, +) == glibc.families.map(\.allocations).reduce(0, +))
+            #expect(row.owners.map(\.allocations).reduce(0, +) == glibc.owners.map(\.allocations).reduce(0, +))
         }
+        for row in [glibc, replay.rows[2]] {
+            #expect(Set(row.owners.map(\.name)).count == row.owners.count, "an owner has one row")
+            #expect(row.families.count < row.owners.count)
+            for family in row.families {
+                let members = row.owners.filter { $0.family == family.family }
+                #expect(family.allocations == members.reduce(0) { $0 + $1.allocations })
+                #expect(family.bytes == members.reduce(0) { $0 + $1.bytes })
+                #expect(family.slackBytes == members.reduce(0) { $0 + ($1.slackBytes ?? 0) })
+                #expect(family.timedCalls == members.reduce(0) { $0 + $1.timedCalls })
+            }
+        }
+        #expect(glibc.families.contains { ($0.nanosecondsPerCall ?? 0) > 0 })
         let text = replay.text(title: "trace", width: 120)
         #expect(text.contains("  glibc "))
         #expect(text.contains("  sim:buddy "))
