@@ -97,7 +97,7 @@ public struct ServerRunner: ProgramRunning {
         guard var driven else { throw LaunchError(action: drive.text, code: ECHILD) }
         // A command can be told of the server's end, and end, before the server's end is to be seen.
         if case .signaled(let signal) = usage.outcome, endedItself, signal != SIGTERM, driven.outcome.isExit {
-            driven.outcome = .broken(Self.ended(.signaled(signal)))
+            driven.outcome = .broken(Self.ended(.signaled(signal), "while it was driven or when it was to end"))
         }
         var measurement = RunMeasurement(usage, observer.sampler)
         measurement.outcome = driven.outcome

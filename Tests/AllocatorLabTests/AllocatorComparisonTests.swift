@@ -188,6 +188,31 @@ private final class ScriptedRunner: ProgramRunning {
         #expect(comparison.rows.allSatisfy { $0.wallSeconds != nil })
     }
 
+    @Test func `of a program that hardly runs it is said that the library has to be loaded`() throws {
+        let library = [Allocator.system, Allocator(name: "b", libraryPath: "/b.so")]
+        let comparison = try AllocatorComparison(allocators: library, runs: 1, runner: ScriptedRunner())()
+        #expect(
+            comparison.remarks.map(\.description) == [
+                "a run takes 0.00 ms: loading the allocator's library is part of it, and may be most of a difference"
+            ])
+        #expect(try compare(ScriptedRunner()).remarks.isEmpty)
+    }
+
+    @Test func `a program that does not bear the C library in front is left as it is`() throws {
+        let runner = ScriptedRunner()
+        let linked = ServingAllocator.library(name: "jemalloc", path: "/je.so")
+        runner.programs["system"] = [
+            SeenProgram(executable: "/bin/app", name: "app", allocator: linked, systemLibrary: "/libc.so.6")
+        ]
+        runner.outcomes["a"] = [.exited(0), .signaled(11), .exited(0)]
+        let only = [Allocator(name: "a", libraryPath: nil)]
+        let comparison = try AllocatorComparison(allocators: only, runs: 1, runner: runner)()
+        #expect(
+            comparison.remarks.map(\.description) == [
+                "a: 2 of 2 runs failed: app does not run on it: jemalloc (/je.so) stands in front, left out of the figures"
+            ])
+    }
+
     @Test func `a small program on another allocator is told, and the row stands`() throws {
         let runner = ScriptedRunner()
         runner.programs["system"] = [

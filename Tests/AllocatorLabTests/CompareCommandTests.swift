@@ -108,6 +108,32 @@ struct CompareCommandTests {
         #expect(try compare("--force").status == .exited(0))
     }
 
+    @Test func `a pipe on standard input, which no run reads, is told`() throws {
+        let tool = try BuildProducts.heaptrail()
+        let script = "printf 12345 | '\(tool)' compare --allocators glibc -r 1 -- sh -c 'test -z \"$(cat)\"'"
+        let result = try run("sh", ["-c", script])
+        #expect(result.status == .exited(0))
+        #expect(result.stderr.contains("every run had an empty one; use --stdin FILE"))
+        #expect(try run("sh", ["-c", script.replacing("printf 12345", with: "true")]).stderr == "")
+    }
+
+    @Test func `a verdict is in words and, where nothing is a terminal, without colour`() throws {
+        let source = """
+            #include <stdlib.h>
+            #include <string.h>
+            int main(void) {
+                if (getenv("GROW")) memset(malloc(16 << 20), 1, 16 << 20);
+                return 0;
+            }
+            """
+        let program = try ProgramBuilder.build(source, language: .c, name: "grower", arguments: ["-O0"])
+        let result = try compare("--allocators", "glibc,glibc:GROW=1", "-r", "10", "--", program)
+        #expect(result.status == .exited(0))
+        #expect(result.stdout.contains("peak RSS "))
+        #expect(result.stdout.contains(" times as much ("))
+        #expect(!result.stdout.contains("\u{1b}"))
+    }
+
     @Test func `standard input can be a file that is named`() throws {
         let folder = try TemporaryDirectory()
         let file = try folder.write("12345", to: "in")

@@ -152,7 +152,8 @@ struct CompareEndTests {
         #expect(try #require((row["minor_faults"] as? [String: Double])?["min"]) > Double(32 << 20) / 4096 / 600)
     }
 
-    @Test func `what a program leaves running is in its figures`() throws {
+    /// A program that leaves a process of 32 MiB running.
+    private func leaver() throws -> String {
         let source = """
             #include <stdlib.h>
             #include <string.h>
@@ -167,8 +168,24 @@ struct CompareEndTests {
                 for (;;) pause();
             }
             """
-        let program = try ProgramBuilder.build(source, language: .c, name: "leaver", arguments: ["-O0"])
-        let result = try compare("--json", "--allocators", "glibc", "-r", "1", "--", program)
+        return try ProgramBuilder.build(source, language: .c, name: "leaver", arguments: ["-O0"])
+    }
+
+    @Test func `what the command that sets a run up leaves is ended, and not the program's`() throws {
+        let folder = try TemporaryDirectory()
+        let setup = "'\(try leaver())'; sleep 600 & echo $! >> \(folder.file("pids"))"
+        let result = try compare("--json", "--allocators", "glibc", "-r", "2", "--setup", setup, "--", "true")
+        #expect(result.status == .exited(0))
+        #expect(result.stderr == "")
+        let row = try #require(CompareTool.rows(of: result).first)
+        #expect(try #require((row["peak_rss_bytes"] as? [String: Double])?["max"]) < Double(16 << 20))
+        let processes = String(decoding: try folder.read("pids"), as: UTF8.self).split(separator: "\n")
+        #expect(processes.count == 3)
+        for process in processes { #expect(try !run("test", ["-e", "/proc/\(process)"]).isSuccess) }
+    }
+
+    @Test func `what a program leaves running is in its figures`() throws {
+        let result = try compare("--json", "--allocators", "glibc", "-r", "1", "--", leaver())
         #expect(result.status == .exited(0))
         #expect(result.stderr.contains("(leaver): they were ended"), "\(result.stderr)")
         let row = try #require(CompareTool.rows(of: result).first)
