@@ -99,8 +99,10 @@ import Testing
                 ))
             source.own(
                 UInt32(number + 1), family: "C", type: number < paths.count ? "libx: start" : "liby: other",
-                cause: "runtime", addresses: [base + 0x101])
-            frames[0x100] = [SymbolicatedFrame(function: "start", language: .c, modulePath: path)]
+                cause: "runtime", addresses: [base + 0x101 + UInt64(number) * 16])
+            frames[0x100 + UInt64(number) * 16] = [
+                SymbolicatedFrame(function: "start", language: .c, modulePath: path)
+            ]
             for block in 0..<blocks {
                 source.events.append(
                     .allocate(base << 16 | UInt64(block) << 8, size: 8, stack: UInt32(number + 1), at: 1))
