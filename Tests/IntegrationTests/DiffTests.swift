@@ -232,6 +232,33 @@ struct DiffTests {
         #expect(result.stdout.contains("total") || result.stdout.contains("no difference"))
     }
 
+    @Test func `both of two corrupt traces are told, a line each`() throws {
+        let recording = try Recording(magicSizes())
+        var bytes = try Array(Data(contentsOf: URL(fileURLWithPath: recording.trace)))
+        bytes[bytes.count / 2] ^= 0xff
+        let folder = try TemporaryDirectory()
+        let paths = try ["one.trace", "two.trace"].map { try folder.write(bytes, to: $0) }
+        let result = try run(BuildProducts.heaptrail(), ["diff"] + paths)
+        #expect(result.status == .exited(65))
+        let lines = result.stderr.split(separator: "\n").filter { $0.contains("corrupt at byte") }
+        #expect(lines.count == 2)
+        #expect(zip(lines, paths).allSatisfy { $0.contains($1) })
+        // Nothing of it can be read where its first bytes are damaged: one line, and no report.
+        for place in [1, 8, 12, 20, 60] {
+            var head = bytes
+            head[bytes.count / 2] ^= 0xff
+            head[place] ^= 0xff
+            let bad = try folder.write(head, to: "head.trace")
+            for operands in [[bad, recording.trace], [recording.trace, bad]] {
+                let result = try run(BuildProducts.heaptrail(), ["diff"] + operands)
+                #expect(result.status == .exited(65), "byte \(place)")
+                #expect(result.stdout == "", "byte \(place)")
+                #expect(result.stderr.split(separator: "\n").count == 1, "byte \(place): \(result.stderr)")
+                #expect(result.stderr.contains("head.trace"), "byte \(place)")
+            }
+        }
+    }
+
     @Test func `missing, foreign and too many inputs are refused with their status and one line`() throws {
         let recording = try Recording(magicSizes())
         let folder = try TemporaryDirectory()

@@ -137,6 +137,89 @@ struct DiffReportTests {
         }
     }
 
+    @Test func `where names of a changed module are from is said, by kind`() throws {
+        let one = try profile(boxes: 1, points: 0)
+        let sources: [(ReplacedModule, kind: String, text: String)] = [
+            (
+                ReplacedModule(reason: .isNewer, names: .nowhere), "symbols",
+                "/bin/app was written after NEW was recorded, and no build id tells whether it is the same"
+            ),
+            (ReplacedModule(reason: .isGone, names: .nowhere), "symbols", "/bin/app is gone since NEW was recorded"),
+            (
+                ReplacedModule(reason: .isGone, names: .copy), "symbols_kept",
+                "/bin/app changed since NEW was recorded: its names are from the copy that was kept of it"
+            ),
+            (
+                ReplacedModule(reason: .isAnotherBuild, names: .answers), "symbols_answered",
+                "/bin/app changed since NEW was recorded: its names are those that earlier reports found"
+            ),
+        ]
+        for source in sources {
+            let request: (inout DiffRequest) -> Void = { $0.replacedModules = [.new: ["/bin/app": source.0]] }
+            #expect(text(ProfileDiff(old: one, new: one), request).contains("note: " + source.text))
+            #expect(
+                json(ProfileDiff(old: one, new: one), request).contains(
+                    "{\"kind\": \"\(source.kind)\", \"text\": \"\(source.text)"))
+        }
+    }
+
+    @Test func `slack that chance explains makes no row`() throws {
+        let diff = try ProfileDiff(
+            old: profile(boxes: 2, points: 1), new: profile(boxes: 2, points: 5) { $0 == 500 ? $0 + 24 : $0 + 8 })
+        let lines = text(diff).split(separator: "\n")
+        #expect(!lines.contains { $0.hasPrefix("Box<Matrix>") })
+        #expect(lines.contains("1 row is the same: --all shows them"))
+        #expect(json(diff).contains("\"unchanged\": 1,"))
+    }
+
+    @Test func `a multiple is shown as such, no change as a sign, and a longer table says how to see it`() throws {
+        let diff = try ProfileDiff(old: profile(boxes: 1, points: 1), new: profile(boxes: 1, points: 12))
+        let lines = text(diff) { $0.showsUnchanged = true }.split(separator: "\n")
+        #expect(lines.contains { $0.hasPrefix("std::vector<own::Point>") && $0.contains(" ×12 ") })
+        let box = try #require(lines.first { $0.hasPrefix("Box<Matrix>") })
+        #expect(
+            box.split(separator: " ", omittingEmptySubsequences: true).joined(separator: " ")
+                == "Box<Matrix> 500 B 500 B = = = = = = =")
+        let short = text(diff) {
+            $0.showsUnchanged = true
+            $0.top = 1
+        }
+        #expect(short.contains("… 1 more rows: --top 2 shows them"))
+        #expect(!short.contains("Box<Matrix>"))
+    }
+
+    @Test func `other slack on one allocator is shown in the rows, and in no table of its own`() throws {
+        let diff = try ProfileDiff(
+            old: profile(boxes: 2, points: 1, allocator: "jemalloc"),
+            new: profile(boxes: 2, points: 1, allocator: "jemalloc") { $0 == 500 ? 512 : $0 + 8 })
+        let text = text(diff)
+        #expect(text.contains("\nBox<Matrix>"))
+        #expect(!text.contains("slack by owner"))
+        let document = json(diff)
+        #expect(document.contains(#""verdict": "slack""#))
+        #expect(document.contains(#""unchanged": 1,"#))
+        #expect(!document.contains(#""slack": {"#))
+        #expect(!document.contains(#""former_site""#))
+    }
+
+    @Test func `slack that is not known is not compared, and owners that pay the same are left out`() throws {
+        let unknown = try ProfileDiff(
+            old: profile(boxes: 1, points: 1) { _ in 1 },
+            new: profile(boxes: 1, points: 1, allocator: "jemalloc") { _ in 1 })
+        #expect(text(unknown).contains("no slack to compare: a recording does not tell what its allocator gave"))
+        let box = try ProfileDiff(
+            old: profile(boxes: 1, points: 1),
+            new: profile(boxes: 1, points: 1, allocator: "jemalloc") { $0 == 500 ? 512 : $0 + 8 })
+        let lines = text(box).split(separator: "\n")
+        #expect(lines.contains { $0.hasPrefix("Box<Matrix>") })
+        #expect(!lines.contains { $0.hasPrefix("std::vector<own::Point>") })
+    }
+
+    @Test func `sizes are kept apart where allocators differ`() {
+        #expect(DiffRequest().analysis(hasOtherAllocator: true).keepsSizes)
+        #expect(!DiffRequest().analysis(hasOtherAllocator: false).keepsSizes)
+    }
+
     @Test func `a filter that nothing passes leaves nothing to compare`() throws {
         let one = try profile(boxes: 1, points: 0)
         let diff = ProfileDiff(old: one, new: one, filter: RowFilter(text: "nothing"))

@@ -20,12 +20,8 @@ public struct DiffSide: Sendable {
     public var figures: HeapFigures
     /// How far they may be off in a sampled recording; nil in others.
     public var standardError: StandardError?
-    /// Why its allocations were made, by bytes descending.
-    public var causes: [Cause]
 
     mutating func add(_ other: DiffSide) {
-        causes = (figures.bytes >= other.figures.bytes ? causes + other.causes : other.causes + causes)
-            .reduce(into: []) { if !$0.contains($1) { $0.append($1) } }
         figures.add(other.figures)
         standardError = StandardError.sum(standardError, other.standardError)
     }

@@ -37,7 +37,7 @@ extension ProfileDiff {
         var sides: [DiffKey: DiffSide] = [:]
         for row in matched.profile.rows(by: fields, filter: filter) {
             let key = matched.key(of: row.key)
-            let side = DiffSide(figures: row.figures, standardError: row.standardError, causes: row.causes)
+            let side = DiffSide(figures: row.figures, standardError: row.standardError)
             if sides[key]?.add(side) == nil { sides[key] = side }
         }
         return sides

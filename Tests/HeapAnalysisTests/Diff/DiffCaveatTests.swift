@@ -26,4 +26,14 @@ import Testing
         bare.stacks = [:]
         #expect(DiffSources.diff(bare, bare).caveats == [.withoutStacks(.old), .withoutStacks(.new)])
     }
+
+    @Test func `what is not known of a recording makes it no other one`() {
+        var old = DiffSources.owners([("A", [10])])
+        let new = old
+        old.facts.program = ""
+        old.facts.allocator = nil
+        old.facts.ending = .exited(0)
+        #expect(DiffSources.diff(old, new).caveats.isEmpty)
+        #expect(DiffSources.diff(new, old).caveats.isEmpty)
+    }
 }

@@ -53,4 +53,10 @@ import Testing
         #expect(diff.rows(by: DiffSources.owner).allSatisfy { !$0.isChanged })
         #expect(diff.rows(by: .cause).map { $0.key.row.cause } == [.clone, .construct])
     }
+
+    @Test func `of equal changes the row with more bytes on either side comes first`() {
+        let diff = DiffSources.diff(
+            DiffSources.owners([("B", [100]), ("Z", [200])]), DiffSources.owners([("B", [150]), ("Z", [150])]))
+        #expect(diff.rows(by: DiffSources.owner).map(\.key.row.type) == ["Z", "B"])
+    }
 }

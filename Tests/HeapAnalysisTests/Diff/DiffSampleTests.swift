@@ -55,4 +55,23 @@ import Testing
         let far = DiffSources.sample(hundred.map { ($0, $0 == "Owner7" ? 180 : 100) })
         #expect(DiffSources.diff(old, far).verdict == .different)
     }
+
+    @Test func `rows that have one key have the error of their sum`() throws {
+        let sample = DiffSources.sample([("Box<{closure#0}>", 100), ("Box<{closure#1}>", 50)])
+        let rows = DiffSources.diff(sample, sample).rows(by: DiffSources.owner)
+        #expect(rows.map(\.key.row.type) == ["Box<{closure}>"])
+        let error = try #require(rows[0].new?.standardError?.allocations)
+        #expect(abs(error - (90.0 * 150).squareRoot()) < 1e-6)
+    }
+
+    @Test func `where only one sample hit an owner, the other may have as large an error`() throws {
+        let diff = DiffSources.diff(DiffSources.sample([("A", 100)]), DiffSources.sample([("A", 100), ("B", 9)]))
+        let row = try #require(diff.rows(by: DiffSources.owner).first)
+        #expect(row.key.row.type == "B")
+        let error = try #require(diff.error(row, .allocations))
+        #expect(abs(error - (90.0 * 9 * 2).squareRoot()) < 1e-6)
+        let gone = DiffSources.diff(DiffSources.sample([("A", 100), ("B", 9)]), DiffSources.sample([("A", 100)]))
+        let other = try #require(gone.rows(by: DiffSources.owner).first.flatMap { gone.error($0, .allocations) })
+        #expect(abs(other - error) < 1e-6)
+    }
 }

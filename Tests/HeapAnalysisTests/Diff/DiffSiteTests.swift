@@ -32,6 +32,19 @@ import Testing
             DiffSources.sites([("make", "/src/b.c", 3), ("make", "/src/c.c", 3)]))
         #expect(doubtful.count == 3)
         #expect(doubtful.filter { $0.old != nil && $0.new != nil }.isEmpty)
+        let other = sites(
+            DiffSources.sites([("make", "/src/a.c", 7), ("make", "/src/b.c", 3)]),
+            DiffSources.sites([("make", "/src/c.c", 3)]))
+        #expect(other.count == 3)
+    }
+
+    @Test func `a function that is in one file of each build moved, whatever else has changed of it`() {
+        let old = DiffSources.sites([("add", "/src/old.cpp", 7), ("main", "/src/main.cpp", 1)])
+        let new = DiffSources.sites(
+            [("add", "/src/catalogue.hpp", 9), ("add", "/src/catalogue.hpp", 12), ("main", "/src/main.cpp", 1)])
+        let rows = sites(old, new)
+        #expect(rows.map(\.key.row.site?.file) == ["catalogue.hpp", "main.cpp"])
+        #expect(rows.map { $0.change(.allocations) } == [1, 0])
     }
 
     @Test func `the executables are one module, whatever they are called`() {

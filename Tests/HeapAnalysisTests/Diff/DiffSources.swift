@@ -70,5 +70,5 @@ enum DiffSources {
     }
 
     /// Where an owner allocates, the same in every recording.
-    private static func place(of type: String) -> [UInt64] { [type.utf8.reduce(1) { $0 * 31 + UInt64($1) }] }
+    private static func place(of type: String) -> [UInt64] { [type.utf8.reduce(1) { $0 &* 31 &+ UInt64($1) }] }
 }

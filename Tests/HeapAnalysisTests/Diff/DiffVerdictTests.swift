@@ -82,4 +82,59 @@ import Testing
         #expect(loaded.verdict == .different)
         #expect(loaded.broughtAlong.isEmpty)
     }
+
+    /// A recording whose stacks lie, without user code, in these libraries.
+    private func libraries(
+        _ paths: [String], allocator: String, blocks: Int = 1, alsoKnown: [String] = []
+    ) -> HeapProfile {
+        var source = ScriptedSource()
+        source.facts.allocator = allocator
+        var frames: [UInt64: [SymbolicatedFrame]] = [:]
+        for (number, path) in (paths + alsoKnown).enumerated() {
+            let base = UInt64(number + 1) << 12
+            source.modules.append(
+                (
+                    base..<base + 0x1000,
+                    LoadedModule(description: ModuleDescription(path: path, buildID: []), bias: base)
+                ))
+            source.own(
+                UInt32(number + 1), family: "C", type: number < paths.count ? "libx: start" : "liby: other",
+                cause: "runtime", addresses: [base + 0x101 + UInt64(number) * 16])
+            frames[0x100 + UInt64(number) * 16] = [
+                SymbolicatedFrame(function: "start", language: .c, modulePath: path)
+            ]
+            for block in 0..<blocks {
+                source.events.append(
+                    .allocate(base << 16 | UInt64(block) << 8, size: 8, stack: UInt32(number + 1), at: 1))
+            }
+        }
+        return source.profile(symbolicator: ListedSymbols(frames))
+    }
+
+    @Test func `what a library does that both recordings know is the program's doing`() {
+        let old = libraries([], allocator: "glibc", alsoKnown: ["/usr/lib/libnew.so.1"])
+        let new = libraries(["/usr/lib/libnew.so.2"], allocator: "jemalloc", alsoKnown: ["/usr/lib/libnew.so.1"])
+        let diff = ProfileDiff(old: old, new: new)
+        #expect(diff.broughtAlong.isEmpty)
+        #expect(diff.verdict == .different)
+    }
+
+    @Test func `what two libraries do is no allocator's where the other recording has one of them`() {
+        let old = libraries([], allocator: "glibc", alsoKnown: ["/usr/lib/libold.so.1"])
+        let new = libraries(
+            ["/usr/lib/libnew.so.2", "/usr/lib/libold.so.1"], allocator: "jemalloc",
+            alsoKnown: ["/usr/lib/libold.so.1"])
+        let diff = ProfileDiff(old: old, new: new)
+        #expect(diff.broughtAlong.isEmpty)
+        #expect(diff.verdict == .different)
+    }
+
+    @Test func `what libraries do on both sides is a difference, though each has its own`() {
+        let diff = ProfileDiff(
+            old: libraries(["/usr/lib/libone.so.1"], allocator: "glibc"),
+            new: libraries(["/usr/lib/libtwo.so.1"], allocator: "jemalloc", blocks: 2))
+        #expect(diff.rows(by: DiffSources.owner).map { $0.change(.allocations) } == [1])
+        #expect(diff.broughtAlong.isEmpty)
+        #expect(diff.verdict == .different)
+    }
 }

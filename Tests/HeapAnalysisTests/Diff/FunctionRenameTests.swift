@@ -91,6 +91,13 @@ import Testing
         #expect(diff.rows(by: GroupingKey.site.fields).count == 4)
     }
 
+    @Test func `one function that would be two is no proof`() {
+        let diff = ProfileDiff(
+            old: profile([("parse", "Box<A>", 3), ("scan", "Box<B>", 5)]),
+            new: profile([("read", "Box<A>", 3), ("read", "Box<B>", 5)]))
+        #expect(renames(diff).isEmpty)
+    }
+
     @Test func `estimates that are equal are no proof`() {
         let diff = ProfileDiff(
             old: profile([("parse", "Box<A>", 3)], isSampled: true),

@@ -17,4 +17,15 @@ import Testing
         #expect(slack.total.old?.slackBytes == 28)
         #expect(slack.total.new?.share == 52.0 / 112)
     }
+
+    @Test func `allocations whose usable size is not known are counted over all owners`() {
+        var old = DiffSources.owners([("A", [10, 20]), ("B", [20])])
+        old.usable = [10: 24]
+        var fields = DiffSources.owner
+        fields.insert(.size)
+        let profile = old.profile(fields: fields)
+        let slack = SlackDiff(old: profile, new: profile, by: DiffSources.owner)
+        #expect(slack.total.old?.unknown == 2)
+        #expect(slack.total.change == 0)
+    }
 }
