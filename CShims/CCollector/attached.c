@@ -108,11 +108,12 @@ enum ht_collect_outcome ht_record_process(const ht_collect_request *request, ht_
     result->pid = request->pid;
     collector c = {.request = request, .result = result, .lock = PTHREAD_MUTEX_INITIALIZER};
     ht_process *process = calloc(1, sizeof *process);
+    if (process != NULL)
+        *process = (ht_process){.pid = request->pid, .region_fd = -1, .pidfd = -1, .output_fd = -1, .attached = true};
     if (process == NULL || !ht_collector_add(&c, process)) {
         result->error = ENOMEM;
         return HT_COLLECT_NO_REGION;
     }
-    *process = (ht_process){.pid = request->pid, .region_fd = -1, .pidfd = -1, .output_fd = -1, .attached = true};
     if (!ht_process_create_output(process, request, false)) {
         result->error = errno;
         return HT_COLLECT_NO_OUTPUT;

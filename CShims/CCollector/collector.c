@@ -37,6 +37,8 @@ bool ht_collector_add(collector *c, ht_process *process) {
         }
     }
     if (added) c->processes[c->count++] = process;
+    process->drain.note_module = ht_kept_modules_note;
+    process->drain.note_context = &c->modules;
     pthread_mutex_unlock(&c->lock);
     return added;
 }
@@ -262,6 +264,7 @@ void ht_collector_finish(collector *c, uint32_t how, uint32_t status) {
     c->result->write_error = (uint32_t)(program->text != NULL ? program->text->error : program->writer.error);
     program->opened = false;
     ht_process_close(program, how, status);
+    ht_kept_modules_give(&c->modules, c->result);
     free(c->processes);
 }
 

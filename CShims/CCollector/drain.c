@@ -47,7 +47,8 @@ static uint32_t survey_plain(const uint64_t *words, uint32_t count, ht_chunk_hea
 }
 
 // Walks whole records, adding up time and counts. Returns the words that make sense.
-static uint32_t survey(const uint64_t *words, uint32_t count, ht_chunk_header *header, uint64_t *time) {
+static uint32_t survey(const ht_drain *drain, const uint64_t *words, uint32_t count, ht_chunk_header *header,
+                       uint64_t *time) {
     uint32_t at = 0;
     while (at < count) {
         at += survey_plain(words + at, count - at, header, time);
@@ -83,6 +84,9 @@ static uint32_t survey(const uint64_t *words, uint32_t count, ht_chunk_header *h
                         header->frees++;
                         header->allocations++;
                         break;
+                    case HT_EXTENDED_MODULE:
+                        if (drain->note_module != NULL) drain->note_module(drain->note_context, words + at, length);
+                        break;
                     default: break;
                 }
                 break;
@@ -102,7 +106,7 @@ static void take_words(ht_drain *drain, ht_home *home, const uint64_t *words, ui
                               .image = home->image,
                               .first_time = home->time};
     uint64_t time = home->time;
-    uint32_t sound = survey(words, count, &header, &time);
+    uint32_t sound = survey(drain, words, count, &header, &time);
     header.last_time = time;
     home->time = time;
     drain->allocations += header.allocations;

@@ -20,6 +20,9 @@ typedef struct ht_drain {
     uint64_t totals_at_ns;  // and TOTALS of threads that go on
     // Sampled recordings: exact counts of the threads that have ended (all, once the trace is closed).
     uint64_t exact_allocations, exact_frees;
+    // Told every MODULE record of a binary recording with its length in words; NULL where nobody asks.
+    void (*note_module)(void *context, const uint64_t *words, uint32_t count);
+    void *note_context;
 } ht_drain;
 
 // What a stream has to read: `count` words at `words` (NULL when the stream is damaged), and the segment after this one

@@ -1,6 +1,7 @@
 // The collector's loop, for those who start it: with a program of its own, for a stranger, for a process attached to.
 #pragma once
 
+#include "kept_modules.h"
 #include "process.h"
 
 #include <pthread.h>
@@ -16,8 +17,9 @@ typedef struct collector {
     struct ht_attachment *attachment;  // of processes[0] where it ran before, else NULL
     uint64_t ends_at_ns;               // when to detach, 0 never
     uint64_t reaped_at_ns, flushed_at_ns, busy_at_ns;
-    uint32_t announced;    // by processes that have ended
-    pthread_mutex_t lock;  // `processes`: changed by the loop, read by the pulse
+    ht_kept_modules modules;  // of all processes
+    uint32_t announced;       // by processes that have ended
+    pthread_mutex_t lock;     // `processes`: changed by the loop, read by the pulse
     pthread_t pulse;
     bool has_pulse;
     _Atomic uint32_t stop;

@@ -47,8 +47,14 @@ static void note(ht_worker *self, uint32_t call, uint64_t took, uint64_t owner, 
     __atomic_fetch_add(&part->calls, 1, __ATOMIC_RELAXED);
 }
 
-// Waits until another thread has done so much. The time is not the loop's.
-__attribute__((noinline)) static uint64_t wait_for(const ht_worker *other, uint64_t operations) {
+// Processor time since a reading, the clock's own twice included, that is not the loop's.
+static uint64_t spent_since(const ht_session *session, uint64_t began) {
+    return ht_clock_cpu_ns() - began + session->clock_ns;
+}
+
+// Waits until another thread has done so much, and says what that took.
+__attribute__((noinline)) static uint64_t wait_for(const ht_session *session, const ht_worker *other,
+                                                   uint64_t operations) {
     uint64_t began = ht_clock_cpu_ns();
     struct timespec pause = {0, 20000};
     // Acquire pairs with the release of `publish`: what that thread wrote to its slots is seen.
@@ -63,7 +69,7 @@ __attribute__((noinline)) static uint64_t wait_for(const ht_worker *other, uint6
             nanosleep(&pause, NULL);
         }
     }
-    return ht_clock_cpu_ns() - began;
+    return spent_since(session, began);
 }
 
 static inline __attribute__((always_inline)) void *reserve(ht_worker *self, bool timed, uint32_t op, uint64_t size,
@@ -168,15 +174,18 @@ static inline __attribute__((always_inline)) void perform(ht_worker *self, bool 
             case HT_REPLAY_WAIT: {
                 ht_worker *other = &session->workers[slot];
                 if (atomic_load_explicit(&other->done, memory_order_acquire) < detail) {
-                    self->cpu_ns -= wait_for(other, detail);
+                    self->cpu_ns -= wait_for(session, other, detail);
                 }
                 at += 1;
                 break;
             }
-            case HT_REPLAY_START:
+            case HT_REPLAY_START: {
+                uint64_t began = ht_clock_cpu_ns();
                 ht_worker_start(session, slot);
+                self->cpu_ns -= spent_since(session, began);
                 at += 1;
                 break;
+            }
             default: ht_session_fail(session, HT_REPLAY_BAD_PLAN, 0, op, 0);
         }
         // Release: whoever waits for this operation sees the slot that it wrote.
@@ -204,22 +213,29 @@ static inline __attribute__((always_inline)) void run(ht_worker *self, bool time
 
 void ht_worker_run_timed(ht_worker *self) { run(self, false); }
 
-// What the clock takes between two readings, and how long its ticks are.
+// What the clock takes between two readings, and how long its ticks are. The mean, for a counter that goes in steps
+// shows a time between two of them now as the one, now as the other; without readings between which something else ran.
 static void calibrate(ht_session *session) {
-    uint64_t least = UINT64_MAX, step = UINT64_MAX, last = 0;
-    enum { READINGS = 4096 };
+    enum { READINGS = 4096, OTHERS = 4 };
+    static uint32_t took[READINGS];
+    uint32_t least = UINT32_MAX, step = UINT32_MAX;
     for (int i = 0; i < READINGS; i++) {
-        uint64_t began = ticks(), took = ticks() - began;
-        if (took < least) least = took;
-        uint64_t difference = took > last ? took - last : last - took;
-        if (i > 0 && difference != 0 && difference < step) step = difference;
-        last = took;
+        uint64_t began = ticks(), difference = ticks() - began;
+        took[i] = difference < UINT32_MAX ? (uint32_t)difference : UINT32_MAX;
+        if (took[i] < least) least = took[i];
+    }
+    uint64_t sum = 0, count = 0;
+    for (int i = 0; i < READINGS; i++) {
+        if (took[i] > (uint64_t)(least ? least : 1) * OTHERS) continue;
+        sum += took[i];
+        count++;
+        if (took[i] != least && took[i] - least < step) step = took[i] - least;
     }
     uint64_t began = ticks(), began_ns = ht_clock_wall_ns();
     while (ht_clock_wall_ns() - began_ns < 5000000) {
     }
-    session->result->clock_ticks = least;
-    session->result->clock_step = step == UINT64_MAX ? 1 : step;
+    session->result->clock_ticks = count ? (double)sum / (double)count : 0;
+    session->result->clock_step = step == UINT32_MAX ? 1 : step;
     session->result->ticks_per_ns = (double)(ticks() - began) / (double)(ht_clock_wall_ns() - began_ns);
 }
 

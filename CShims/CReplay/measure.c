@@ -16,6 +16,16 @@ uint64_t ht_clock_cpu_ns(void) { return clock_ns(CLOCK_THREAD_CPUTIME_ID); }
 
 uint64_t ht_clock_wall_ns(void) { return clock_ns(CLOCK_MONOTONIC); }
 
+uint64_t ht_clock_cost_ns(void) {
+    uint64_t least = UINT64_MAX, last = ht_clock_cpu_ns();
+    for (int i = 0; i < 64; i++) {
+        uint64_t now = ht_clock_cpu_ns();
+        if (now - last < least) least = now - last;
+        last = now;
+    }
+    return least;
+}
+
 // The kernel adds these up from the page tables; the counters of /proc/self/statm may be 64 pages off for each thread.
 uint64_t ht_resident_anonymous(void) {
     char text[4096];

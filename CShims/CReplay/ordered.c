@@ -1,39 +1,32 @@
-// The run for memory: every call in the order of the trace, by the thread that made it, one at a time. So the blocks
-// that are live are at every moment those that were live in the traced program, and what the process holds can be set
-// against them. The thread that has the turn reads from the plan whose turn is next and hands it on.
+// The run for memory: every call in the order of the trace, one at a time, each as the thread that made it. So the
+// blocks that are live are at every moment those that were live in the traced program, and what the process holds can
+// be set against them.
+//
+// The threads are there, from their first call to their last, but the first thread acts for all of them: before a turn
+// of another thread it takes that thread's pointer (identity.h), by which everything thread-local is found. Caches,
+// arenas and keys are therefore those of the thread that made the call, and what its end gives back is given back by
+// itself. Handing turns from thread to thread takes two context switches each: microseconds, where a call takes
+// nanoseconds and turns are as short as one call.
 #include "operation.h"
 
-#include <errno.h>
-#include <limits.h>
+#include "identity.h"
+
 #include <linux/futex.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
-// Memory orders: `turn` is written with release by whoever hands it on and read with acquire by whoever takes it; all
-// that has no order of its own (the session's "memory runs" part) is thereby ordered, for only one thread has the turn.
+// Memory orders: `state` is written with release by whoever goes on and read with acquire by whoever waits for it; all
+// else of a thread is thereby the first thread's between HT_THREAD_READY and HT_THREAD_LEAVES.
 
-static void pass_turn(ht_worker *to, uint64_t operations) {
-    to->turn_operations = operations;
-    atomic_store_explicit(&to->turn, 1, memory_order_release);
-    syscall(SYS_futex, &to->turn, FUTEX_WAKE_PRIVATE, 1, NULL, NULL, 0);
+static void set_state(ht_worker *worker, uint32_t state) {
+    atomic_store_explicit(&worker->state, state, memory_order_release);
+    syscall(SYS_futex, &worker->state, FUTEX_WAKE_PRIVATE, 1, NULL, NULL, 0);
 }
 
-static void take_turn(ht_worker *self) {
-    // On a machine with a second processor the turn comes back sooner than a thread is put to sleep.
-    for (int tries = 0; tries < 200 && !atomic_load_explicit(&self->turn, memory_order_acquire); tries++) {
-#if defined(__x86_64__)
-        __builtin_ia32_pause();
-#endif
-    }
-    while (!atomic_load_explicit(&self->turn, memory_order_acquire)) {
-        syscall(SYS_futex, &self->turn, FUTEX_WAIT_PRIVATE, 0, NULL, NULL, 0);
-    }
-    atomic_store_explicit(&self->turn, 0, memory_order_relaxed);
-    // What a thread's end frees belongs before the next call.
-    ht_session *session = self->session;
-    if (session->leaving) {
-        pthread_join(session->leaving->thread, NULL);
-        session->leaving = NULL;
+static void wait_for_state(ht_worker *worker, uint32_t wanted) {
+    uint32_t state;
+    while ((state = atomic_load_explicit(&worker->state, memory_order_acquire)) != wanted) {
+        syscall(SYS_futex, &worker->state, FUTEX_WAIT_PRIVATE, state, NULL, NULL, 0);
     }
 }
 
@@ -62,6 +55,7 @@ static void advance(ht_session *session, uint64_t events) {
         copy_parts(session->owners, session->peak_owners, session->plan.owners);
         copy_parts(session->classes, session->peak_classes, HT_REPLAY_CLASSES);
         result->peak_anonymous = ht_resident_anonymous();
+        result->peak_places = ht_places_tell(session);
     }
     if (result->events >= session->next_sample && events) ht_ordered_sample(session);
 }
@@ -81,6 +75,7 @@ static void count_in(ht_session *session, uint64_t slot, void *block, uint64_t s
     if (!is_live) return;
     session->live += size;
     session->usable += usable;
+    session->blocks_live++;
     struct ht_replay_part *live[] = {&session->peak_owners[owner], &session->peak_classes[class]};
     for (int i = 0; i < 2; i++) {
         live[i]->peak_live += size;
@@ -94,6 +89,7 @@ static void count_out(ht_session *session, uint64_t slot) {
     block->is_counted = false;
     session->live -= block->size;
     session->usable -= block->usable;
+    session->blocks_live--;
     uint32_t class = ht_replay_class(block->size);
     struct ht_replay_part *live[] = {&session->peak_owners[block->owner], &session->peak_classes[class]};
     for (int i = 0; i < 2; i++) {
@@ -124,6 +120,16 @@ static void *reserve(ht_session *session, uint32_t op, uint64_t size, size_t ali
 static void release(ht_session *session, void *block) {
     session->result->calls++;
     session->calls.release(block);
+}
+
+// A thread is made by the first thread as itself: what pthread_create does with its caller is not for anyone else to
+// do.
+static void start(ht_worker *self, uint64_t stream) {
+    ht_session *session = self->session;
+    ht_identity_take(session->workers->identity);
+    ht_worker_start(session, stream);
+    wait_for_state(&session->workers[stream], HT_THREAD_READY);
+    ht_identity_take(self->identity);
 }
 
 static const uint64_t *perform(ht_worker *self, const uint64_t *at) {
@@ -169,14 +175,14 @@ static const uint64_t *perform(ht_worker *self, const uint64_t *at) {
             break;
         }
         case HT_REPLAY_WAIT: break;  // the turns keep the order
-        case HT_REPLAY_START: ht_worker_start(session, slot); break;
+        case HT_REPLAY_START: start(self, slot); break;
         default: ht_session_fail(session, HT_REPLAY_BAD_PLAN, 0, op, 0);
     }
     advance(session, ht_op_events(op));
     return at + ht_op_words(op);
 }
 
-// Performs the operations of a turn.
+// Performs so many operations of a thread.
 static void perform_turn(ht_worker *self, uint64_t operations) {
     for (; operations > 0; operations--) {
         if (self->cursor.at == self->cursor.end && !ht_cursor_load(self->session, &self->cursor)) {
@@ -184,54 +190,46 @@ static void perform_turn(ht_worker *self, uint64_t operations) {
         }
         self->cursor.at = perform(self, self->cursor.at);
     }
-    self->is_over = self->cursor.at == self->cursor.end && self->cursor.blocks_left == 0;
 }
 
-// Hands the turn on; false when there is none left, or it is this thread's again.
-static bool next_turn(ht_worker *self, uint64_t *operations) {
-    ht_session *session = self->session;
+static bool is_over(const ht_worker *worker) {
+    return worker->cursor.at == worker->cursor.end && worker->cursor.blocks_left == 0;
+}
+
+static void perform_turns(ht_session *session) {
+    ht_worker *first = session->workers;
     ht_cursor *turns = &session->turns;
-    *operations = 0;
-    if (turns->at == turns->end && !ht_cursor_load(session, turns)) return false;
-    uint64_t word = *turns->at++;
-    ht_worker *next = &session->workers[ht_word_slot(word)];
-    *operations = word >> 32;
-    if (next == self) return false;
-    pass_turn(next, *operations);
-    return true;
+    while (turns->at < turns->end || ht_cursor_load(session, turns)) {
+        uint64_t word = *turns->at++;
+        ht_worker *worker = &first[ht_word_slot(word)];
+        // Of a thread that was not started, or is over.
+        if (ht_word_slot(word) >= session->plan.streams || !worker->session || is_over(worker)) {
+            ht_session_fail(session, HT_REPLAY_BAD_PLAN, 0, 0, 0);
+        }
+        ht_identity_take(worker->identity);
+        perform_turn(worker, word >> 32);
+        if (worker == first || !is_over(worker)) continue;
+        // What a thread's end frees belongs before the next call.
+        ht_identity_take(first->identity);
+        set_state(worker, HT_THREAD_LEAVES);
+        pthread_join(worker->thread, NULL);
+    }
+    ht_identity_take(first->identity);
 }
 
 void ht_worker_run_ordered(ht_worker *self) {
     ht_session *session = self->session;
-    bool is_first = self == session->workers;
-    if (session->plan.streams == 1) {
-        while (ht_cursor_load(session, &self->cursor)) {
-            while (self->cursor.at < self->cursor.end) self->cursor.at = perform(self, self->cursor.at);
-        }
+    self->identity = ht_identity();
+    if (self != session->workers) {
+        set_state(self, HT_THREAD_READY);
+        wait_for_state(self, HT_THREAD_LEAVES);
         return;
     }
-    uint64_t operations = 0;
-    bool has_turn = is_first;
-    if (is_first) has_turn = !next_turn(self, &operations) && operations > 0;
-    for (;;) {
-        if (!has_turn) {
-            take_turn(self);
-            operations = self->turn_operations;
-            if (operations == 0) return;  // the first thread is told so that all turns are over
-        }
-        perform_turn(self, operations);
-        if (self->is_over && !is_first) session->leaving = self;
-        if (next_turn(self, &operations)) {
-            if (self->is_over && !is_first) return;
-            has_turn = false;
-            continue;
-        }
-        if (operations > 0) {
-            has_turn = true;  // its own again
-            continue;
-        }
-        if (is_first) return;
-        pass_turn(session->workers, 0);
+    if (session->plan.streams > 1) {
+        perform_turns(session);
         return;
+    }
+    while (ht_cursor_load(session, &self->cursor)) {
+        while (self->cursor.at < self->cursor.end) self->cursor.at = perform(self, self->cursor.at);
     }
 }

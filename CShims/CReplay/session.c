@@ -57,6 +57,7 @@ static bool session_open(ht_session *session) {
     char *result = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_POPULATE, request->result, 0);
     if (result == MAP_FAILED) return false;
     session->result = (void *)result;
+    session->result_bytes = bytes;
     session->points = (void *)(result + sizeof *session->result);
     session->owners = (void *)((char *)session->points + points);
     session->classes = (void *)((char *)session->owners + owners);
@@ -130,6 +131,12 @@ void ht_worker_start(ht_session *session, uint64_t stream) {
     if (stream >= session->plan.streams || session->workers[stream].session) {
         ht_session_fail(session, HT_REPLAY_BAD_PLAN, 0, HT_REPLAY_START, 0);
     }
+    // Nobody joins anybody here, so a thread that starts many one after the other would have them all at once. Those
+    // that were over in the program by now wait for nothing that comes after this: there will be room.
+    struct timespec pause = {0, 20000};
+    while (atomic_load_explicit(&session->running, memory_order_acquire) >= session->plan.most_threads) {
+        nanosleep(&pause, NULL);
+    }
     worker_open(session, stream);
     ht_worker *worker = &session->workers[stream];
     atomic_fetch_add_explicit(&session->running, 1, memory_order_relaxed);
@@ -155,21 +162,22 @@ static void session_prepare(ht_session *session) {
     }
     pthread_attr_init(&session->attributes);
     pthread_attr_setstacksize(&session->attributes, STACK_BYTES);
-    // Threads of a memory run are joined by whoever has the turn after their last one.
+    // Threads of a memory run are joined after their last turn.
     bool is_joined = session->request->mode == HT_REPLAY_MEMORY;
     pthread_attr_setdetachstate(&session->attributes, is_joined ? PTHREAD_CREATE_JOINABLE : PTHREAD_CREATE_DETACHED);
     prctl(PR_SET_TIMERSLACK, 1000);
     ht_calls_find(session);
+    session->clock_ns = ht_clock_cost_ns();
     session->running = 1;
     worker_open(session, 0);
 }
 
 static void session_end_memory(ht_session *session) {
     struct ht_replay_result *result = session->result;
-    if (session->leaving) pthread_join(session->leaving->thread, NULL);
     result->end_anonymous = ht_resident_anonymous();
     ht_ordered_sample(session);
     result->end_live = session->live;
+    result->end_places = ht_places_tell(session);
     if (session->points_written != session->plan.samples || result->peak_live != session->plan.peak_bytes) {
         ht_session_fail(session, HT_REPLAY_WRONG_CURVE, 0, 0, result->peak_live);
     }

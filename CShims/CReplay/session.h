@@ -38,20 +38,25 @@ typedef struct ht_block {
     bool is_counted;
 } ht_block;
 
+// What a thread of a memory run does, which the first thread acts for (ordered.c):
+//
+//     HT_THREAD_NEW ──► HT_THREAD_READY ──► HT_THREAD_LEAVES
+//            the thread           the first thread
+enum { HT_THREAD_NEW, HT_THREAD_READY, HT_THREAD_LEAVES };
+
 // One thread of the traced program. Each line of 64 bytes has one writer.
 typedef struct ht_worker {
     _Alignas(64) _Atomic uint64_t done;  // operations that are over; the thread writes, others wait for it
 
-    _Alignas(64) _Atomic uint32_t turn;  // memory runs: whoever had the turn before writes 1, the thread 0
-    uint64_t turn_operations;            // how many it has then; written before `turn`
+    _Alignas(64) _Atomic uint32_t state;  // memory runs: HT_THREAD_…
+    void *identity;                       // memory runs: the thread's own pointer; written before HT_THREAD_READY
 
-    _Alignas(64) ht_cursor cursor;  // from here on the thread alone
+    _Alignas(64) ht_cursor cursor;  // from here on the thread alone; in memory runs the first thread
     struct ht_session *session;
     pthread_t thread;
     uint64_t hash, events, calls, cpu_ns;
     uint64_t (*latency)[HT_REPLAY_LATENCY_BINS];  // HT_REPLAY_CALLS rows
     uint64_t worst_ticks[HT_REPLAY_CALLS], worst_size[HT_REPLAY_CALLS];
-    bool is_over;
 } ht_worker;
 
 typedef struct ht_session {
@@ -68,18 +73,19 @@ typedef struct ht_session {
     pthread_attr_t attributes;
     _Atomic uint32_t running;  // threads that are not over, the first one included
     _Atomic uint32_t merging;  // held while a thread adds its figures to the result
+    uint64_t clock_ns;         // what a reading of a thread's processor time takes
     uint64_t events;           // of threads that are over; in memory runs the result itself is kept up to date
 
     struct ht_replay_result *result;
+    size_t result_bytes;  // of its file so far
     struct ht_replay_point *points;
     struct ht_replay_part *owners, *classes;
     uint64_t (*latency)[HT_REPLAY_LATENCY_BINS];
 
-    // Memory runs, all of whoever has the turn.
+    // Memory runs, all of the first thread.
     ht_block *details;
     ht_cursor turns;
-    ht_worker *leaving;  // has ended and is to be joined
-    uint64_t live, usable, next_sample;
+    uint64_t live, usable, blocks_live, next_sample;
     struct ht_replay_part *peak_owners, *peak_classes;
     uint64_t points_written;
 } ht_session;
@@ -101,16 +107,18 @@ void ht_cursor_close(ht_cursor *cursor);
 void ht_worker_run_timed(ht_worker *self);
 void ht_worker_run_latency(ht_worker *self);
 void ht_worker_run_ordered(ht_worker *self);
-// Starts the thread of a stream.
+// Starts the thread of a stream, once there are fewer than the program had at once.
 void ht_worker_start(ht_session *session, uint64_t stream);
-// The first thread's part at the end of a memory run: waits until no thread has a turn left.
-void ht_ordered_finish(ht_session *session);
 // A point of the curve, and the comparison with the trace's.
 void ht_ordered_sample(ht_session *session);
+// Appends the places of the live blocks to the result, and says how many.
+uint64_t ht_places_tell(ht_session *session);
 
 // Processor time of the calling thread, and time.
 uint64_t ht_clock_cpu_ns(void);
 uint64_t ht_clock_wall_ns(void);
+// What the first of them takes.
+uint64_t ht_clock_cost_ns(void);
 // Resident bytes that are neither shared nor a file's.
 uint64_t ht_resident_anonymous(void);
 

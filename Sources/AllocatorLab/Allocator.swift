@@ -48,38 +48,6 @@ public struct Allocator: Equatable, Sendable {
     }
 }
 
-/// An allocator that a program gets without anyone's doing, because it or a library of its links one, or the environment
-/// preloads one: what runs by itself there is not the C library's.
-public struct LinkedAllocator: Equatable, Sendable {
-    /// Its name, such as `jemalloc`.
-    public let name: String
-    /// Its library.
-    public let path: String
-    /// The C library, which serves malloc where it is preloaded in front of it.
-    public let systemLibrary: String
-
-    /// Looks at the libraries of the program that a command line starts, through scripts and `env`; nil where malloc is the
-    /// C library's. What a shell starts in turn is not looked at.
-    public init?(of command: [String]) {
-        self.init(ProgramInspection(of: command))
-    }
-
-    init?(_ inspection: ProgramInspection) {
-        guard case .library(let name, let path) = inspection.allocator,
-            let system = inspection.modules.first(where: { $0.name == "libc.so.6" })?.path
-        else { return nil }
-        self.name = name
-        self.path = path
-        systemLibrary = system
-    }
-
-    /// The same allocator; the C library's with the library that makes it serve this program.
-    public func inFront(of allocator: Allocator) -> Allocator {
-        guard allocator.libraryPath == nil else { return allocator }
-        return Allocator(name: allocator.name, libraryPath: systemLibrary, variables: allocator.variables)
-    }
-}
-
 /// Allocators as they are typed.
 ///
 /// One is `NAME`, or `NAME:VARIABLE=VALUE` with further variables behind blanks: `glibc:MALLOC_ARENA_MAX=1
@@ -117,7 +85,11 @@ public enum AllocatorList {
             guard parts[0] != "LD_PRELOAD" else {
                 throw .malformed(item, reason: "LD_PRELOAD is what chooses the allocator")
             }
-            variables.append(EnvironmentVariable(name: String(parts[0]), value: unescaped(parts[1])))
+            let variable = EnvironmentVariable(name: String(parts[0]), value: unescaped(parts[1]))
+            if variable.name == Tunables.variable, let unknown = Tunables.unknown(in: variable.value) {
+                throw .unknownTunable(unknown, loader: Tunables.loader)
+            }
+            variables.append(variable)
         }
         guard !variables.isEmpty else { throw .malformed(item, reason: "no variable after the colon") }
         return Allocator(name: unescaped(item), libraryPath: found.libraryPath, variables: variables)

@@ -14,6 +14,8 @@ public enum AllocatorError: Error, Equatable, CustomStringConvertible {
     case unusable(path: String, reason: String)
     /// What follows the name's colon is no list of variables.
     case malformed(String, reason: String)
+    /// `GLIBC_TUNABLES` names what the C library, whose loader lists them, does not have.
+    case unknownTunable(String, loader: String)
 
     /// What happened, and what to type, in one line.
     public var description: String {
@@ -29,13 +31,15 @@ public enum AllocatorError: Error, Equatable, CustomStringConvertible {
         case .missing(let path): "\(path): no such allocator library"
         case .unusable(let path, let reason): "\(path): cannot be preloaded: \(reason)"
         case .malformed(let text, let reason): "'\(text)': \(reason); as in jemalloc:MALLOC_CONF=narenas:1"
+        case .unknownTunable(let name, let loader):
+            "GLIBC_TUNABLES: this C library has no '\(name)'; type: \(loader) --list-tunables"
         }
     }
 
     /// The exit status for it: 64 for a bad name, 66 for a missing file, 69 for what is not to be had here.
     public var exitStatus: Int32 {
         switch self {
-        case .unknown, .malformed: 64
+        case .unknown, .malformed, .unknownTunable: 64
         case .missing: 66
         case .notInstalled, .unusable: 69
         }
@@ -95,8 +99,10 @@ public struct AllocatorCatalogue: Sendable {
     public func resolve(_ name: String) throws(AllocatorError) -> Allocator {
         if name == "glibc" || name == "system" { return .system }
         if name.contains("/") {
-            try Self.checkPreloadable(name)
-            return Allocator(name: name, libraryPath: name)
+            // The program, and what it starts, may run in other folders.
+            let path = FileProbe.absolute(name)
+            try Self.checkPreloadable(path)
+            return Allocator(name: name, libraryPath: path)
         }
         guard let entry = Self.entries.first(where: { $0.name == name }) else { throw .unknown(name) }
         for library in entry.libraries {

@@ -35,15 +35,29 @@ final class ChildProcess {
 
     /// What the kernel charged to it and the children it waited for.
     struct Usage {
-        let outcome: RunOutcome
-        let wallNanoseconds: UInt64
-        let userNanoseconds: UInt64
-        let systemNanoseconds: UInt64
-        let peakResidentBytes: UInt64
-        let minorFaults: UInt64
-        let majorFaults: UInt64
-        let voluntarySwitches: UInt64
-        let involuntarySwitches: UInt64
+        var outcome: RunOutcome
+        var wallNanoseconds: UInt64
+        var userNanoseconds: UInt64
+        var systemNanoseconds: UInt64
+        var peakResidentBytes: UInt64
+        var minorFaults: UInt64
+        var majorFaults: UInt64
+        var voluntarySwitches: UInt64
+        var involuntarySwitches: UInt64
+
+        /// Adds what the kernel charged to a process that nobody of the run waited for.
+        mutating func add(_ orphan: rusage) {
+            func nanoseconds(_ time: timeval) -> UInt64 {
+                UInt64(time.tv_sec) * 1_000_000_000 + UInt64(time.tv_usec) * 1000
+            }
+            userNanoseconds += nanoseconds(orphan.ru_utime)
+            systemNanoseconds += nanoseconds(orphan.ru_stime)
+            peakResidentBytes = max(peakResidentBytes, UInt64(orphan.ru_maxrss) * 1024)
+            minorFaults += UInt64(orphan.ru_minflt)
+            majorFaults += UInt64(orphan.ru_majflt)
+            voluntarySwitches += UInt64(orphan.ru_nvcsw)
+            involuntarySwitches += UInt64(orphan.ru_nivcsw)
+        }
     }
 
     /// Its process id.
@@ -113,13 +127,14 @@ final class ChildProcess {
         if leadsGroup { kill(-pid, SIGKILL) }
     }
 
-    /// Waits for its end, if that has not come, and takes it off the kernel's books. What is left of its group is ended.
+    /// Waits for its end, if that has not come, and takes it off the kernel's books.
     ///
+    /// - Parameter sparesGroup: whether what is left of its group goes on; else it is ended.
     /// - Throws: `LaunchError` when the kernel does not know it.
     @discardableResult
-    func reap() throws(LaunchError) -> Usage {
+    func reap(sparesGroup: Bool = false) throws(LaunchError) -> Usage {
         if let usage { return usage }
-        if leadsGroup {
+        if leadsGroup, !sparesGroup {
             var information = siginfo_t()
             while waitid(P_PID, id_t(pid), &information, WEXITED | WNOWAIT) != 0, errno == EINTR {}
             kill(-pid, SIGKILL)

@@ -7,13 +7,13 @@ extension Comparison {
     /// - Parameters:
     ///   - title: what was compared, on a line of its own.
     ///   - colour: whether ratios with a verdict are coloured, better green and worse red.
-    ///   - width: columns that the chart may fill.
+    ///   - width: columns that a line may fill; what has no room stands below.
     public func table(title: String, colour: Bool, width: Int = 100) -> String {
         let warm = "after \(warmUps == 1 ? "one" : String(warmUps)) to warm up"
         var text = "\(title)\nmedians of \(runs) \(runs == 1 ? "run" : "runs") each, in turn, \(warm)"
         if rows.count > 1 { text += "; ratios to \(rows[0].allocator)" }
-        text += "\n\n" + TextGrid(timeHeader, ranking.map { timeCells($0, colour) }).text()
-        text += "\n" + TextGrid(memoryHeader, ranking.map { memoryCells($0, colour) }).text()
+        text += "\n\n" + TextGrid(timeHeader, ranking.map { timeCells($0, colour) }).text(width: width)
+        text += "\n" + TextGrid(memoryHeader, ranking.map { memoryCells($0, colour) }).text(width: width)
         if rows.count > 1 { text += "\n" + verdicts() }
         return text + chart(width: width)
     }
@@ -81,53 +81,5 @@ extension Comparison {
         let chart = TimeChart(title: "resident set of all processes over time", curves: curves).text(width: width)
         guard !chart.isEmpty, let share = readingShare else { return "" }
         return "\n\(chart)read from outside, which took \(Self.fixed(share * 100, 1)) % of one processor\n"
-    }
-}
-
-/// Cells in columns: the first to the left, the others to the right. A first cell that is too long stands on a line of its
-/// own.
-struct TextGrid {
-    /// One cell.
-    struct Cell {
-        var text: String
-        /// Of the terminal's colours, nil for none.
-        var colour: Int?
-
-        init(_ text: String) {
-            self.text = text
-        }
-    }
-
-    static let widestName = 24
-
-    private let header: [Cell]
-    private let lines: [[Cell]]
-
-    init(_ header: [String], _ lines: [[Cell]]) {
-        self.header = header.map { Cell($0) }
-        self.lines = lines
-    }
-
-    func text() -> String {
-        let widths = header.indices.map { column in
-            ([header] + lines).map { $0[column].text.count }.filter { column > 0 || $0 <= Self.widestName }.max() ?? 0
-        }
-        return ([header] + lines).map { line(of: $0, widths: widths) }.joined()
-    }
-
-    private func line(of cells: [Cell], widths: [Int]) -> String {
-        var text = ""
-        var cells = cells
-        if cells[0].text.count > widths[0] {
-            text = "  \(cells[0].text)\n"
-            cells[0] = Cell("")
-        }
-        let padded = cells.enumerated().map { column, cell in
-            let space = String(repeating: " ", count: widths[column] - cell.text.count)
-            if column == 0 { return cell.text + space }
-            return space + (cell.colour.map { "\u{1b}[\($0)m\(cell.text)\u{1b}[0m" } ?? cell.text)
-        }
-        let joined = padded.joined(separator: "  ")
-        return text + "  " + String(joined.reversed().drop { $0 == " " }.reversed()) + "\n"
     }
 }

@@ -67,6 +67,21 @@ enum FileProbe {
         contents(of: path, limit: 1 << 20).map { String(decoding: $0, as: UTF8.self) }
     }
 
+    /// What a link points to; nil where there is no link, or it may not be read.
+    static func link(at path: String) -> String? {
+        var bytes = [CChar](repeating: 0, count: Int(PATH_MAX))
+        let count = readlink(path, &bytes, bytes.count)
+        return count > 0 ? String(decoding: bytes[..<count].map { UInt8(bitPattern: $0) }, as: UTF8.self) : nil
+    }
+
+    /// The path from the root on.
+    static func absolute(_ path: String) -> String {
+        if path.hasPrefix("/") { return path }
+        guard let folder = getcwd(nil, 0) else { return path }
+        defer { free(folder) }
+        return "\(String(cString: folder))/\(path)"
+    }
+
     /// The path with links resolved; as it is where that fails.
     static func resolved(_ path: String) -> String {
         guard let real = realpath(path, nil) else { return path }

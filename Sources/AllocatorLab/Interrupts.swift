@@ -31,6 +31,13 @@ public struct Interrupts: Sendable {
         ht_launch_adopt_orphans()
     }
 
+    /// Goes on in a child of this process, which waits for it and ends as it does: so that what was started is ended although
+    /// one of the two is killed. To be called before there are threads and children; where no child can be had all stays as
+    /// it is.
+    public static func supervise() {
+        _ = ht_launch_supervise()
+    }
+
     /// The next signal, if one has come.
     func take() -> Interrupted? {
         guard descriptor >= 0 else { return nil }

@@ -30,15 +30,20 @@ final class OutputPipe {
     /// Of all that was read.
     private(set) var fingerprint = OutputFingerprint()
 
+    private let isKept: Bool
     private var head: [UInt8] = []
     private var tail: [UInt8] = []
+    private var taken: UInt64 = 0
     private var buffer = [UInt8](repeating: 0, count: 1 << 16)
     private static let headBytes = 4096
     private static let tailBytes = 1024
     private static let mostPipeBytes: UInt64 = 1 << 20
 
     /// Makes a pipe that no program inherits by accident.
-    init() throws(LaunchError) {
+    ///
+    /// - Parameter isKept: whether to fingerprint what comes; else it is only read.
+    init(isKept: Bool = true) throws(LaunchError) {
+        self.isKept = isKept
         var ends: [Int32] = [-1, -1]
         guard pipe(&ends) == 0 else { throw LaunchError(action: "pipe", code: errno) }
         for end in ends { _ = fcntl(end, F_SETFD, FD_CLOEXEC) }
@@ -61,6 +66,8 @@ final class OutputPipe {
         guard source >= 0 else { return }
         let count = read(source, &buffer, buffer.count)
         if count > 0 {
+            taken += UInt64(count)
+            guard isKept else { return }
             fingerprint.append(buffer[..<count])
             head += buffer[..<min(count, Self.headBytes - min(head.count, Self.headBytes))]
             tail = Array((tail + buffer[max(0, count - Self.tailBytes)..<count]).suffix(Self.tailBytes))
@@ -73,8 +80,8 @@ final class OutputPipe {
     /// Reads what there is without waiting for more, and no more than a pipe can hold: what a process prints that was left
     /// behind is not waited for.
     func drain() {
-        let end = fingerprint.count + Self.mostPipeBytes
-        while source >= 0, fingerprint.count < end {
+        let end = taken + Self.mostPipeBytes
+        while source >= 0, taken < end {
             var descriptor = pollfd(fd: source, events: Int16(POLLIN), revents: 0)
             guard poll(&descriptor, 1, 0) > 0 else { return }
             take()

@@ -63,6 +63,11 @@ public struct Program: Equatable, Sendable {
         try Self.check(path, name: name, purpose: purpose, depth: 0)
     }
 
+    /// A command line as a shell takes it.
+    public static func commandLine(_ words: [String]) -> String {
+        words.map(ShellText.quoted).joined(separator: " ")
+    }
+
     static func find(_ name: String) throws(ProgramError) -> String {
         var candidates = [name]
         if !name.contains("/") {

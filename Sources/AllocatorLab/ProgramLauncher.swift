@@ -1,49 +1,6 @@
-// Runs a program, untraced, under an allocator: what it finds around it, and what is measured of it.
+// Runs a program, untraced, under an allocator, and reports what was measured of it.
 
 internal import Glibc
-
-/// What is the same in every run: the environment, the standard input, the command before it, where signals arrive.
-public struct RunSurroundings: Sendable {
-    /// Every variable but those of the allocator.
-    public var environment: [String]
-    /// The file that each run reads from its start.
-    public var inputPath: String
-    /// What is run before each run, unmeasured.
-    public var setup: ShellCommand?
-    /// Where signals arrive that end the comparison.
-    public var interrupts: Interrupts
-    /// Seconds that a program has to end after it was sent a signal, before it is killed.
-    public var secondsToEnd = 10.0
-
-    /// This process's environment and, if it is a regular file, standard input, else `/dev/null`: a pipe could be read
-    /// only once.
-    public init(inputPath: String? = nil, setup: ShellCommand? = nil, interrupts: Interrupts = .none) {
-        var variables: [String] = []
-        var cursor = environ
-        while let entry = cursor.pointee {
-            variables.append(String(cString: entry))
-            cursor += 1
-        }
-        environment = variables
-        var status = stat()
-        let isFile = fstat(0, &status) == 0 && status.st_mode & S_IFMT == S_IFREG
-        self.inputPath = inputPath ?? (isFile ? "/proc/self/fd/0" : "/dev/null")
-        self.setup = setup
-        self.interrupts = interrupts
-    }
-
-    var watch: ChildWatch { ChildWatch(interrupts: interrupts, secondsToEnd: secondsToEnd) }
-
-    func prepare() throws {
-        try setup?.runAsSetup(environment: environment, watch: watch)
-    }
-
-    func openInput() throws(LaunchError) -> Int32 {
-        let descriptor = open(inputPath, O_RDONLY | O_CLOEXEC)
-        guard descriptor >= 0 else { throw LaunchError(action: inputPath, code: errno) }
-        return descriptor
-    }
-}
 
 /// Starts one program over and over, each time with an allocator of choice.
 public struct ProgramLauncher: ProgramRunning {
@@ -59,17 +16,22 @@ public struct ProgramLauncher: ProgramRunning {
     /// What ends with a status, for messages.
     public var subject: String { "the program" }
 
-    /// Runs the program once with both outputs discarded.
+    /// Runs the program once; what it writes is thrown away.
     ///
     /// - Throws: `LaunchError` when it cannot be started, `Interrupted`, `ShellCommandError`.
     public func measure(on allocator: Allocator) throws -> RunMeasurement {
-        try surroundings.prepare()
+        let leftovers = try surroundings.prepare()
+        defer { leftovers.end() }
         let null = try NullDevice()
-        let child = try start(on: allocator, output: null.descriptor, errors: null.descriptor)
-        var sampler: ResidentSampler? = ResidentSampler(
-            process: child.pid, startedNanoseconds: child.startedNanoseconds)
-        try waitForEnd(of: child, sampler: &sampler)
-        return RunMeasurement(try child.reap(), sampler)
+        let pipe = surroundings.readsOutput ? try OutputPipe(isKept: false) : nil
+        let child = try start(on: allocator, output: pipe?.sink ?? null.descriptor, errors: null.descriptor)
+        pipe?.closeSink()
+        var observer = RunObserver(
+            sampler: ResidentSampler(process: child.pid, startedNanoseconds: child.startedNanoseconds))
+        var usage = try waitForEnd(of: child, pipes: pipe.map { [$0] } ?? [], observer: &observer)
+        leftovers.end()
+        for orphan in leftovers.charged { usage.add(orphan) }
+        return RunMeasurement(usage, observer.sampler)
     }
 
     /// Runs the program once, reading its outputs as they come; nothing of them is kept but the last line of standard
@@ -79,30 +41,42 @@ public struct ProgramLauncher: ProgramRunning {
     ///
     /// - Throws: as `measure`.
     public func rehearse(on allocator: Allocator) throws -> Rehearsal {
-        try surroundings.prepare()
+        let leftovers = try surroundings.prepare()
+        defer { leftovers.end() }
         let output = try OutputPipe()
         let errors = try OutputPipe()
         let child = try start(on: allocator, output: output.sink, errors: errors.sink)
         output.closeSink()
         errors.closeSink()
-        var sampler: ResidentSampler?
-        try waitForEnd(of: child, pipes: [output, errors], sampler: &sampler)
-        let outcome = try child.reap().outcome
+        var observer = RunObserver(lookout: ProcessLookout(process: child.pid))
+        let outcome = try waitForEnd(of: child, pipes: [output, errors], observer: &observer).outcome
+        let left = leftovers.end()
         return Rehearsal(
             outcome: allocator.refusal(in: errors.beginning) ?? outcome, output: output.fingerprint,
-            complaint: errors.lastLine)
+            complaint: errors.lastLine, notes: [allocator.warning(in: errors.beginning), Self.note(ofLeft: left)],
+            programs: observer.lookout?.programs() ?? [])
+    }
+
+    private static func note(ofLeft names: [String]) -> String? {
+        if names.isEmpty { return nil }
+        let more = names.count > 1 ? " and \(names.count - 1) more" : ""
+        return
+            "the program leaves processes behind (\(names[0])\(more)): they were ended after each run, what they used "
+            + "until then is in its figures"
     }
 
     private func waitForEnd(
-        of child: ChildProcess, pipes: [OutputPipe] = [], sampler: inout ResidentSampler?
-    ) throws {
+        of child: ChildProcess, pipes: [OutputPipe] = [], observer: inout RunObserver
+    ) throws -> ChildProcess.Usage {
         let watch = surroundings.watch
         do {
-            _ = try watch.wait(for: [child], pipes: pipes, sampler: &sampler)
+            _ = try watch.wait(for: [child], pipes: pipes, observer: &observer)
         } catch {
-            watch.end(child, by: error.isFromTerminal ? nil : error.signal)
+            watch.end(child, after: error)
+            try child.reap()
             throw error
         }
+        return try child.reap()
     }
 
     private func start(on allocator: Allocator, output: Int32, errors: Int32) throws(LaunchError) -> ChildProcess {
@@ -126,6 +100,14 @@ extension Allocator {
         let line = errors.split(separator: "\n").first { $0.contains("'\(libraryPath)' from LD_PRELOAD") } ?? ""
         let reason = line.split(separator: "(").dropFirst().last?.prefix { $0 != ")" }
         return .broken("the loader cannot preload \(libraryPath)" + (reason.map { " (\($0))" } ?? ""))
+    }
+
+    /// What the allocator has to say of its options, at the beginning of standard error; nil where it says nothing. It goes
+    /// on without them.
+    func warning(in errors: String) -> String? {
+        if variables.isEmpty { return nil }
+        let line = errors.split(separator: "\n").first { $0.hasPrefix("<jemalloc>: ") || $0.hasPrefix("mimalloc: ") }
+        return line.map { "the allocator says: \($0)" }
     }
 }
 

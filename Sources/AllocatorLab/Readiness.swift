@@ -25,15 +25,19 @@ public enum Readiness: Equatable, Sendable {
 
     /// Whether the server is ready.
     ///
-    /// - Parameter deadline: a command that takes longer is killed.
+    /// - Parameters:
+    ///   - pipes: the server's output, to be taken in meanwhile.
+    ///   - deadline: a command that takes longer is killed, and so is one that outlives the server.
     func isReady(
-        _ server: Int32, environment: [String], watch: ChildWatch, until deadline: UInt64
+        _ server: ChildProcess, environment: [String], watch: ChildWatch, pipes: [OutputPipe], until deadline: UInt64
     ) throws -> Bool {
         switch self {
-        case .listening: ListeningSockets.isAny(in: ProcessTree(root: server).members())
+        case .listening: ListeningSockets.isAny(in: ProcessTree(root: server.pid).members())
         case .port(let port): Self.accepts(port)
         case .command(let command):
-            try command.run(environment: environment, watch: watch, until: deadline).outcome == .exited(0)
+            try command.run(
+                environment: environment, watch: watch, beside: server, pipes: pipes, until: deadline
+            ).outcome == .exited(0)
         }
     }
 
@@ -54,6 +58,9 @@ public enum Readiness: Equatable, Sendable {
         let descriptor = socket(family, Int32(SOCK_STREAM.rawValue) | O_CLOEXEC, 0)
         guard descriptor >= 0 else { return false }
         defer { close(descriptor) }
+        // Where the queue of those who wait is full, connect waits, too.
+        var patience = timeval(tv_sec: 1, tv_usec: 0)
+        setsockopt(descriptor, SOL_SOCKET, SO_SNDTIMEO, &patience, socklen_t(MemoryLayout<timeval>.size))
         return withUnsafeBytes(of: &address) { bytes in
             guard let base = bytes.baseAddress?.assumingMemoryBound(to: sockaddr.self) else { return false }
             return connect(descriptor, base, socklen_t(bytes.count)) == 0
@@ -75,12 +82,8 @@ enum ListeningSockets {
     private static func inodes(of process: Int32) -> [Substring] {
         let folder = "/proc/\(process)/fd"
         return FileProbe.names(in: folder).compactMap { name in
-            withUnsafeTemporaryAllocation(of: CChar.self, capacity: 64) { buffer in
-                guard let base = buffer.baseAddress else { return nil }
-                let count = readlink("\(folder)/\(name)", base, buffer.count)
-                guard count > 0 else { return nil }
-                let target = String(decoding: buffer[..<count].map { UInt8(bitPattern: $0) }, as: UTF8.self)
-                return target.hasPrefix("socket:[") ? target.dropFirst(8).dropLast() : nil
+            FileProbe.link(at: "\(folder)/\(name)").flatMap {
+                $0.hasPrefix("socket:[") ? $0.dropFirst(8).dropLast() : nil
             }
         }
     }

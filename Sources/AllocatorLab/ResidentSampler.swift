@@ -16,7 +16,8 @@ struct ResidentSampler {
 
     private let tree: ProcessTree
     private let startedNanoseconds: UInt64
-    private var members: [Int32]
+    /// The processes that the last reading counted.
+    private(set) var members: [Int32]
     private var membersDue: UInt64 = 0
     private var due: UInt64 = 0
 

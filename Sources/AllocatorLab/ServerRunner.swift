@@ -13,7 +13,6 @@ public struct ServerRunner: ProgramRunning {
     private let readiness: Readiness
     private let secondsToReady: Double
     private let surroundings: RunSurroundings
-    private let adoptsOrphans: Bool
 
     /// Prepares to run a server.
     ///
@@ -23,18 +22,15 @@ public struct ServerRunner: ProgramRunning {
     ///   - readiness: how the server's readiness is told.
     ///   - secondsToReady: how long that may take.
     ///   - surroundings: what is the same in every run.
-    ///   - adoptsOrphans: whether processes that lost their parent are this process's children, so that those that a run
-    ///     leaves behind can be ended; only for a process that has no other children.
     public init(
         _ program: Program, drive: ShellCommand, readiness: Readiness = .listening, secondsToReady: Double = 30,
-        in surroundings: RunSurroundings = RunSurroundings(), adoptsOrphans: Bool = false
+        in surroundings: RunSurroundings = RunSurroundings()
     ) {
         self.program = program
         self.drive = drive
         self.readiness = readiness
         self.secondsToReady = secondsToReady
         self.surroundings = surroundings
-        self.adoptsOrphans = adoptsOrphans
     }
 
     /// What ends with a status, for messages.
@@ -57,13 +53,13 @@ public struct ServerRunner: ProgramRunning {
     private func run(
         on allocator: Allocator, rehearsing: Bool
     ) throws -> (measurement: RunMeasurement, rehearsal: Rehearsal) {
-        try surroundings.prepare()
+        let leftovers = try surroundings.prepare()
+        defer { leftovers.end() }
         // Else the command would drive, and the figures be those of, another server.
         if case .port(let port) = readiness, Readiness.accepts(port) {
             throw ShellCommandError(
                 description: "port \(port) is in use already: end what serves it, or choose another for this server")
         }
-        defer { if adoptsOrphans { Self.endOrphans() } }
         let null = try NullDevice()
         let input = try surroundings.openInput()
         defer { close(input) }
@@ -78,39 +74,44 @@ public struct ServerRunner: ProgramRunning {
         let pipes = serverErrors.map { [$0] } ?? []
         defer {
             // After an error; a server that has ended stays as it is.
-            surroundings.watch.end(server, by: SIGTERM, pipes: pipes)
+            _ = try? surroundings.watch.end(server, by: SIGTERM, pipes: pipes)
             _ = try? server.reap()
         }
-        var sampler: ResidentSampler? = ResidentSampler(
-            process: server.pid, startedNanoseconds: server.startedNanoseconds)
+        var observer = RunObserver(
+            sampler: ResidentSampler(process: server.pid, startedNanoseconds: server.startedNanoseconds),
+            lookout: rehearsing ? ProcessLookout(process: server.pid) : nil)
 
-        var driven = try waitUntilReady(server, pipes: pipes, sampler: &sampler).map {
+        var driven = try waitUntilReady(server, pipes: pipes, observer: &observer).map {
             Driven(outcome: .broken($0), wallNanoseconds: 0)
         }
         if driven == nil {
-            driven = try runDrive(of: server, pipes: pipes, sampler: &sampler, rehearsing: rehearsing)
+            driven = try runDrive(of: server, pipes: pipes, observer: &observer, rehearsing: rehearsing)
         }
-        let residentAfter = sampler?.read(anew: true)
-        let endedItself = surroundings.watch.end(server, by: SIGTERM, pipes: pipes)
-        let usage = try server.reap()
+        let residentAfter = observer.sampler?.read(anew: true)
+        observer.lookout?.look()
+        let endedItself = try surroundings.watch.end(server, by: SIGTERM, pipes: pipes)
+        // A shell that has started the server ends before it, and does not wait for it.
+        var usage = try server.reap(sparesGroup: surroundings.adoptsOrphans)
+        leftovers.end()
+        for orphan in leftovers.charged { usage.add(orphan) }
         guard var driven else { throw LaunchError(action: drive.text, code: ECHILD) }
         // A command can be told of the server's end, and end, before the server's end is to be seen.
         if case .signaled(let signal) = usage.outcome, endedItself, signal != SIGTERM, driven.outcome.isExit {
-            driven.outcome = .broken(Self.ended(.signaled(signal)))
+            driven.outcome = .broken(Self.ended(.signaled(signal), "while it was driven or when it was to end"))
         }
-        var measurement = RunMeasurement(usage, sampler)
+        var measurement = RunMeasurement(usage, observer.sampler)
         measurement.outcome = driven.outcome
         measurement.wallNanoseconds = driven.wallNanoseconds
         measurement.residentAfterDrive = residentAfter
-        let refusal = allocator.refusal(in: serverErrors?.beginning ?? "")
+        let beginning = serverErrors?.beginning ?? ""
+        let killed = "the server went on for \(Self.text(surroundings.secondsToEnd)) after SIGTERM and was killed"
         return (
             measurement,
             Rehearsal(
-                outcome: refusal ?? driven.outcome, output: driven.output,
+                outcome: allocator.refusal(in: beginning) ?? driven.outcome, output: driven.output,
                 complaint: driven.outcome.isExit ? driven.complaint : serverErrors?.lastLine,
-                note: endedItself
-                    ? nil
-                    : "the server went on for \(Self.text(surroundings.secondsToEnd)) after SIGTERM and was killed")
+                notes: [allocator.warning(in: beginning), endedItself ? nil : killed],
+                programs: observer.lookout?.programs() ?? [])
         )
     }
 
@@ -138,24 +139,24 @@ public struct ServerRunner: ProgramRunning {
     ///
     /// - Returns: why it will not be ready, nil when it is.
     private func waitUntilReady(
-        _ server: ChildProcess, pipes: [OutputPipe], sampler: inout ResidentSampler?
+        _ server: ChildProcess, pipes: [OutputPipe], observer: inout RunObserver
     ) throws -> String? {
         let watch = surroundings.watch
         let deadline = ResidentSampler.now() + UInt64(secondsToReady * 1e9)
         while ResidentSampler.now() < deadline {
             let next = ResidentSampler.now() + readiness.pauseMilliseconds * 1_000_000
-            if try watch.wait(for: [server], pipes: pipes, sampler: &sampler, until: next) == .ended(0) {
+            if try watch.wait(for: [server], pipes: pipes, observer: &observer, until: next) == .ended(0) {
                 return Self.ended(try server.reap().outcome, "before it was ready")
             }
             let isReady = try readiness.isReady(
-                server.pid, environment: surroundings.environment, watch: watch, until: deadline)
+                server, environment: surroundings.environment, watch: watch, pipes: pipes, until: deadline)
             if isReady, !server.hasEnded { return nil }
         }
         return "the server was not ready within \(Self.text(secondsToReady))"
     }
 
     private func runDrive(
-        of server: ChildProcess, pipes: [OutputPipe], sampler: inout ResidentSampler?, rehearsing: Bool
+        of server: ChildProcess, pipes: [OutputPipe], observer: inout RunObserver, rehearsing: Bool
     ) throws -> Driven {
         let null = try NullDevice()
         let output = rehearsing ? try OutputPipe() : nil
@@ -170,9 +171,10 @@ public struct ServerRunner: ProgramRunning {
         let all = pipes + [output, errors].compactMap { $0 }
         let first: ChildWatch.Event
         do {
-            first = try watch.wait(for: [child, server], pipes: all, sampler: &sampler)
+            first = try watch.wait(for: [child, server], pipes: all, observer: &observer)
         } catch {
-            watch.end(child, by: error.isFromTerminal ? nil : error.signal)
+            watch.end(child, after: error, pipes: all)
+            try child.reap()
             throw error
         }
         guard first == .ended(0) else {
@@ -182,24 +184,13 @@ public struct ServerRunner: ProgramRunning {
             return Driven(outcome: .broken(Self.ended(try server.reap().outcome)), wallNanoseconds: 0)
         }
         let usage = try child.reap()
-        var none: ResidentSampler?
         // A command that failed may have done so because the server is about to end.
         let patience = usage.outcome == .exited(0) ? 0 : Self.nanosecondsToCrash
-        if try watch.wait(for: [server], pipes: pipes, sampler: &none, until: ResidentSampler.now() + patience)
-            == .ended(0)
-        {
+        if try watch.wait(for: server, pipes: pipes, until: ResidentSampler.now() + patience) == .ended(0) {
             return Driven(outcome: .broken(Self.ended(try server.reap().outcome)), wallNanoseconds: 0)
         }
         return Driven(
             outcome: usage.outcome, wallNanoseconds: usage.wallNanoseconds,
             output: output?.fingerprint ?? OutputFingerprint(), complaint: errors?.lastLine)
-    }
-
-    /// Ends what a run left behind: processes whose parents have ended have become this process's children.
-    private static func endOrphans() {
-        for orphan in ProcessTree.children(of: getpid()) {
-            ProcessTree(root: orphan).signal(SIGKILL)
-            waitpid(orphan, nil, 0)
-        }
     }
 }

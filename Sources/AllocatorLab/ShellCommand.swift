@@ -27,11 +27,15 @@ public struct ShellCommand: Equatable, Sendable {
 
     /// Runs it to its end, its output discarded.
     ///
-    /// - Parameter deadline: when it is killed, on the monotonic clock.
+    /// - Parameters:
+    ///   - other: a process without which it is of no use: when that ends, it is killed.
+    ///   - pipes: that process's output, to be taken in meanwhile.
+    ///   - deadline: when it is killed, on the monotonic clock.
     /// - Returns: how it ended, nil for being killed, and the last line it wrote to standard error.
     /// - Throws: `Interrupted`, after it was ended; `LaunchError`.
     func run(
-        environment: [String], watch: ChildWatch, until deadline: UInt64? = nil
+        environment: [String], watch: ChildWatch, beside other: ChildProcess? = nil, pipes: [OutputPipe] = [],
+        until deadline: UInt64? = nil
     ) throws -> (outcome: RunOutcome?, complaint: String?) {
         let null = try NullDevice()
         let errors = try OutputPipe()
@@ -41,13 +45,18 @@ public struct ShellCommand: Equatable, Sendable {
         errors.closeSink()
         let event: ChildWatch.Event
         do {
-            event = try watch.wait(for: child, pipes: [errors], until: deadline)
+            var observer = RunObserver()
+            event = try watch.wait(
+                for: [child] + (other.map { [$0] } ?? []), pipes: [errors] + pipes, observer: &observer, until: deadline
+            )
         } catch {
-            watch.end(child, by: error.isFromTerminal ? nil : error.signal)
+            watch.end(child, after: error, pipes: [errors] + pipes)
+            try child.reap()
             throw error
         }
-        if event == .timeIsUp {
+        guard event == .ended(0) else {
             child.killTree()
+            try child.reap()
             return (nil, errors.lastLine)
         }
         return (try child.reap().outcome, errors.lastLine)

@@ -136,7 +136,7 @@ private struct BlockTeller: LedgerObserver {
             BlockEvent(
                 kind: .free, address: free.block.address, size: free.block.size, time: free.time, thread: free.thread,
                 owner: free.block.cell, isReallocationHalf: free.isReallocation, isRepaired: free.isRepaired,
-                endsUncounted: free.isRepaired && free.time == free.block.time))
+                endsUncounted: free.wasNeverLive))
     }
 
     mutating func recounted(_ free: ObservedFree, in cell: UInt32) {}

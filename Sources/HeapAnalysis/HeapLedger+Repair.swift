@@ -28,7 +28,9 @@ extension HeapLedger {
     mutating func closeFreedEarly(_ block: LiveBlock, by free: OrderRepair.EarlyFree) {
         let amount = blockUnits(block.weight)
         liveBytes &+= sizeUnits(block.size, block.weight)
-        if Observer.isActive { tellFreed(block, at: block.time, by: free.thread, isRepaired: true) }
+        if Observer.isActive {
+            tellFreed(block, at: block.time, by: free.thread, isRepaired: true, wasNeverLive: true)
+        }
         close(block, at: block.time, amount: amount)
         // The FREE was counted as one block when it was read; a sample stands for `amount`.
         frees &+= amount &- units.blocks

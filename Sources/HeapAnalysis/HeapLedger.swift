@@ -245,11 +245,12 @@ struct HeapLedger<Observer: LedgerObserver>: ~Copyable {
     @discardableResult
     mutating func tellFreed(
         _ block: LiveBlock, at time: UInt64, by thread: UInt32, isReallocation: Bool = false, isTemporary: Bool = false,
-        isRepaired: Bool = false
+        isRepaired: Bool = false, wasNeverLive: Bool = false
     ) -> ObservedFree {
         let free = ObservedFree(
             block: block, origin: cells.cells[Int(block.cell)].key, time: time, thread: thread,
-            isReallocation: isReallocation, isTemporary: isTemporary, isRepaired: isRepaired)
+            isReallocation: isReallocation, isTemporary: isTemporary, isRepaired: isRepaired,
+            wasNeverLive: wasNeverLive)
         observer.freed(free)
         return free
     }

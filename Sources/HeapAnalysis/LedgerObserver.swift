@@ -42,6 +42,8 @@ struct ObservedFree {
     var isTemporary: Bool
     /// Whether the FREE was read out of order: not yet, or before its ALLOC (see OrderRepair). Time and thread are then the nearest known ones.
     var isRepaired: Bool
+    /// Whether it was read before its ALLOC: the block was told as allocated just now, and was never live.
+    var wasNeverLive = false
 }
 
 /// Watches a pass.

@@ -49,7 +49,7 @@ struct StackResolver<Source: ProfileSource> {
         self.source = source
         self.symbolicator = symbolicator
         self.attributor = attributor
-        types = RuntimeTypeNames(source: source)
+        types = RuntimeTypeNames(source: source) { symbolicator.file(of: $0) }
     }
 
     /// Resolves the stack of an id, of blocks of a runtime type (0: none is known). O(depth), plus symbolication of places not seen before.

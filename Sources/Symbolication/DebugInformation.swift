@@ -16,6 +16,8 @@ final class DebugInformation {
         case unreadable
         case notELF
         case buildIDDiffers
+        /// It has no build id and was written after the recording.
+        case isNewer
     }
 
     /// A function as DWARF declares it, before demangling.

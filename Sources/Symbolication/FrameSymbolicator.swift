@@ -26,6 +26,9 @@ public protocol FrameSymbolicator: AnyObject {
     /// Returns what a call of Rust's allocator at `offset`, or of its vectors' shared code, asks for, from the layout that
     /// it passes: `bytes`, `array`, `table`, `object`, `elements<24>`; nil where the code does not tell.
     func rustRequest(in module: ModuleDescription, at offset: UInt64) -> String?
+
+    /// Returns where the file of a module lies now.
+    func file(of module: ModuleDescription) -> String
 }
 
 extension FrameSymbolicator {
@@ -41,4 +44,7 @@ extension FrameSymbolicator {
 
     /// Nothing: only a symbolicator that reads code can tell.
     public func rustRequest(in module: ModuleDescription, at offset: UInt64) -> String? { nil }
+
+    /// At its own path.
+    public func file(of module: ModuleDescription) -> String { module.path }
 }

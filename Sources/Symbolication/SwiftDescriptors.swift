@@ -83,9 +83,11 @@ public struct SwiftCaptures: Hashable, Sendable {
 /// A file is opened when the first address asks for it; one whose build id is not the module's is not used. Answers are kept. Not thread-safe.
 public final class SwiftDescriptors {
     private var files: [ModuleDescription: DescriptorFile?] = [:]
+    private let path: (ModuleDescription) -> String
 
     /// Makes a reader that has opened nothing.
-    public init() {}
+    /// - Parameter path: where the file of a module lies now.
+    public init(path: @escaping (ModuleDescription) -> String = \.path) { self.path = path }
 
     /// The nominal type whose descriptor lies at an ELF virtual address of a module; nil for anything else.
     ///
@@ -125,7 +127,7 @@ public final class SwiftDescriptors {
     private func file(of module: ModuleDescription) -> DescriptorFile? {
         if let known = files[module] { return known }
         var opened: DescriptorFile?
-        if let file = try? ELFFile(path: module.path), file.wordBits == 64, file.isLittleEndian,
+        if let file = try? ELFFile(path: path(module)), file.wordBits == 64, file.isLittleEndian,
             module.buildID.isEmpty || file.buildID == module.buildID
         {
             opened = DescriptorFile(SwiftImage(file: file))

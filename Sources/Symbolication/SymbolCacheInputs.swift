@@ -32,6 +32,13 @@ struct SymbolCacheInputs: Equatable {
                 seconds: isThere ? Int64(status.st_mtim.tv_sec) : 0,
                 nanoseconds: isThere ? Int64(status.st_mtim.tv_nsec) : 0)
         }
+
+        /// Whether it is there and was written after a moment, in nanoseconds since 1970.
+        func isNewer(than moment: UInt64) -> Bool {
+            guard bytes >= 0, seconds >= 0 else { return false }
+            let (whole, rest) = moment.quotientAndRemainder(dividingBy: 1_000_000_000)
+            return (UInt64(seconds), UInt64(max(0, nanoseconds))) > (whole, rest)
+        }
     }
 
     var files: [File]

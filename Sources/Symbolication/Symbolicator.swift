@@ -8,16 +8,22 @@
 public final class Symbolicator: FrameSymbolicator {
     /// The modules that gave no symbols, by path, with the reason.
     public private(set) var missingModules: [String: String] = [:]
+    /// The modules whose files are not those that ran any more, by path.
+    public private(set) var replacedModules: [String: ReplacedModule] = [:]
 
     /// Whether the time that answers take is summed up in ``statistics``.
     public var measuresTime = false
     /// What it was asked so far.
     public private(set) var statistics = Statistics()
 
+    /// When the recording ended, in nanoseconds since 1970: of a module without a build id, a file that was written later is not used. Nil when not known.
+    public var recordedUntil: UInt64?
+
     private let debugDirectories: [String]
     private let cache: SymbolCache?
+    private let builds: KeptBuilds?
     private var modules: [ModuleDescription: Module] = [:]
-    private var names: [String: DemangledName] = [:]
+    private let names = FunctionNames()
 
     /// What a symbolicator was asked.
     public struct Statistics: Sendable {
@@ -30,7 +36,7 @@ public final class Symbolicator: FrameSymbolicator {
     /// A module with what it answered so far.
     private final class Module {
         /// What an earlier run learnt, which still holds.
-        let cached: CachedSymbols?
+        var cached: CachedSymbols?
         var opened: Opened?
         /// What is said of each offset; empty where the files know nothing of it.
         var frames: [UInt64: [SymbolicatedFrame]] = [:]
@@ -62,29 +68,18 @@ public final class Symbolicator: FrameSymbolicator {
         }
     }
 
-    /// What a symbol says of its function.
-    private struct DemangledName {
-        var name: String
-        var language: SourceLanguage
-        var arguments: [String]
-    }
-
-    /// What a frame says of its function.
-    private struct NamedFunction {
-        var name: String
-        var linkageName: String
-        var language: SourceLanguage
-        var templateArguments: [String]
-    }
-
     /// Creates a symbolicator that looks for separate debug files under the given directories.
     ///
     /// - Parameters:
     ///   - debugDirectories: Roots that hold `.build-id/xx/yyyy.debug` and mirrors of the file system.
-    ///   - cache: What earlier runs learnt; the answers are the same with and without.
-    public init(debugDirectories: [String] = ["/usr/lib/debug"], cache: SymbolCache? = nil) {
+    ///   - cache: What earlier runs learnt; the answers are the same with and without, as long as the modules' files are there.
+    ///   - builds: Copies of modules whose files may have been replaced since they ran.
+    public init(
+        debugDirectories: [String] = ["/usr/lib/debug"], cache: SymbolCache? = nil, builds: KeptBuilds? = nil
+    ) {
         self.debugDirectories = debugDirectories
         self.cache = cache
+        self.builds = builds
     }
 
     /// Returns the frames at an ELF virtual address of `module`, innermost inlined call first; never empty.
@@ -106,7 +101,7 @@ public final class Symbolicator: FrameSymbolicator {
         let entry = entry(for: module)
         if let known = entry.frames[offset] { return known }
         statistics.addresses += 1
-        if offset < Self.callKey, let known = entry.cached?.frames(at: offset, modulePath: module.path) {
+        if offset < Self.callKey, let known = known(at: offset, of: module, entry) {
             entry.frames[offset] = known
             return known
         }
@@ -137,7 +132,7 @@ public final class Symbolicator: FrameSymbolicator {
             let entry = entry(for: module)
             let key = Self.key(ofCallReturningTo: returnOffset, inner: inner)
             if let key, let known = entry.tailCallers[key] { return known.first }
-            if let key, let known = entry.cached?.frames(at: key, modulePath: module.path) {
+            if let key, let known = known(at: key, of: module, entry) {
                 entry.tailCallers[key] = known
                 return known.first
             }
@@ -219,9 +214,7 @@ public final class Symbolicator: FrameSymbolicator {
         measured {
             let entry = entry(for: module)
             if let known = entry.types[offset] { return known }
-            if offset < Self.callKey,
-                let known = entry.cached?.frames(at: offset | Self.typeKey, modulePath: module.path)
-            {
+            if offset < Self.callKey, let known = known(at: offset | Self.typeKey, of: module, entry) {
                 entry.types[offset] = .some(known.first?.function)
                 return known.first?.function
             }
@@ -230,6 +223,13 @@ public final class Symbolicator: FrameSymbolicator {
             entry.types[offset] = .some(type)
             return type
         }
+    }
+
+    /// What earlier runs learnt of an offset, or of what else stands in a cache under a number; nil when the module is to be asked.
+    private func known(at key: UInt64, of module: ModuleDescription, _ entry: Module) -> [SymbolicatedFrame]? {
+        // Where the file is not the one that ran, what is in the cache shows when it is opened.
+        if entry.cached == nil { _ = open(module, entry) }
+        return entry.cached?.frames(at: key, modulePath: module.path)
     }
 
     private func entry(for module: ModuleDescription) -> Module {
@@ -243,27 +243,68 @@ public final class Symbolicator: FrameSymbolicator {
 
     private func open(_ module: ModuleDescription, _ entry: Module) -> Opened {
         if let opened = entry.opened { return opened }
+        let inputs =
+            cache == nil || module.buildID.isEmpty ? nil : SymbolCacheInputs(module, debugDirectories: debugDirectories)
         let opened: Opened
         do {
-            let inputs =
-                cache == nil || module.buildID.isEmpty
-                ? nil : SymbolCacheInputs(module, debugDirectories: debugDirectories)
-            let information = try DebugInformation(
-                path: module.path, buildID: module.buildID, debugDirectories: debugDirectories,
-                symbolsOnly: CLibrary.contains(path: module.path))
-            opened = Opened(information: information, remark: "", inputs: inputs)
+            opened = Opened(information: try information(of: module, at: module.path), remark: "", inputs: inputs)
         } catch {
+            opened = replacement(of: module, entry, for: error)
+        }
+        entry.opened = opened
+        return opened
+    }
+
+    private func information(
+        of module: ModuleDescription, at path: String
+    ) throws(DebugInformation.OpenError) -> DebugInformation {
+        if module.buildID.isEmpty, let recordedUntil, SymbolCacheInputs.File(path).isNewer(than: recordedUntil) {
+            throw .isNewer
+        }
+        return try DebugInformation(
+            path: path, buildID: module.buildID, debugDirectories: debugDirectories,
+            symbolsOnly: CLibrary.contains(path: module.path))
+    }
+
+    /// What there is instead of a module's file. Never kept in the cache: that would look the next time as if the file were there.
+    private func replacement(
+        of module: ModuleDescription, _ entry: Module, for error: DebugInformation.OpenError
+    ) -> Opened {
+        let reason: ReplacedModule.Reason? =
+            switch error {
+            case .notFound: module.buildID.isEmpty ? nil : .isGone
+            case .unreadable: nil
+            case .notELF, .buildIDDiffers: module.buildID.isEmpty ? nil : .isAnotherBuild
+            case .isNewer: .isNewer
+            }
+        func note(_ names: ReplacedModule.NameSource) {
+            if let reason { replacedModules[module.path] = ReplacedModule(reason: reason, names: names) }
+        }
+        if let path = builds?.copy(of: module.buildID), let copy = try? information(of: module, at: path) {
+            note(.copy)
+            return Opened(information: copy, remark: "")
+        }
+        entry.cached = cache?.load(buildOf: module)
+        note(entry.cached == nil ? .nowhere : .answers)
+        if entry.cached == nil {
             missingModules[module.path] =
                 switch error {
                 case .notFound: "not found"
                 case .unreadable: "unreadable"
                 case .notELF: "not an ELF file"
                 case .buildIDDiffers: "build id differs"
+                case .isNewer: "newer than the recording"
                 }
-            opened = Opened(information: nil, remark: error == .buildIDDiffers ? " (file changed)" : "")
         }
-        entry.opened = opened
-        return opened
+        return Opened(information: nil, remark: error == .buildIDDiffers || error == .isNewer ? " (file changed)" : "")
+    }
+
+    /// Where the file of the build that ran lies: at its own path, or a copy of it.
+    public func file(of module: ModuleDescription) -> String {
+        guard !module.buildID.isEmpty, (try? ELFFile(path: module.path))?.buildID != module.buildID else {
+            return module.path
+        }
+        return builds?.copy(of: module.buildID) ?? module.path
     }
 
     private func unknownName(in module: ModuleDescription, at offset: UInt64) -> String {
@@ -276,63 +317,18 @@ public final class Symbolicator: FrameSymbolicator {
         of place: DebugInformation.Place, in entry: Opened, _ information: DebugInformation
     ) -> NamedFunction? {
         guard let number = place.function else {
-            guard let symbol = place.symbol else { return nil }
-            let demangled = demangle(symbol)
-            return NamedFunction(
-                name: demangled.name, linkageName: symbol, language: demangled.language,
-                templateArguments: demangled.arguments)
+            return place.symbol.map { names.function(ofSymbol: $0) }
         }
         if let known = entry.functions[number] { return known }
         if place.symbol == nil, let known = entry.functionsWithoutSymbol[number] { return known }
         let declared = information.function(number)
-        let result = named(declared, symbol: place.symbol)
+        let result = names.function(declared, symbol: place.symbol)
         // Without a mangled name the symbol gives the name, and one function can have several (its cold part's, say).
         if declared.linkageName.map(Demangler.isMangled) ?? false {
             entry.functions[number] = result
         } else if place.symbol == nil {
             entry.functionsWithoutSymbol[number] = result
         }
-        return result
-    }
-
-    private func named(_ function: DebugInformation.Function, symbol: String?) -> NamedFunction? {
-        // gcc gives C functions a linkage name where the source renames them (`__GI__IO_fwrite`): the symbol is better.
-        var linkageName = function.linkageName ?? symbol ?? ""
-        if let symbol, !Demangler.isMangled(linkageName) { linkageName = symbol }
-        let demangled = linkageName.isEmpty ? nil : demangle(linkageName)
-        var language = SourceLanguage(dwarfCode: function.languageCode)
-        if language == .unknown { language = demangled?.language ?? .unknown }
-        var name = demangled?.name
-        // A mangled name says the most. A plain one (`main`) says less than DWARF's own, unless DWARF names an internal
-        // alias (`_IO_fwrite` for `fwrite`).
-        if let short = function.name, !Demangler.isMangled(linkageName) || name == linkageName,
-            !(short.hasPrefix("_") && name?.first?.isLetter == true)
-        {
-            name = qualified(short, scope: function.scope, language: language)
-        }
-        guard let name, !name.isEmpty else { return nil }
-        var arguments = function.templateArguments.isEmpty ? demangled?.arguments ?? [] : function.templateArguments
-        if language == .rust, let short = function.name {
-            arguments = RustGenericArguments.spelled(in: short, orElse: arguments)
-        }
-        return NamedFunction(name: name, linkageName: linkageName, language: language, templateArguments: arguments)
-    }
-
-    private func qualified(_ name: String, scope: String?, language: SourceLanguage) -> String {
-        guard let scope else { return name }
-        switch language {
-        case .swift: return scope.replacing("::", with: ".") + "." + name
-        case .cxx: return Demangler.closingBracketsJoined(scope + "::" + name)
-        default: return scope + "::" + name
-        }
-    }
-
-    private func demangle(_ raw: String) -> DemangledName {
-        if let known = names[raw] { return known }
-        let (name, language) = Demangler.demangle(raw)
-        let arguments = language == .swift ? Demangler.swiftSpecializationArguments(raw) : []
-        let result = DemangledName(name: name, language: language, arguments: arguments)
-        names[raw] = result
         return result
     }
 }

@@ -84,6 +84,8 @@ extension Trace {
     public var startTicks: UInt64 { contents.header.startTicks }
     /// Nanoseconds since 1970 at the start.
     public var startNanoseconds: UInt64 { contents.header.startNanoseconds }
+    /// Nanoseconds since 1970 at the last reading of the clocks; `nil` when the trace has none.
+    public var endNanoseconds: UInt64? { contents.lastClock?.realtime }
     /// Ticks of the last thing known: the end, else the last event of any image, else the start.
     public var lastTicks: UInt64 {
         max(contents.end?.ticks ?? 0, contents.images.compactMap(\.lastTime).max() ?? 0, startTicks)

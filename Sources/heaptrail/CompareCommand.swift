@@ -7,6 +7,11 @@ internal import ProfileExport
 
 /// Runs a program on each of several allocators and sets time and memory side by side.
 struct CompareCommand: ParsableCommand {
+    /// Where the program's output goes.
+    enum Output: String, ExpressibleByArgument {
+        case null, pipe
+    }
+
     static let configuration = CommandConfiguration(
         commandName: "compare",
         abstract: "Runs a program, untraced, on several allocators and compares time and memory.",
@@ -56,6 +61,12 @@ struct CompareCommand: ParsableCommand {
 
     @Option(
         help: ArgumentHelp(
+            "Where the program's output goes: null, for which GNU grep and tar do less, or pipe, read and thrown away.",
+            valueName: "null|pipe"))
+    var output = Output.null
+
+    @Option(
+        help: ArgumentHelp(
             "The program is a server: time this shell command against it, then end it (SIGTERM; SIGKILL after 10 s).",
             valueName: "command"))
     var drive: String?
@@ -84,10 +95,13 @@ struct CompareCommand: ParsableCommand {
 
     func validate() throws {
         if runs < 1 || runs > 100_000 { throw ValidationError("--runs takes a whole number from 1 on") }
-        if warmup < 1 {
+        if warmup < 1 || warmup > 100_000 {
             throw ValidationError("--warmup takes a whole number from 1 on: the first round compares the output")
         }
         if items.isEmpty { throw ValidationError("--allocators takes one name at least") }
+        if drive != nil, output == .pipe {
+            throw ValidationError("--output goes without --drive: a server's output is not read")
+        }
         if drive == nil, ready != nil { throw ValidationError("--ready goes with --drive COMMAND") }
         if !(readyTimeout > 0 && readyTimeout <= 1e6) {
             throw ValidationError("--ready-timeout is a number of seconds above 0, such as 60")
@@ -104,6 +118,7 @@ struct CompareCommand: ParsableCommand {
         if let stdin, access(stdin, R_OK) != 0 {
             throw Failure(status: .noInput, "\(stdin): \(String(cString: strerror(errno))); --stdin takes a file")
         }
+        Interrupts.supervise()
         let progress = ProgressLine()
         let (comparison, status) = try compare(words, progress)
         try show(comparison, title: title(of: words))
@@ -139,10 +154,7 @@ struct CompareCommand: ParsableCommand {
                 progress.show("run \(done + 1) of \(total)", Double(done) / Double(total))
             }
             if let linked, chosen.contains(where: { $0.libraryPath == linked.systemLibrary }) {
-                comparison = comparison.adding(
-                    note:
-                        "the program has \(linked.name) already (\(linked.path)): on glibc, \(linked.systemLibrary) was "
-                        + "preloaded in front of it")
+                comparison = comparison.adding(note: linked.note(program: "the program"))
             }
             for (name, error) in missing { comparison = comparison.adding(missing: name, because: "\(error)") }
             return (comparison, status)
@@ -158,30 +170,28 @@ struct CompareCommand: ParsableCommand {
     }
 
     private func runner(of program: Program) -> any ProgramRunning {
-        let surroundings = RunSurroundings(
+        var surroundings = RunSurroundings(
             inputPath: stdin, setup: setup.map { ShellCommand($0) }, interrupts: .watching())
-        guard let drive else { return ProgramLauncher(program, in: surroundings) }
         Interrupts.adoptOrphans()
+        surroundings.adoptsOrphans = true
+        surroundings.readsOutput = output == .pipe
+        guard let drive else { return ProgramLauncher(program, in: surroundings) }
         return ServerRunner(
             program, drive: ShellCommand(drive), readiness: ready.map { Readiness($0) } ?? .listening,
-            secondsToReady: readyTimeout, in: surroundings, adoptsOrphans: true)
+            secondsToReady: readyTimeout, in: surroundings)
     }
 
     private func show(_ comparison: Comparison, title: String) throws {
-        if let json {
-            let document = try comparison.json()
-            if json == "-" {
-                try Terminal.write(document)
-            } else {
-                try OutputFile.write(document, to: json, overwriting: force)
-            }
-        }
-        if json != "-" {
+        if json == "-" {
+            try Terminal.write(comparison.json())
+        } else {
             let style = Terminal.outputStyle
             try Terminal.write(
                 TextStyle.printable(title) + comparison.table(title: "", colour: style.isColoured, width: style.width))
         }
         for remark in comparison.remarks { Terminal.tell("\(remark)") }
+        // Last, so that a file that cannot be written does not cost the result.
+        if let json, json != "-" { try OutputFile.write(comparison.json(), to: json, overwriting: force) }
         if stdin == nil, hasUnreadInput {
             Terminal.tell(
                 "standard input is a pipe, which can be read only once: every run had an empty one; use --stdin FILE")
@@ -189,7 +199,7 @@ struct CompareCommand: ParsableCommand {
     }
 
     private func title(of words: [String]) -> String {
-        words.joined(separator: " ") + (drive.map { ", driven by: \($0)" } ?? "")
+        Program.commandLine(words) + (drive.map { ", driven by: \($0)" } ?? "")
     }
 
     private var items: [String] {

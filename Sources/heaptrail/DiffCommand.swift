@@ -2,6 +2,7 @@
 internal import ArgumentParser
 internal import HeapAnalysis
 internal import ProfileExport
+internal import Symbolication
 internal import TraceReader
 
 #if canImport(Glibc)
@@ -106,9 +107,22 @@ struct DiffCommand: ParsableCommand {
             rules.tellUnused(in: second)
             let diff = ProfileDiff(old: first, new: second, filter: request.filter)
             try write(diff, request, to: json)
-            try old.finish()
-            if !request.isOneFile { try new.finish() }
+            try finish(request.isOneFile ? [old] : [old, new])
         }
+    }
+
+    /// Ends with a line for each trace that is corrupt.
+    private func finish(_ inputs: [TraceInput]) throws(Failure) {
+        var last: Failure?
+        for input in inputs {
+            do throws(Failure) {
+                try input.finish()
+            } catch {
+                if let last { Terminal.tell(last.line) }
+                last = error
+            }
+        }
+        if let last { throw last }
     }
 
     private func allocator(of input: TraceInput) -> String {
@@ -119,9 +133,9 @@ struct DiffCommand: ParsableCommand {
         _ input: TraceInput, _ operand: DiffOperand, _ options: AnalysisOptions, _ rules: RuleSet,
         _ request: inout DiffRequest
     ) throws(Failure) -> HeapProfile {
-        let symbolicator = TraceInput.makeSymbolicator()
+        let symbolicator = input.makeSymbolicator()
         let profile = try input.analyse(image: image, options: options, rules: rules, symbolicator: symbolicator)
-        request.changedModules[operand] = TraceInput.changedModules(symbolicator)
+        request.replacedModules[operand] = symbolicator.replacedModules
         return profile
     }
 

@@ -30,8 +30,11 @@ struct RecordCommand: ParsableCommand {
     @Flag(help: "Overwrite an existing trace.")
     var force = false
 
-    @Option(help: "Run on this allocator: glibc, jemalloc, mimalloc, tcmalloc or a library's path.")
-    var allocator = "glibc"
+    @Option(
+        help:
+            "Run on this allocator: glibc, jemalloc, mimalloc, tcmalloc or a library's path (default: what the program runs on by itself)."
+    )
+    var allocator: String?
 
     @Flag(help: "Record no call stacks: sizes and times alone.")
     var noStacks = false
@@ -98,21 +101,22 @@ struct RecordCommand: ParsableCommand {
             throw Failure(status: .usage, "no program given; try: heaptrail record -- PROGRAM [ARGUMENT ...]")
         }
         let program: Program
-        let allocatorPath = try AllocatorChoice.path(of: allocator)
+        let allocatorPath = try allocator.map { try AllocatorChoice.path(of: $0, for: arguments) } ?? ""
         do {
-            program = try Program(finding: arguments, for: allocatorPath.isEmpty ? .recording : .replacingAllocator)
+            program = try Program(finding: arguments, for: allocator == nil ? .recording : .replacingAllocator)
         } catch {
             throw Failure(status: error.exitStatus == 66 ? .noInput : .unavailable, "\(error)")
         }
         let recorder = Recorder(
             executable: program.path, arguments: arguments, output: output, outputBase: defaultOutput(of: name),
             force: force,
-            allocator: allocator,
-            allocatorPath: allocatorPath, noStacks: noStacks, noSwiftTypes: noSwiftTypes, maxDepth: maxDepth,
+            allocator: allocator.map { AllocatorChoice.name(of: $0) } ?? "glibc", allocatorPath: allocatorPath,
+            noStacks: noStacks, noSwiftTypes: noSwiftTypes, maxDepth: maxDepth,
             sampleBytes: sample?.bytes ?? 0, follow: follow,
             drop: whenFull == .drop, text: format == .text)
         let began = Compaction.now()
-        let summary = try recorder.run()
+        var summary = try recorder.run()
+        UserCache.keepBuilds(of: &summary.result)
         summary.print(program: name)
         if compact { Compaction.replaceRecordings(of: summary, since: began) }
         summary.printNext()
@@ -123,7 +127,7 @@ struct RecordCommand: ParsableCommand {
         if let duration, !(duration > 0 && duration <= 1e9) {
             throw Failure(status: .usage, "--duration is a number of seconds above 0, such as 10 or 0.5")
         }
-        guard allocator == "glibc" else {
+        guard allocator == nil else {
             throw Failure(status: .usage, "--allocator cannot change the allocator of a process that runs already")
         }
         let process = try RunningProcess(pid: pid)
@@ -134,7 +138,8 @@ struct RecordCommand: ParsableCommand {
             follow: follow,
             drop: whenFull == .drop, text: format == .text)
         let began = Compaction.now()
-        let summary = try recorder.attach(to: process, seconds: duration)
+        var summary = try recorder.attach(to: process, seconds: duration)
+        UserCache.keepBuilds(of: &summary.result)
         summary.print(program: "process \(pid) (\(process.name))")
         if compact { Compaction.replaceRecordings(of: summary, since: began) }
         summary.printNext()
@@ -149,7 +154,18 @@ struct RecordCommand: ParsableCommand {
 
 /// The library behind `--allocator`.
 enum AllocatorChoice {
-    /// The path to preload, "" for the system's.
+    /// The name that a trace gives it: the C library's has two.
+    static func name(of name: String) -> String { name == "system" ? "glibc" : name }
+
+    /// The path to preload for a command, "" where the C library's allocator serves it by itself. Where a library that the program links brings another, the
+    /// C library is put in front of that.
+    /// - Throws: `Failure` 69 when the allocator is not installed, 64 for a name that is none.
+    static func path(of name: String, for command: [String]) throws -> String {
+        let path = try path(of: name)
+        return path.isEmpty ? LinkedAllocator(of: command)?.systemLibrary ?? "" : path
+    }
+
+    /// The path of the allocator's library, "" for the system's.
     /// - Throws: `Failure` 69 when the allocator is not installed, 64 for a name that is none.
     static func path(of name: String) throws -> String {
         do {

@@ -48,6 +48,7 @@ struct Recorder {
             request.pid = pid
             return ht_collect(&request, &result)
         }
+        UserCache.keepBuilds(of: &result)
         try check(outcome, result, output: output, program: "")
     }
 

@@ -61,24 +61,28 @@ struct TraceInput {
         return Failure(status: .data, "\(path): \(error); \(advice)")
     }
 
-    /// Where symbols are kept from run to run: `heaptrail` in the user's folder for caches; nil when that is not known or not wanted.
-    private static var symbolCache: SymbolCache? {
-        if Terminal.environment("HEAPTRAIL_NO_CACHE") != nil { return nil }
-        // A relative path is to be ignored (XDG Base Directory Specification).
-        if let folder = Terminal.environment("XDG_CACHE_HOME"), folder.hasPrefix("/") {
-            return SymbolCache(folder: folder + "/heaptrail")
-        }
-        guard let home = Terminal.environment("HOME"), home.hasPrefix("/") else { return nil }
-        return SymbolCache(folder: home + "/.cache/heaptrail")
+    /// What symbolicates the trace's addresses.
+    func makeSymbolicator() -> Symbolicator {
+        let symbolicator = Symbolicator(cache: UserCache.symbols, builds: UserCache.builds)
+        symbolicator.recordedUntil = trace.endNanoseconds
+        return symbolicator
     }
-
-    /// What symbolicates a trace's addresses.
-    static func makeSymbolicator() -> Symbolicator { Symbolicator(cache: symbolCache) }
 
     /// Analyses an image, the last one when nil, by these rules.
     func analyse(
-        image: Int?, options: AnalysisOptions, rules: RuleSet = .builtIn,
-        symbolicator: Symbolicator = makeSymbolicator()
+        image: Int?, options: AnalysisOptions, rules: RuleSet = .builtIn
+    ) throws(Failure) -> HeapProfile {
+        let symbolicator = makeSymbolicator()
+        let profile = try analyse(image: image, options: options, rules: rules, symbolicator: symbolicator)
+        for line in ModuleRemarks(symbolicator.replacedModules).lines(since: "the recording") {
+            Terminal.tell(prefix + line)
+        }
+        return profile
+    }
+
+    /// Analyses an image with symbols from a symbolicator, whose remarks on modules are the caller's to tell.
+    func analyse(
+        image: Int?, options: AnalysisOptions, rules: RuleSet, symbolicator: Symbolicator
     ) throws(Failure) -> HeapProfile {
         let timings = Terminal.environment("HEAPTRAIL_TIMINGS") != nil
         symbolicator.measuresTime = timings
@@ -94,11 +98,6 @@ struct TraceInput {
         if timings { tellTimings(ContinuousClock.now - began, symbolicator.statistics) }
         guard let profile = analysed else { throw noImage(image, command: "report") }
         warn(profile, askedForImage: image != nil)
-        let changed = Self.changedModules(symbolicator)
-        if let first = changed.first {
-            let others = changed.count > 1 ? " and \(changed.count - 1) more" : ""
-            Terminal.tell("\(prefix)\(first)\(others) changed since the recording: no symbols for it")
-        }
         return profile
     }
 
@@ -110,7 +109,7 @@ struct TraceInput {
                 "\(path) is sampled: the calls between its samples are not in it, so there is nothing to replay; record without --sample"
             )
         }
-        let symbolicator = Self.makeSymbolicator()
+        let symbolicator = makeSymbolicator()
         let progress = ProgressLine()
         let made: (plan: ReplayPlan, profile: HeapProfile)?
         do throws(ReplayError) {
@@ -135,11 +134,6 @@ struct TraceInput {
         let numbers = trace.images.map { String($0.number) }.joined(separator: ", ")
         return Failure(
             status: .usage, "\(path) has no image \(image ?? 0), only \(numbers); type: heaptrail \(command) \(path)")
-    }
-
-    /// The files that are no longer those that ran.
-    static func changedModules(_ symbolicator: Symbolicator) -> [String] {
-        symbolicator.missingModules.filter { $0.value == "build id differs" }.keys.sorted()
     }
 
     /// One line of JSON for scripts/bench-reading: what the analysis took, and of that the symbols.

@@ -1,5 +1,6 @@
 // Names to libraries, over folders made for the test and over the machine's own.
 
+import Foundation
 import TestSupport
 import Testing
 
@@ -50,6 +51,17 @@ import Testing
         let third = try folder(["libjemalloc.so.2"])
         let catalogue = AllocatorCatalogue(directories: [first.path, second.path, third.path])
         #expect(try catalogue.resolve("jemalloc").libraryPath == second.file("libjemalloc.so.2"))
+    }
+
+    @Test func `a library for another machine is refused`() throws {
+        let directory = try folder(["libmine.so"])
+        var bytes = try directory.read("libmine.so")
+        bytes[18] = 183  // e_machine: AArch64
+        let path = directory.file("libother.so")
+        try Data(bytes).write(to: URL(fileURLWithPath: path))
+        #expect(throws: AllocatorError.unusable(path: path, reason: "built for another machine")) {
+            try AllocatorCatalogue(directories: []).resolve(path)
+        }
     }
 
     @Test func `an allocator that is not installed names its package`() {

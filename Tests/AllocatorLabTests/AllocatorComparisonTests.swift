@@ -1,7 +1,8 @@
 // The order of the runs and the verdict on them, with a made-up program.
 
-import AllocatorLab
 import Testing
+
+@testable import AllocatorLab
 
 /// A program whose runs are scripted by allocator.
 private final class ScriptedRunner: ProgramRunning {
@@ -9,6 +10,8 @@ private final class ScriptedRunner: ProgramRunning {
     var outcomes: [String: [RunOutcome]] = [:]
     var outputs: [String: [String]] = [:]
     var complaints: [String: String] = [:]
+    /// By library, `system` where there is none.
+    var programs: [String: [SeenProgram]] = [:]
     let subject = "the program"
 
     private func next<Value>(_ queue: inout [String: [Value]], _ name: String, _ usual: Value) -> Value {
@@ -31,7 +34,8 @@ private final class ScriptedRunner: ProgramRunning {
         fingerprint.append(next(&outputs, allocator.name, "same").utf8)
         return Rehearsal(
             outcome: next(&outcomes, allocator.name, .exited(0)), output: fingerprint,
-            complaint: complaints[allocator.name])
+            complaint: complaints[allocator.name], notes: [],
+            programs: programs[allocator.libraryPath ?? "system"] ?? [])
     }
 }
 
@@ -143,6 +147,100 @@ private final class ScriptedRunner: ProgramRunning {
             ])
         #expect(comparison.rows[1].failure == comparison.remarks[0].description)
         #expect(comparison.rows[0].failure == nil)
+    }
+
+    @Test func `a program that runs on another allocator yields no figures for the row`() throws {
+        let runner = ScriptedRunner()
+        let app = SeenProgram(executable: "/bin/app", name: "app", allocator: .staticallyLinked)
+        runner.programs["/b.so"] = [app]
+        let both = [Allocator(name: "a", libraryPath: nil), Allocator(name: "b", libraryPath: "/b.so")]
+        let comparison = try AllocatorComparison(allocators: both, runs: 2, runner: runner)()
+        #expect(comparison.rows.map { $0.wallSeconds == nil } == [false, true])
+        #expect(
+            comparison.remarks.map(\.description) == [
+                "b: 3 of 3 runs failed: app does not run on it: it is statically linked, so nothing can be preloaded, left out "
+                    + "of the figures"
+            ])
+        #expect(comparison.hasFailures)
+    }
+
+    @Test
+    func `where another allocator stands before the C library, that is put in front and the program rehearsed anew`()
+        throws
+    {
+        let runner = ScriptedRunner()
+        runner.programs["system"] = [
+            SeenProgram(
+                executable: "/bin/app", name: "app", allocator: .library(name: "jemalloc", path: "/je.so"),
+                systemLibrary: "/libc.so.6")
+        ]
+        runner.programs["/libc.so.6"] = [
+            SeenProgram(executable: "/bin/app", name: "app", allocator: .system(path: "/libc.so.6"))
+        ]
+        let comparison = try compare(runner, runs: 1)
+        #expect(runner.log == ["(a)", "(a)", "(b)", "(b)", "a", "b"])
+        // Said once for both rows, which are the C library's.
+        #expect(
+            comparison.remarks.map(\.description) == [
+                "app has jemalloc already (/je.so): on glibc, /libc.so.6 was preloaded in front of it"
+            ])
+        #expect(!comparison.hasFailures)
+        #expect(comparison.rows.allSatisfy { $0.wallSeconds != nil })
+    }
+
+    @Test func `of a program that hardly runs it is said that the library has to be loaded`() throws {
+        let library = [Allocator.system, Allocator(name: "b", libraryPath: "/b.so")]
+        let comparison = try AllocatorComparison(allocators: library, runs: 1, runner: ScriptedRunner())()
+        #expect(
+            comparison.remarks.map(\.description) == [
+                "a run takes 0.00 ms: loading the allocator's library is part of it, and may be most of a difference"
+            ])
+        #expect(try compare(ScriptedRunner()).remarks.isEmpty)
+    }
+
+    @Test func `a program that does not bear the C library in front is left as it is`() throws {
+        let runner = ScriptedRunner()
+        let linked = ServingAllocator.library(name: "jemalloc", path: "/je.so")
+        runner.programs["system"] = [
+            SeenProgram(executable: "/bin/app", name: "app", allocator: linked, systemLibrary: "/libc.so.6")
+        ]
+        runner.outcomes["a"] = [.exited(0), .signaled(11), .exited(0)]
+        let only = [Allocator(name: "a", libraryPath: nil)]
+        let comparison = try AllocatorComparison(allocators: only, runs: 1, runner: runner)()
+        #expect(
+            comparison.remarks.map(\.description) == [
+                "a: 2 of 2 runs failed: app does not run on it: jemalloc (/je.so) stands in front, left out of the figures"
+            ])
+    }
+
+    @Test func `a small program on another allocator is told, and the row stands`() throws {
+        let runner = ScriptedRunner()
+        runner.programs["system"] = [
+            SeenProgram(executable: "/bin/app", name: "app", allocator: .system(path: "/libc.so.6"), residentBytes: 9),
+            SeenProgram(executable: "/bin/tool", name: "tool", allocator: .own(name: "mimalloc"), residentBytes: 1),
+        ]
+        let comparison = try compare(runner)
+        #expect(
+            comparison.remarks.first?.description
+                == "a: of the programs that it starts, tool runs on another allocator: it carries its own allocator (mimalloc)"
+        )
+        #expect(!comparison.hasFailures)
+        #expect(comparison.rows.allSatisfy { $0.wallSeconds != nil })
+    }
+
+    @Test func `where the first allocator fails, the output is held against that of the next`() throws {
+        let three = ["a", "b", "c"].map { Allocator(name: $0, libraryPath: nil) }
+        let runner = ScriptedRunner()
+        runner.outcomes = ["a": [.signaled(11)], "b": [.exited(3)], "c": [.exited(3)]]
+        runner.outputs["c"] = ["other"]
+        runner.complaints = ["a": "crashed", "b": "three"]
+        let comparison = try AllocatorComparison(allocators: three, runs: 1, runner: runner)()
+        #expect(
+            comparison.remarks.map(\.description) == [
+                "the program exits with status 3; it said: three",
+                "a: 2 of 2 runs were ended by signal 11, left out of the figures; it said: crashed",
+                "c: standard output differs from that on b",
+            ])
     }
 
     @Test func `runs in which the library was not preloaded do not count, however they ended`() throws {

@@ -59,6 +59,24 @@ import Testing
         #expect(unknown?.exitStatus == 64)
     }
 
+    @Test func `a tunable that the C library does not have is bad usage`() {
+        let error = #expect(throws: AllocatorError.self) {
+            try AllocatorList.resolve(
+                "glibc:GLIBC_TUNABLES=glibc.malloc.perturb=1:glibc.malloc.arena_ma=1", in: catalogue)
+        }
+        #expect(error?.exitStatus == 64)
+        #expect(error?.description.contains("has no 'glibc.malloc.arena_ma'; type: ") == true)
+    }
+
+    @Test func `what an allocator says of its options is seen where there are any`() {
+        let said = "noise\n<jemalloc>: Invalid conf pair: nonsense:1\n"
+        let tuned = Allocator(
+            name: "x", libraryPath: "/x.so", variables: [.init(name: "MALLOC_CONF", value: "nonsense:1")])
+        #expect(tuned.warning(in: said) == "the allocator says: <jemalloc>: Invalid conf pair: nonsense:1")
+        #expect(tuned.warning(in: "noise\n") == nil)
+        #expect(Allocator(name: "x", libraryPath: "/x.so").warning(in: said) == nil)
+    }
+
     @Test func `a bad name is told as such, options or not`() {
         #expect(throws: AllocatorError.unknown("jemaloc")) {
             try AllocatorList.resolve("jemaloc:MALLOC_CONF=narenas:1", in: catalogue)

@@ -5,14 +5,10 @@ import Foundation
 import TestSupport
 import Testing
 
-private let toolIsBuilt = (try? BuildProducts.heaptrail()) != nil
-
-@Suite(.enabled(if: toolIsBuilt, "heaptrail is not built; type: swift build -c release"))
+@Suite(.enabled(if: CompareTool.isBuilt, CompareTool.notBuilt))
 struct CompareCommandTests {
-    private func compare(
-        _ arguments: String..., stdin: [UInt8] = [], environment: ProcessEnvironment = .inherited()
-    ) throws -> ProcessResult {
-        try run(BuildProducts.heaptrail(), ["compare"] + arguments, environment: environment, stdin: stdin)
+    private func compare(_ arguments: String..., stdin: [UInt8] = []) throws -> ProcessResult {
+        try CompareTool.run(arguments, stdin: stdin)
     }
 
     @Test func `the table goes to standard output and nothing to standard error`() throws {
@@ -74,6 +70,8 @@ struct CompareCommandTests {
         (["--json", "true"], 64, "name the program after --"),
         (["--warmup", "0", "--", "true"], 64, "--warmup"),
         (["--ready", "80", "--", "true"], 64, "--ready goes with --drive"),
+        (["--output", "pipe", "--drive", "true", "--", "true"], 64, "--output goes without --drive"),
+        (["--output", "file", "--", "true"], 64, "--output"),
         (["--alocators", "glibc", "--", "true"], 64, "did you mean --allocators"),
         (["--allocators", "glibc:x", "--", "true"], 64, "'x' is not VARIABLE=VALUE"),
     ])
@@ -110,28 +108,30 @@ struct CompareCommandTests {
         #expect(try compare("--force").status == .exited(0))
     }
 
-    @Test func `an allocator that cannot be had leaves the other rows alone`() throws {
-        let result = try compare("--allocators", "glibc,/no/such.so,jemaloc", "--runs", "1", "--", "true")
-        #expect(result.status == .exited(66))
-        #expect(
-            result.stdout.split(separator: "\n").filter { $0.hasPrefix("  jemaloc ") && $0.hasSuffix("–") }.count == 2)
-        #expect(
-            result.stderr == """
-                heaptrail: /no/such.so: no such allocator library
-                heaptrail: unknown allocator 'jemaloc': use glibc, jemalloc, mimalloc, tcmalloc or a path with a slash
-
-                """)
+    @Test func `a pipe on standard input, which no run reads, is told`() throws {
+        let tool = try BuildProducts.heaptrail()
+        let script = "printf 12345 | '\(tool)' compare --allocators glibc -r 1 -- sh -c 'test -z \"$(cat)\"'"
+        let result = try run("sh", ["-c", script])
+        #expect(result.status == .exited(0))
+        #expect(result.stderr.contains("every run had an empty one; use --stdin FILE"))
+        #expect(try run("sh", ["-c", script.replacing("printf 12345", with: "true")]).stderr == "")
     }
 
-    @Test func `options of an allocator reach the program in a row of their own`() throws {
-        let script = "test \"$A\" = 1,2 -a \"$B\" = x || test -z \"$A$B\""
-        let result = try compare(
-            "--allocators", "glibc", "--allocator", "glibc:A=1,2 B=x", "--runs", "1", "--", "sh", "-c", script)
-        #expect(result.status == .exited(0), "\(result.stderr)")
-        #expect(result.stdout.contains("\n  glibc:A=1,2 B=x "))
-        let other = try compare(
-            "--allocators", "glibc:A=2", "--runs", "1", "--", "sh", "-c", "test \"$A\" = 2; exit $?")
-        #expect(other.status == .exited(0))
+    @Test func `a verdict is in words and, where nothing is a terminal, without colour`() throws {
+        let source = """
+            #include <stdlib.h>
+            #include <string.h>
+            int main(void) {
+                if (getenv("GROW")) memset(malloc(16 << 20), 1, 16 << 20);
+                return 0;
+            }
+            """
+        let program = try ProgramBuilder.build(source, language: .c, name: "grower", arguments: ["-O0"])
+        let result = try compare("--allocators", "glibc,glibc:GROW=1", "-r", "10", "--", program)
+        #expect(result.status == .exited(0))
+        #expect(result.stdout.contains("peak RSS "))
+        #expect(result.stdout.contains(" times as much ("))
+        #expect(!result.stdout.contains("\u{1b}"))
     }
 
     @Test func `standard input can be a file that is named`() throws {
@@ -162,76 +162,6 @@ struct CompareCommandTests {
         #expect(result.status == .exited(0))
     }
 
-    @Test(.enabled(if: (try? AllocatorCatalogue().resolve("jemalloc")) != nil, "libjemalloc2 is not installed"))
-    func `a program that links an allocator runs on the C library's all the same`() throws {
-        let jemalloc = try #require(try AllocatorCatalogue().resolve("jemalloc").libraryPath)
-        let source = """
-            #include <malloc.h>
-            #include <stdlib.h>
-            int main(void) {
-                void *volatile block = malloc(1000);
-                // glibc's heap grows by it, jemalloc's does not touch glibc's.
-                return !!mallinfo2().uordblks != (getenv("WANTS_GLIBC") != NULL);
-            }
-            """
-        let program = try ProgramBuilder.build(
-            source, language: .c, arguments: ["-O0", "-fno-builtin", "-D_GNU_SOURCE", "-Wl,--no-as-needed", jemalloc])
-        #expect(try run(program).status == .exited(0))
-        let result = try compare("--allocators", "glibc:WANTS_GLIBC=1,jemalloc", "-r", "1", "--", program)
-        #expect(result.status == .exited(0), "\(result.stderr)")
-        #expect(result.stderr.hasPrefix("heaptrail: the program has jemalloc already ("))
-    }
-
-    @Test func `a library that the loader refuses yields no figures`() throws {
-        let folder = try TemporaryDirectory()
-        let empty = try ProgramBuilder.build("", language: .c, name: "gone.so", arguments: ["-shared", "-fPIC"])
-        try runChecked("cp", [empty, folder.file("gone.so")])
-        let library = try ProgramBuilder.build(
-            "void *malloc(unsigned long size) { return (void *)size; }", language: .c, name: "needy.so",
-            arguments: ["-shared", "-fPIC", "-fno-builtin", "-Wl,--no-as-needed", folder.file("gone.so")])
-        try runChecked("rm", [folder.file("gone.so")])
-        let result = try compare("--allocators", "glibc,\(library)", "-r", "1", "--", "true")
-        #expect(result.status == .exited(1))
-        #expect(result.stderr.contains("\(library): 2 of 2 runs "), "\(result.stderr)")
-        #expect(result.stdout.split(separator: "\n").filter { $0.hasPrefix("  glibc ") }.count == 2)
-    }
-
-    /// Starts a comparison of a server in the background, sends it a signal when the server runs, and says how it ended and
-    /// whether the server goes on.
-    private func interrupted(by signal: String, drive: Bool) throws -> (status: String, serverGoesOn: String) {
-        let folder = try TemporaryDirectory()
-        let tool = try BuildProducts.heaptrail()
-        let server = try ProgramBuilder.build(
-            testProgram: "driven_server.c", language: .c, arguments: ["-D_GNU_SOURCE"])
-        let socket = folder.file("socket")
-        let options = drive ? "--drive 'sleep 600'" : ""
-        let script = """
-            env --default-signal=INT,TERM,HUP '\(tool)' compare --allocators glibc \(options) -- '\(server)' serve '\(socket)' &
-            tool=$!
-            until test -S '\(socket)'; do sleep 0.02; done
-            sleep 0.2
-            kill -\(signal) $tool
-            wait $tool
-            echo $?
-            for i in 1 2 3 4 5 6 7 8 9 10; do
-                grep -q '^State:.[^Z]' /proc/$(cat '\(socket).pid')/status 2>/dev/null || exit 0
-                sleep 0.2
-            done
-            echo goes on
-            """
-        let lines = try run("sh", ["-c", script]).stdout.split(separator: "\n")
-        return (String(lines.first ?? ""), String(lines.dropFirst().first ?? ""))
-    }
-
-    @Test(arguments: [("INT", "130"), ("TERM", "143"), ("HUP", "129"), ("KILL", "137")], [true, false])
-    func `a signal ends the tool with its status, and the program with it`(
-        signal: (name: String, status: String), drive: Bool
-    ) throws {
-        let end = try interrupted(by: signal.name, drive: drive)
-        #expect(end.status == signal.status)
-        #expect(end.serverGoesOn == "")
-    }
-
     @Test func `a server is compared through the command that drives it`() throws {
         let folder = try TemporaryDirectory()
         let server = try ProgramBuilder.build(
@@ -248,19 +178,5 @@ struct CompareCommandTests {
             let after = try #require((row["rss_after_drive_bytes"] as? [String: Int])?["median"])
             #expect(after > 32 << 20)
         }
-    }
-
-    @Test func `a daemon that a server leaves behind is ended`() throws {
-        let folder = try TemporaryDirectory()
-        let server = try ProgramBuilder.build(
-            testProgram: "driven_server.c", language: .c, arguments: ["-D_GNU_SOURCE"])
-        let result = try compare(
-            "--allocators", "glibc", "-r", "1", "--drive", "true", "--", server, "serve", folder.file("socket"),
-            "daemon")
-        #expect(result.status == .exited(1))
-        #expect(result.stderr.contains("have it stay in the foreground"))
-        let process = String(decoding: try folder.read("socket.pid"), as: UTF8.self).dropLast()
-        #expect(!process.isEmpty)
-        #expect(try !run("test", ["-e", "/proc/\(process)"]).isSuccess)
     }
 }

@@ -90,6 +90,26 @@ private func run(
                 """)
     }
 
+    @Test func `a table wider than the terminal goes on below, with nothing left out`() {
+        let narrow = sample.table(title: "prog", colour: false, width: 80)
+        #expect(narrow.split(separator: "\n").allSatisfy { $0.count <= 80 })
+        #expect(
+            narrow.contains(
+                """
+                  mimalloc                  –                    –      –        –      –
+
+                               user   system
+                  jemalloc  1.000 s  0.00 ms
+                  glibc     1.250 s  0.00 ms
+                  mimalloc        –        –
+
+                """))
+        for width in [1, 40, 200] {
+            let words = { (text: String) in Set(text.split { " \n".contains($0) }) }
+            #expect(words(sample.table(title: "", colour: false, width: width)) == words(narrow).subtracting(["prog"]))
+        }
+    }
+
     /// Twelve runs each: `b` takes `ratio` times as long as `a`, give or take the noise.
     private func pair(ratio: Double, noise: [Double]) -> Comparison {
         func runs(_ factor: Double, _ noise: [Double]) -> [RunMeasurement] {
@@ -167,6 +187,14 @@ private func run(
         #expect(!text.contains("ratios to"))
     }
 
+    @Test func `the share that reading took is that of the runs' time together`() {
+        var one = run(wall: 100)
+        one.readingNanoseconds = 5
+        let row = Comparison.Row(allocator: "a", rounds: [one, nil, run(wall: 300)])
+        #expect(Comparison(runs: 3, rows: [row]).readingShare == 0.0125)
+        #expect(Comparison(runs: 1, rows: [.init(allocator: "a", runs: [])]).readingShare == nil)
+    }
+
     @Test func `the chart is that of the run in the middle`() throws {
         var runs = [3, 1, 2].map { run(wall: $0 * 1000) }
         for index in runs.indices {
@@ -234,6 +262,45 @@ private func run(
         #expect(paired["median"] as? Double == 0.5)
         #expect(paired["pairs"] as? Int == 1)
         #expect(paired["low"] is NSNull && paired["high"] is NSNull)
+    }
+
+    /// A run of which no two figures are alike.
+    private let distinct = RunMeasurement(
+        outcome: .exited(0), wallNanoseconds: 11_000_000_000, userNanoseconds: 2_000_000_000,
+        systemNanoseconds: 3_000_000_000, peakResidentBytes: 4 << 20, minorFaults: 5, majorFaults: 6,
+        voluntarySwitches: 7, involuntarySwitches: 8, residentAfterDrive: 9 << 20)
+
+    @Test func `every figure stands under its own name in the document`() throws {
+        let comparison = Comparison(runs: 1, rows: [.init(allocator: "a", runs: [distinct])])
+        let object = try #require(
+            JSONSerialization.jsonObject(with: Data(comparison.json().utf8)) as? [String: Any])
+        let row = try #require((object["rows"] as? [[String: Any]])?.first)
+        let medians = row.compactMapValues { value -> Double? in (value as? [String: Any])?["median"] as? Double }
+        #expect(
+            medians == [
+                "wall_s": 11, "cpu_s": 5, "user_s": 2, "system_s": 3, "peak_rss_bytes": 4_194_304,
+                "rss_after_drive_bytes": 9_437_184, "minor_faults": 5, "major_faults": 6, "voluntary_switches": 7,
+                "involuntary_switches": 8,
+            ])
+    }
+
+    @Test func `every figure stands in its own column of the tables`() {
+        let text = Comparison(runs: 1, rows: [.init(allocator: "a", runs: [distinct])]).table(title: "", colour: false)
+        let times = text.split(separator: "\n").first { $0.hasPrefix("  a ") } ?? ""
+        #expect(times.split(separator: " ").suffix(8) == ["1.00", "5.000", "s", "1.00", "2.000", "s", "3.000", "s"])
+        let memory = text.split(separator: "\n").last { $0.hasPrefix("  a ") } ?? ""
+        #expect(memory.split(separator: " ").suffix(7) == ["–", "9.0", "MiB", "5", "6", "7", "8"])
+    }
+
+    @Test func `what the kernel charged becomes the figures of the same names`() {
+        let usage = ChildProcess.Usage(
+            outcome: .exited(0), wallNanoseconds: 1, userNanoseconds: 2, systemNanoseconds: 3, peakResidentBytes: 4,
+            minorFaults: 5, majorFaults: 6, voluntarySwitches: 7, involuntarySwitches: 8)
+        #expect(
+            RunMeasurement(usage, nil)
+                == RunMeasurement(
+                    outcome: .exited(0), wallNanoseconds: 1, userNanoseconds: 2, systemNanoseconds: 3,
+                    peakResidentBytes: 4, minorFaults: 5, majorFaults: 6, voluntarySwitches: 7, involuntarySwitches: 8))
     }
 
     @Test func `what was not measured is null in the document`() throws {

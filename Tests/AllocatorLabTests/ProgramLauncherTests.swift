@@ -1,5 +1,6 @@
 // Real programs, really started: what is measured, what they see, and which are refused.
 
+import Glibc
 import TestSupport
 import Testing
 
@@ -37,6 +38,59 @@ import Testing
         #expect(usage.wallNanoseconds > 1_000_000)
     }
 
+    @Test func `time and switches are charged to what they were`() throws {
+        let source = """
+            #include <stdlib.h>
+            #include <unistd.h>
+            int main(int count, char **arguments) {
+                if (count > 1) for (int i = 0; i < 200; i++) usleep(500);
+                else for (volatile long i = 0; i < 200000000; i = i + 1) {}
+                return 0;
+            }
+            """
+        let program = try ProgramBuilder.build(source, language: .c, name: "spender", arguments: ["-O0"])
+        let busy = try launcher(program).measure(on: .system)
+        #expect(busy.userNanoseconds > busy.systemNanoseconds)
+        let idle = try launcher(program, "sleeps").measure(on: .system)
+        #expect(idle.voluntarySwitches >= 200)
+        // Its pages are in the cache since it was just built and run.
+        #expect(idle.minorFaults > idle.majorFaults)
+    }
+
+    @Test func `the last line is cut to what fits a message`() throws {
+        let pipe = try OutputPipe()
+        let text = Array("first\n\(String(repeating: "x", count: 300))\n \n".utf8)
+        #expect(write(pipe.sink, text, text.count) == text.count)
+        pipe.closeSink()
+        pipe.drain()
+        #expect(pipe.lastLine == "…" + String(repeating: "x", count: 159))
+        #expect(pipe.beginning.hasPrefix("first\nxxx"))
+        #expect(pipe.fingerprint.count == UInt64(text.count))
+    }
+
+    @Test(.enabled(if: geteuid() == 0, "only root can make a program that runs with another user's rights"))
+    func `a program with another user's rights is refused, and seen where a shell starts it`() throws {
+        let directory = try TemporaryDirectory()
+        let program = try ProgramBuilder.build(
+            "#include <unistd.h>\nint main(void) { return usleep(500000); }", language: .c, name: "other")
+        try runChecked("cp", [program, directory.file("other")])
+        try runChecked("chmod", ["755", directory.path])
+        #expect(chown(directory.file("other"), 65534, 65534) == 0)
+        #expect(chmod(directory.file("other"), 0o4755) == 0)
+        let error = #expect(throws: ProgramError.self) { try Program(finding: [directory.file("other")]) }
+        #expect(error?.exitStatus == 69)
+        #expect(error?.description.contains("set-user-id") == true)
+        let folder = try TemporaryDirectory()
+        let library = try ProgramBuilder.build(
+            testProgram: "malloc-wrapper.c", language: .c, arguments: ["-shared", "-fPIC", "-D_GNU_SOURCE"])
+        try runChecked("cp", [library, folder.file("own.so")])
+        let own = Allocator(name: "own", libraryPath: folder.file("own.so"))
+        let seen = try launcher("sh", "-c", "'\(directory.file("other"))'; true").rehearse(on: own).programs
+        #expect(seen.last?.name == "other")
+        #expect(seen.last?.hasOtherRights == true)
+        #expect(AllocatorPlacement(of: Array(seen.suffix(1)), on: own).failure?.contains("with other rights") == true)
+    }
+
     @Test func `exit statuses and signals are told apart`() throws {
         #expect(try launcher("sh", "-c", "exit 9").measure(on: .system).outcome == .exited(9))
         #expect(try launcher("sh", "-c", "kill -ABRT $$").measure(on: .system).outcome == .signaled(6))
@@ -54,6 +108,14 @@ import Testing
         var expected = OutputFingerprint()
         expected.append([UInt8](repeating: 0, count: 3_000_000))
         #expect(try launcher("head", "-c", "3000000", "/dev/zero").rehearse(on: .system).output == expected)
+    }
+
+    @Test func `what is measured writes to nothing, or to a pipe that is read`() throws {
+        var surroundings = RunSurroundings()
+        let program = try Program(finding: ["sh", "-c", "test -p /dev/stdout && head -c 3000000 /dev/zero"])
+        #expect(try ProgramLauncher(program, in: surroundings).measure(on: .system).outcome == .exited(1))
+        surroundings.readsOutput = true
+        #expect(try ProgramLauncher(program, in: surroundings).measure(on: .system).outcome == .exited(0))
     }
 
     @Test func `a process left behind does not hold the fingerprint up`() throws {

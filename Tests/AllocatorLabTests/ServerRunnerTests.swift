@@ -57,11 +57,45 @@ import Testing
         #expect(try allHaveEnded())
     }
 
+    @Test func `the time is the command's, not that of the server's start and end`() throws {
+        let run = try server(drive: "sleep 0.3", readiness: Readiness("sleep 1")).measure(on: .system)
+        #expect(run.outcome == .exited(0))
+        #expect(run.wallNanoseconds >= 300_000_000)
+        // The readings go on from the server's start to the command's end, and so over the second before it.
+        let end = try #require(run.resident.end).nanoseconds
+        #expect(run.wallNanoseconds + 1_000_000_000 <= end)
+    }
+
     @Test func `the output that is compared is the command's`() throws {
         let rehearsal = try server().rehearse(on: .system)
         var expected = OutputFingerprint()
         expected.append("answered\n".utf8)
-        #expect(rehearsal == Rehearsal(outcome: .exited(0), output: expected))
+        var plain = rehearsal
+        plain.programs = []
+        #expect(plain == Rehearsal(outcome: .exited(0), output: expected))
+        #expect(rehearsal.programs.map(\.executable) == [FileProbe.resolved(program)])
+        guard case .system = try #require(rehearsal.programs.first).allocator else {
+            Issue.record("\(rehearsal.programs)")
+            return
+        }
+    }
+
+    @Test func `a server that crashes when it is to end is told`() throws {
+        let run = try server("falls").measure(on: .system)
+        #expect(run.outcome == .broken("the server was ended by signal 6 while it was driven or when it was to end"))
+    }
+
+    @Test func `a server that has much to say while a command asks for it is heard`() throws {
+        let ready = "until test -S '\(socket)'; do sleep 0.02; done"
+        #expect(try server("chatty", readiness: Readiness(ready)).rehearse(on: .system).outcome == .exited(0))
+    }
+
+    @Test func `a command that asks for a server that has ended is ended`() throws {
+        let absent = ServerRunner(
+            try Program(finding: ["false"]), drive: ShellCommand("true"), readiness: Readiness("sleep 600"),
+            secondsToReady: 600)
+        #expect(
+            try absent.measure(on: .system).outcome == .broken("the server exited with status 1 before it was ready"))
     }
 
     @Test func `the resident set is that of all the server's processes together, and all of them are ended`() throws {
@@ -156,6 +190,59 @@ import Testing
         #expect(error?.description.hasPrefix("port \(port) is in use already") == true)
         close(listener)
         #expect(!Readiness.accepts(port))
+    }
+
+    @Test func `a server that listens on IPv6 alone is ready, too`() throws {
+        let source = """
+            #include <arpa/inet.h>
+            #include <stdio.h>
+            #include <sys/socket.h>
+            #include <unistd.h>
+            int main(int count, char **arguments) {
+                struct sockaddr_in6 address = {.sin6_family = AF_INET6, .sin6_addr = IN6ADDR_LOOPBACK_INIT};
+                socklen_t length = sizeof address;
+                int listener = socket(AF_INET6, SOCK_STREAM, 0);
+                if (bind(listener, (struct sockaddr *)&address, length) != 0 || listen(listener, 8) != 0) return 77;
+                getsockname(listener, (struct sockaddr *)&address, &length);
+                FILE *file = fopen(arguments[1], "w");
+                fprintf(file, "%d.", ntohs(address.sin6_port));
+                fclose(file);
+                for (;;) pause();
+            }
+            """
+        let six = try ProgramBuilder.build(source, language: .c, name: "six")
+        let null = try NullDevice()
+        let child = try ChildProcess(
+            ChildProcess.Request(
+                path: six, arguments: ["six", folder.file("port")], environment: [], input: null.descriptor,
+                output: null.descriptor, errors: null.descriptor))
+        func port() -> UInt16? {
+            guard let text = FileProbe.text(of: folder.file("port")), text.hasSuffix(".") else { return nil }
+            return UInt16(text.dropLast())
+        }
+        while port() == nil, !child.hasEnded { usleep(2000) }
+        // Where the machine has no IPv6 there is nothing to see.
+        guard let port = port() else {
+            #expect(try child.reap().outcome == .exited(77))
+            return
+        }
+        #expect(Readiness.accepts(port))
+        #expect(ListeningSockets.isAny(in: [child.pid]))
+    }
+
+    @Test func `what is left of a group is killed with it`() throws {
+        let null = try NullDevice()
+        var request = ShellCommand("(sleep 600 & echo $! > '\(socket).pid'); sleep 600").request(
+            environment: RunSurroundings().environment, input: null.descriptor, output: null.descriptor,
+            errors: null.descriptor)
+        request.leadsGroup = true
+        let child = try ChildProcess(request)
+        while FileProbe.text(of: "\(socket).pid")?.hasSuffix("\n") != true { usleep(2000) }
+        // The subshell ends, and the first sleep is nobody's child that is known.
+        let first = try #require(Int32(FileProbe.text(of: "\(socket).pid")?.dropLast() ?? ""))
+        while ProcessTree(root: child.pid).members().contains(first) { usleep(2000) }
+        child.killTree()
+        #expect(try allHaveEnded())
     }
 
     @Test func `what was typed is a port or a command`() {

@@ -117,14 +117,14 @@ import Testing
 
     @Test func `sizes that no address space holds are refused and change nothing`() {
         for allocator in SimulatedAllocator.allCases {
-            var simulation = AllocatorSimulation(allocator, families: ["C"])
-            simulation.allocate(slot: 0, size: 100, family: 0)
-            simulation.allocate(slot: 1, size: .max, family: 0)
-            simulation.allocate(slot: 1, size: -1, family: 0)
-            simulation.allocate(slot: 1, size: 8, alignment: 24, family: 0)
-            simulation.allocate(slot: 1, size: 8, alignment: .max, family: 0)
-            simulation.allocate(slot: 1, size: 8, family: 7)
-            simulation.allocate(slot: -1, size: 8, family: 0)
+            var simulation = AllocatorSimulation(allocator, owners: ["C"])
+            simulation.allocate(slot: 0, size: 100, owner: 0)
+            simulation.allocate(slot: 1, size: .max, owner: 0)
+            simulation.allocate(slot: 1, size: -1, owner: 0)
+            simulation.allocate(slot: 1, size: 8, alignment: 24, owner: 0)
+            simulation.allocate(slot: 1, size: 8, alignment: .max, owner: 0)
+            simulation.allocate(slot: 1, size: 8, owner: 7)
+            simulation.allocate(slot: -1, size: 8, owner: 0)
             simulation.free(slot: 1)
             simulation.free(slot: 99)
             simulation.free(slot: -1)
@@ -134,13 +134,13 @@ import Testing
         }
     }
 
-    @Test func `fragmentation inside blocks is the families', between blocks it is the whole's`() throws {
-        var simulation = AllocatorSimulation(.buddy, families: ["Box", "String", "Set"])
-        simulation.allocate(slot: 0, size: 100, family: 0)  // 128 at 0
-        simulation.allocate(slot: 1, size: 40, family: 1)  // 64 at 128
-        simulation.allocate(slot: 2, size: 65, family: 1)  // 128 at 256
+    @Test func `fragmentation inside blocks is the owners', between blocks it is the whole's`() throws {
+        var simulation = AllocatorSimulation(.buddy, owners: ["Box", "String", "Set"])
+        simulation.allocate(slot: 0, size: 100, owner: 0)  // 128 at 0
+        simulation.allocate(slot: 1, size: 40, owner: 1)  // 64 at 128
+        simulation.allocate(slot: 2, size: 65, owner: 1)  // 128 at 256
         simulation.free(slot: 1)
-        simulation.allocate(slot: 1, size: 10, family: 0)  // 16 at 128
+        simulation.allocate(slot: 1, size: 10, owner: 0)  // 16 at 128
         let figures = simulation.figures
         #expect(figures.atPeak == SimulatedMoment(calls: 3, liveBytes: 205, usableBytes: 320, footprintBytes: 384))
         #expect(figures.atPeak.internalBytes == 115)
@@ -149,19 +149,19 @@ import Testing
         #expect(figures.atPeak.externalFragmentation == 64.0 / 384)
         #expect(figures.atEnd == SimulatedMoment(calls: 5, liveBytes: 175, usableBytes: 272, footprintBytes: 384))
         #expect(
-            figures.families == [
-                SimulatedFamily(
-                    family: "Box", allocations: 2, bytes: 110, slackBytes: 34, peakBytes: 100, slackBytesAtPeak: 28),
-                SimulatedFamily(
-                    family: "String", allocations: 2, bytes: 105, slackBytes: 87, peakBytes: 105, slackBytesAtPeak: 87),
-                SimulatedFamily(family: "Set"),
+            figures.owners == [
+                SimulatedOwner(
+                    owner: "Box", allocations: 2, bytes: 110, slackBytes: 34, peakBytes: 100, slackBytesAtPeak: 28),
+                SimulatedOwner(
+                    owner: "String", allocations: 2, bytes: 105, slackBytes: 87, peakBytes: 105, slackBytesAtPeak: 87),
+                SimulatedOwner(owner: "Set"),
             ])
-        #expect(figures.families.reduce(0) { $0 + $1.slackBytesAtPeak } == figures.atPeak.internalBytes)
+        #expect(figures.owners.reduce(0) { $0 + $1.slackBytesAtPeak } == figures.atPeak.internalBytes)
         #expect(figures.footprintRatio == 384.0 / 205)
     }
 
     @Test func `an empty simulation has no fragmentation to speak of`() {
-        let figures = AllocatorSimulation(.bestFit, families: []).figures
+        let figures = AllocatorSimulation(.bestFit, owners: []).figures
         #expect(figures.atPeak.internalFragmentation == nil)
         #expect(figures.atPeak.externalFragmentation == nil)
         #expect(figures.footprintRatio == nil)
@@ -169,17 +169,17 @@ import Testing
     }
 
     @Test func `a slot that is allocated again frees what was in it`() {
-        var simulation = AllocatorSimulation(.bestFit, families: ["C"])
-        simulation.allocate(slot: 3, size: 16, family: 0)
-        simulation.allocate(slot: 3, size: 32, family: 0)
+        var simulation = AllocatorSimulation(.bestFit, owners: ["C"])
+        simulation.allocate(slot: 3, size: 16, owner: 0)
+        simulation.allocate(slot: 3, size: 32, owner: 0)
         #expect(
             simulation.figures.atEnd == SimulatedMoment(calls: 3, liveBytes: 32, usableBytes: 32, footprintBytes: 32))
     }
 
     @Test func `a curve has so many points at most, evenly spaced, the first and last moment among them`() {
         for calls in [0, 1, 7, 8, 9, 100, 1000, 1023] {
-            var simulation = AllocatorSimulation(.bestFit, families: ["C"], curvePoints: 8)
-            for call in 0..<calls { simulation.allocate(slot: call, size: 16, family: 0) }
+            var simulation = AllocatorSimulation(.bestFit, owners: ["C"], curvePoints: 8)
+            for call in 0..<calls { simulation.allocate(slot: call, size: 16, owner: 0) }
             let curve = simulation.figures.curve
             #expect(curve.count <= 9)
             #expect(curve.first?.calls == 0)
@@ -187,6 +187,25 @@ import Testing
             let distances = zip(curve, curve.dropFirst()).map { $1.calls - $0.calls }
             #expect(Set(distances.dropLast()).count <= 1)
             #expect(curve.allSatisfy { $0.liveBytes == 16 * $0.calls && $0.footprintBytes == $0.liveBytes })
+        }
+    }
+
+    @Test func `a block that passes takes room and is never live`() {
+        for allocator in SimulatedAllocator.allCases {
+            var simulation = AllocatorSimulation(allocator, owners: ["C"])
+            simulation.allocate(slot: 0, size: 16, owner: 0)
+            simulation.pass(size: 1000, owner: 0)
+            simulation.pass(size: .max, owner: 0)
+            simulation.pass(size: 1, owner: 1)
+            let figures = simulation.figures
+            #expect(figures.refused == 2)
+            #expect(figures.calls == 3)
+            #expect(figures.allocations == 2)
+            #expect(figures.atPeak.liveBytes == 16)
+            #expect(figures.atEnd == SimulatedMoment(calls: 3, liveBytes: 16, usableBytes: 16, footprintBytes: 16))
+            #expect(figures.atHighestFootprint.footprintBytes >= 1016)
+            #expect(figures.owners[0].bytes == 1016)
+            #expect(figures.owners[0].peakBytes == 16)
         }
     }
 

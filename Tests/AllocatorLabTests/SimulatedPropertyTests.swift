@@ -136,8 +136,8 @@ private struct NaiveBuddy: NaiveModel {
     @Test(arguments: SimulatedAllocator.allCases)
     func `what is live, free and held adds up after every call`(allocator: SimulatedAllocator) {
         switch allocator {
-        case .buddy: checkSums(SimulatedHeap<BuddySystem>(families: ["A", "B"], curvePoints: 64))
-        case .bestFit: checkSums(SimulatedHeap<IdealBestFit>(families: ["A", "B"], curvePoints: 64))
+        case .buddy: checkSums(SimulatedHeap<BuddySystem>(owners: ["A", "B"], curvePoints: 64))
+        case .bestFit: checkSums(SimulatedHeap<IdealBestFit>(owners: ["A", "B"], curvePoints: 64))
         }
     }
 
@@ -152,7 +152,7 @@ private struct NaiveBuddy: NaiveModel {
                 sizes[slot] = nil
             } else {
                 let size = numbers.next(1000)
-                heap.allocate(slot: slot, size: size, alignment: numbers.next(10) == 0 ? 256 : 0, family: slot % 2)
+                heap.allocate(slot: slot, size: size, alignment: numbers.next(10) == 0 ? 256 : 0, owner: slot % 2)
                 sizes[slot] = size
             }
             if call % 20 == 0 { #expect(heap.violation == nil) }
@@ -160,8 +160,8 @@ private struct NaiveBuddy: NaiveModel {
         let figures = heap.figures
         #expect(figures.calls == 3000)
         #expect(figures.atEnd.liveBytes == sizes.values.reduce(0, +))
-        #expect(figures.families.reduce(0) { $0 + $1.peakBytes } == figures.atPeak.liveBytes)
-        #expect(figures.families.reduce(0) { $0 + $1.slackBytesAtPeak } == figures.atPeak.internalBytes)
+        #expect(figures.owners.reduce(0) { $0 + $1.peakBytes } == figures.atPeak.liveBytes)
+        #expect(figures.owners.reduce(0) { $0 + $1.slackBytesAtPeak } == figures.atPeak.internalBytes)
         #expect(figures.atHighestFootprint.footprintBytes >= figures.atPeak.footprintBytes)
         #expect(figures.curve.allSatisfy { $0.footprintBytes >= $0.usableBytes && $0.usableBytes >= $0.liveBytes })
     }

@@ -1,5 +1,6 @@
 // Series of bounded length and the charts made of them.
 
+import Glibc
 import Testing
 
 @testable import AllocatorLab
@@ -21,6 +22,25 @@ import Testing
         #expect(long.peak == 999)
         #expect(long.samples.first { $0.value == 999 }?.nanoseconds == 77_777_000_000)
         #expect(long.samples.map(\.nanoseconds) == long.samples.map(\.nanoseconds).sorted())
+    }
+
+    @Test func `a reading that is asked for anew counts a process that has just begun`() throws {
+        var sampler = ResidentSampler(process: getpid(), startedNanoseconds: ResidentSampler.now())
+        let null = try NullDevice()
+        for _ in 0..<20 {
+            sampler.read(anew: true)
+            let child = try ChildProcess(
+                ShellCommand("exec sleep 600").request(
+                    environment: [], input: null.descriptor, output: null.descriptor, errors: null.descriptor))
+            sampler.read(anew: true)
+            #expect(sampler.members.contains(child.pid))
+        }
+    }
+
+    @Test(arguments: 1000..<1064) func `a peak is kept wherever it stands`(place: Int) {
+        var values = [UInt64](repeating: 10, count: 5000)
+        values[place] = 999
+        #expect(series(values, capacity: 16).samples.contains { $0.value == 999 })
     }
 
     @Test func `the mean counts each value for as long as it stood`() {

@@ -71,4 +71,46 @@ struct AllocatorNameTests {
         let recording = try Recording("/bin/ls", ["/"], options: ["--allocator", "jemalloc"])
         #expect(try allocators(recording) == ["jemalloc"])
     }
+
+    /// Says what its malloc gives for 12,345 bytes, which tells allocators apart.
+    private static let usable = """
+        #include <malloc.h>
+        #include <stdio.h>
+        #include <stdlib.h>
+        int main(void) { printf("%zu\\n", malloc_usable_size(malloc(12345))); return 0; }
+        """
+
+    @Test(arguments: installed)
+    func `glibc that is asked for serves a program that links or preloads another allocator`(name: String) throws {
+        let library = try Machine.library(of: name)
+        let plain = try ProgramBuilder.build(Self.usable, language: .c, arguments: ["-fno-builtin"])
+        let linked = try ProgramBuilder.build(
+            Self.usable, language: .c, arguments: ["-fno-builtin", "-Wl,--no-as-needed", library])
+        let native = try runChecked(plain)
+        #expect(try runChecked(linked) != native)
+        for asked in ["glibc", "system"] {
+            let recording = try Recording(linked, options: ["--allocator", asked])
+            #expect(recording.result.stdout == native)
+            #expect(try allocators(recording) == ["glibc"])
+        }
+        let preloaded = try Recording(
+            plain, options: ["--allocator", "glibc"], environment: .inherited(adding: ["LD_PRELOAD": library]))
+        #expect(preloaded.result.stdout == native)
+        #expect(try allocators(preloaded) == ["glibc"])
+        // Unless it is asked for, the program runs as it does by itself.
+        let asItIs = try Recording(linked)
+        #expect(asItIs.result.stdout != native)
+        #expect(try allocators(asItIs) == [name])
+    }
+
+    @Test(.enabled(if: Machine.hasStaticJemalloc, "no static jemalloc here"))
+    func `glibc that is asked for cannot replace an allocator inside the executable, which is said`() throws {
+        let program = try ProgramBuilder.build(
+            Self.usable, language: .c,
+            arguments: ["-fno-builtin", "-l:libjemalloc.a", "-lstdc++", "-lm"])
+        let recording = try Recording(program, options: ["--allocator", "glibc"])
+        #expect(recording.result.status == .exited(69))
+        #expect(recording.remarks.count == 1)
+        #expect(recording.remarks[0].contains("carries its own allocator"))
+    }
 }

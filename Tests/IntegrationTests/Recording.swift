@@ -17,7 +17,7 @@ final class Recording {
     ///
     /// - Parameters:
     ///   - options: those of `heaptrail record`, before the program.
-    ///   - environment: what both the recorder and the program see.
+    ///   - environment: what both the recorder and the program see. Without a cache of its own, no copy of the program is kept in the user's.
     init(
         _ program: String, _ arguments: [String] = [], options: [String] = [],
         environment: ProcessEnvironment = .inherited(), workingDirectory: String? = nil, stdin: [UInt8] = [],
@@ -25,9 +25,13 @@ final class Recording {
     ) throws {
         directory = try TemporaryDirectory()
         trace = directory.file("run.trace")
+        var variables = environment.variables
+        if variables["XDG_CACHE_HOME"] == ProcessEnvironment.inherited().variables["XDG_CACHE_HOME"] {
+            variables["HEAPTRAIL_NO_CACHE"] = "1"
+        }
         result = try run(
             BuildProducts.heaptrail(), ["record", "-o", trace] + options + ["--", program] + arguments,
-            environment: environment, workingDirectory: workingDirectory, stdin: stdin, timeout: timeout)
+            environment: .exactly(variables), workingDirectory: workingDirectory, stdin: stdin, timeout: timeout)
     }
 
     /// Records a test program, whose first argument names the way, and expects of it what it does natively.

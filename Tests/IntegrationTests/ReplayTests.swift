@@ -4,23 +4,9 @@ import Foundation
 import TestSupport
 import Testing
 
-private let productsAreBuilt = BuildProducts.areBuilt && (try? BuildProducts.replay()) != nil
-
-@Suite(.enabled(if: productsAreBuilt, "type: swift build -c release && scripts/build-interposer"))
+@Suite(.enabled(if: ReplayOutcome.isPossible, ReplayOutcome.notBuilt))
 struct ReplayTests {
-    private struct Outcome {
-        let result: ProcessResult
-        let document: [String: Any]
-
-        func number(_ key: String) -> Int? { document[key] as? Int }
-        var rows: [[String: Any]] { document["rows"] as? [[String: Any]] ?? [] }
-    }
-
-    private func replay(_ arguments: [String]) throws -> Outcome {
-        let result = try run(BuildProducts.heaptrail(), ["replay"] + arguments, timeout: 300)
-        let document = try? JSONSerialization.jsonObject(with: Data(result.stdout.utf8)) as? [String: Any]
-        return Outcome(result: result, document: document ?? [:])
-    }
+    private func replay(_ arguments: [String]) throws -> ReplayOutcome { try ReplayOutcome(arguments) }
 
     @Test(arguments: ["box", "string", "cow"])
     func `a demo workload is performed on every installed allocator with the trace's own live bytes`(

@@ -1,6 +1,7 @@
 // The two forms of a difference: what each says, against exact strings where the string is the promise.
 import HeapAnalysis
 import ProfileExport
+import Symbolication
 import Testing
 import TestSupport
 import TraceReader
@@ -125,7 +126,8 @@ struct DiffReportTests {
         let one = try profile(boxes: 1, points: 0)
         let request: (inout DiffRequest) -> Void = {
             $0.isOneFile = true
-            $0.changedModules = [.old: ["/bin/app", "/lib/libx.so"]]
+            let changed = ReplacedModule(reason: .isAnotherBuild, names: .nowhere)
+            $0.replacedModules = [.old: ["/bin/app": changed, "/lib/libx.so": changed]]
         }
         let text = text(ProfileDiff(old: one, new: one), request)
         let document = json(ProfileDiff(old: one, new: one), request)

@@ -1,5 +1,5 @@
 // A small server and the command that drives it, over a socket of the Unix domain. For the tests of heaptrail compare.
-//   driven_server serve SOCKET [crash|daemon|deaf|stubborn|workers]
+//   driven_server serve SOCKET [chatty|crash|daemon|deaf|falls|stubborn|workers]
 //   driven_server drive SOCKET
 // The server writes its process id, and those of its workers, to SOCKET.pid, one a line. Asked once, it allocates and
 // writes 32 MiB, keeps them, and answers with one byte.
@@ -51,10 +51,17 @@ static int detach(const char *path) {
     return 0;
 }
 
+static void fall(int number) {
+    (void)number;
+    abort();
+}
+
 static int serve(const char *path, const char *manner) {
     struct sockaddr_un address = address_of(path);
     if (!strcmp(manner, "daemon") && detach(path)) return 0;
     if (!strcmp(manner, "stubborn")) signal(SIGTERM, SIG_IGN);
+    if (!strcmp(manner, "falls")) signal(SIGTERM, fall);
+    for (int i = 0; i < 1 << 15 && !strcmp(manner, "chatty"); i++) fprintf(stderr, "%d: all is well, 32 bytes\n", i);
     note(path, "w");
     for (int i = 0; i < 2 && !strcmp(manner, "workers"); i++) {
         int ready[2];

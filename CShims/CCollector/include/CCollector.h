@@ -16,7 +16,14 @@ enum ht_collect_outcome {
     HT_COLLECT_REFUSED = 5,     // the process cannot be attached to; `reason` says why
 };
 
-enum { HT_COLLECT_REASON_BYTES = 512 };
+enum { HT_COLLECT_REASON_BYTES = 512, HT_COLLECT_MODULES = 64, HT_COLLECT_BUILD_ID_BYTES = 64 };
+
+// A file whose code ran, open as it was then.
+typedef struct ht_collect_module {
+    int fd;
+    uint32_t build_id_size;
+    uint8_t build_id[HT_COLLECT_BUILD_ID_BYTES];
+} ht_collect_module;
 
 typedef struct ht_collect_request {
     const char *output;          // path of the trace; NULL: text to standard error
@@ -65,6 +72,9 @@ typedef struct ht_collect_result {
     bool undetached;       // attach alone: it does, with its allocator still redirected to a recorder that sleeps
     char note[256];        // what of the program's own allocator was not recorded, "" for nothing
     char reason[HT_COLLECT_REASON_BYTES];  // of a refusal, one line
+    // Of what was recorded in binary form, without the system's own; open until ht_collect_close_modules.
+    ht_collect_module modules[HT_COLLECT_MODULES];
+    uint32_t module_count;
 } ht_collect_result;
 
 // Starts the program and collects until it, and every followed child, has ended. The program inherits everything but
@@ -79,3 +89,5 @@ void ht_collect_refused(void);
 // Attaches to a running process and collects until `duration_ns` has passed, an interrupt or termination request comes,
 // or the process ends or executes another program; then detaches. Blocks.
 enum ht_collect_outcome ht_record_process(const ht_collect_request *request, ht_collect_result *result);
+// Closes the files of a result's modules.
+void ht_collect_close_modules(ht_collect_result *result);

@@ -68,6 +68,12 @@ bool ht_launch_take_interrupt(int32_t descriptor, struct ht_launch_interrupt *in
 // background can still be found and ended.
 void ht_launch_adopt_orphans(void);
 
+// Returns in a child of this process, which itself waits for that child's end and then ends the same way. Whichever of
+// them is killed, nothing that was started goes on: the child gets a SIGTERM when its parent dies, the parent kills all
+// that the child leaves behind. To be called before there are threads and children. Returns 0, or the errno of the
+// fork, which leaves all as it was.
+int32_t ht_launch_supervise(void);
+
 // Whether a file carries capabilities (security.capability), for which the loader ignores preloads.
 bool ht_launch_has_capabilities(const char *path);
 #endif

@@ -55,7 +55,8 @@ enum {
 enum ht_replay_mode {
     HT_REPLAY_TIME = 0,     // the threads run freely, held only by what must come before what; no clock per call
     HT_REPLAY_LATENCY = 1,  // likewise, with a clock around each call
-    HT_REPLAY_MEMORY = 2,   // one call at a time, in the order of the trace; memory is looked at between calls
+    HT_REPLAY_MEMORY = 2,   // one call at a time, in the order of the trace, each as the thread that made it; memory
+                            // is looked at between calls
 };
 
 // What of a new block is written.
@@ -76,6 +77,7 @@ struct ht_replay_plan {
     uint64_t peak_event;  // events that are over when the live bytes are at their peak for the first time
     uint64_t peak_bytes;
     uint64_t live_bytes;    // at the end
+    uint64_t most_threads;  // that were there at once, from a thread's first call to its last
     uint64_t stream_table;  // offset of `streams` + 1 entries of ht_replay_stream; the last one is the turns'
     uint64_t block_table;   // offset of the blocks of all streams, those of a stream one after the other
     uint64_t curve;         // offset of `samples` numbers: live bytes
@@ -107,10 +109,12 @@ enum {
     HT_REPLAY_CLASSES = 256,        // classes of sizes, see ht_replay_class
     HT_REPLAY_LATENCY_BINS = 1024,  // see ht_replay_bin
     HT_REPLAY_CALLS = 3,            // kinds of calls: allocations, frees, reallocations
+    HT_REPLAY_PLACES = 1 << 21,     // places of blocks that are told at most, at one moment
 };
 
 // The result's header. After it: `samples` ht_replay_point, `owners` ht_replay_part, HT_REPLAY_CLASSES ht_replay_part,
-// and in latency runs HT_REPLAY_CALLS rows of HT_REPLAY_LATENCY_BINS numbers.
+// HT_REPLAY_CALLS rows of HT_REPLAY_LATENCY_BINS numbers, filled in latency runs, and in memory runs `peak_places` and
+// `end_places` ht_replay_place.
 struct ht_replay_result {
     uint32_t magic;
     uint32_t is_over;  // 1 when every operation was performed
@@ -134,9 +138,12 @@ struct ht_replay_result {
     uint64_t freed_anonymous;  // after every block that was left has been freed, too
     uint64_t peak_live;
     uint64_t end_live;
+    uint64_t
+        peak_places;  // blocks that live at the trace's peak and whose places are told: none where they are too many
+    uint64_t end_places;  // likewise, after the last call
     double ticks_per_ns;
-    uint64_t clock_ticks;  // what the clock itself takes, in latency runs
-    uint64_t clock_step;   // the least difference that it shows
+    double clock_ticks;   // what the clock itself takes, on average, in latency runs
+    uint64_t clock_step;  // the least difference that it shows
     uint64_t worst_ticks[HT_REPLAY_CALLS];
     uint64_t worst_size[HT_REPLAY_CALLS];
 };
@@ -146,6 +153,13 @@ struct ht_replay_point {
     uint64_t live;
     uint64_t usable;     // of the live blocks
     uint64_t anonymous;  // resident bytes of the process that are no file's and not shared
+};
+
+// Where a live block lies.
+struct ht_replay_place {
+    uint64_t address;
+    uint64_t usable;
+    uint64_t owner;
 };
 
 // Sums of one owner, or one class of sizes.

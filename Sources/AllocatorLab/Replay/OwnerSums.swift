@@ -19,7 +19,12 @@ extension Replay {
         public var peakBytes: UInt64 = 0
         /// Bytes given beyond those.
         public var peakSlackBytes: UInt64?
-        /// Calls that were timed one by one, frees too, of all runs together.
+        /// Bytes in no block on the pages on which its blocks lie, at the trace's peak: what they alone keep from being given back. Pages of several
+        /// owners are shared out by the bytes that each has there. nil where not measured.
+        public var peakPinnedBytes: UInt64?
+        /// The same after the last event.
+        public var endPinnedBytes: UInt64?
+        /// Calls that were timed one by one, frees too, in the run in which they took least.
         public var timedCalls: UInt64 = 0
         /// Nanoseconds that those took, the clock's own taken off.
         public var timedNanoseconds = 0.0
@@ -41,13 +46,16 @@ extension Replay {
         /// Adds the figures of another owner.
         mutating func add(_ other: OwnerSums) {
             func sum(_ one: UInt64?, _ two: UInt64?) -> UInt64? {
-                one == nil && two == nil ? nil : (one ?? 0) + (two ?? 0)
+                one == nil && two == nil ? nil : (one ?? 0) &+ (two ?? 0)
             }
+            // Sums of impossible sizes run over rather than trap.
             allocations += other.allocations
             bytes &+= other.bytes
             slackBytes = sum(slackBytes, other.slackBytes)
-            peakBytes += other.peakBytes
+            peakBytes &+= other.peakBytes
             peakSlackBytes = sum(peakSlackBytes, other.peakSlackBytes)
+            peakPinnedBytes = sum(peakPinnedBytes, other.peakPinnedBytes)
+            endPinnedBytes = sum(endPinnedBytes, other.endPinnedBytes)
             timedCalls += other.timedCalls
             timedNanoseconds += other.timedNanoseconds
         }
@@ -92,6 +100,17 @@ extension Replay.OwnerSums {
     }
 
     var key: Key { Key(family: family, type: type) }
+
+    /// For each number of an owner the first one of the same owner.
+    static func first(of owners: [Owner]) -> [Int] {
+        var known: [Key: Int] = [:]
+        return owners.enumerated().map { number, owner in
+            let key = Key(family: owner.family, type: owner.type)
+            let first = known[key] ?? number
+            known[key] = first
+            return first
+        }
+    }
 
     /// The order of owners in a row.
     static func hasMoreSlack(_ one: Self, _ two: Self) -> Bool {

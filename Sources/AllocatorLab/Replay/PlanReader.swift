@@ -11,6 +11,8 @@ struct PlanReader: ~Copyable {
         case allocate(slot: Int, size: UInt64, alignment: UInt64, owner: Int)
         /// The block of a slot goes.
         case free(slot: Int)
+        /// A block comes and goes at once and is never live: the trace has its free first.
+        case pass(size: UInt64, alignment: UInt64, owner: Int)
     }
 
     /// Where one stream is read.
@@ -36,7 +38,7 @@ struct PlanReader: ~Copyable {
         }
     }
 
-    /// Performs every call. A reallocation is a free and an allocation in the same slot; a pair that was never live is left out.
+    /// Tells every call. A reallocation is a free and an allocation in the same slot.
     mutating func forEachStep(_ body: (Step) -> Void) throws(ReplayError) {
         let turns = cursors.count - 1
         if turns == 1 {
@@ -57,12 +59,13 @@ struct PlanReader: ~Copyable {
         case HT_REPLAY_MALLOC, HT_REPLAY_MALLOC_WIDE, HT_REPLAY_FLEETING:
             let owner = Int((try next(stream) ?? 0) >> 32)
             let wide = op == HT_REPLAY_MALLOC ? 0 : try next(stream) ?? 0
+            let size = low | (wide >> 40) << 32
             let log = (wide >> 32) & 0xff
+            let alignment: UInt64 = log == 0 ? 0 : 1 << log
             body(
-                .allocate(
-                    slot: slot, size: low | (wide >> 40) << 32, alignment: log == 0 ? 0 : 1 << min(62, log),
-                    owner: owner))
-            if op == HT_REPLAY_FLEETING { body(.free(slot: slot)) }
+                op == HT_REPLAY_FLEETING
+                    ? .pass(size: size, alignment: alignment, owner: owner)
+                    : .allocate(slot: slot, size: size, alignment: alignment, owner: owner))
         case HT_REPLAY_REALLOC, HT_REPLAY_REALLOC_WIDE, HT_REPLAY_REALLOC_LATE:
             let owner = Int((try next(stream) ?? 0) >> 32)
             _ = try next(stream)

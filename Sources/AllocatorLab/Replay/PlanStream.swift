@@ -20,6 +20,10 @@ final class PlanStream {
     private var poolStart = 0
     /// How far other threads are known to be when this one goes on.
     private var known: [UInt32: UInt64] = [:]
+    /// Its first turn, in which it was begun, and its last so far.
+    var turns: ClosedRange<UInt64> = 0...0
+    /// Whether it is listed among those that have slots to give.
+    var isKnownAsRich = false
     /// Reallocations that have begun, the last one last: more than one only where a signal handler interrupted one.
     var reallocations: [PlanReallocation] = []
 
@@ -129,32 +133,4 @@ struct PlannedBlock {
     var slot: UInt32
     var stream: UInt32
     var operations: UInt64
-}
-
-/// Appends words to the plan's file. The first failure counts; what comes after it is not written.
-final class PlanWriter {
-    private let file: PlanFile
-    private(set) var offset: UInt64
-    private(set) var failure: ReplayError?
-
-    init(file: PlanFile) {
-        self.file = file
-        offset = UInt64(HT_REPLAY_HEADER_BYTES)
-    }
-
-    /// Writes words and says where.
-    func write(_ words: UnsafePointer<UInt64>, _ count: Int) -> UInt64 {
-        write(UnsafeRawBufferPointer(start: words, count: count * 8))
-    }
-
-    /// Writes bytes and says where.
-    func write(_ bytes: UnsafeRawBufferPointer) -> UInt64 {
-        defer { offset += UInt64(bytes.count) }
-        if failure == nil {
-            do {
-                try file.write(bytes, at: offset)
-            } catch { failure = error }
-        }
-        return offset
-    }
 }

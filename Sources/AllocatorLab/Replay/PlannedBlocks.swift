@@ -1,12 +1,17 @@
-// The live blocks of a trace by address, as the planner needs them: open addressing with linear probing, 32 bytes a block, no tombstones
+// The live blocks of a trace by address, as the planner needs them: open addressing with linear probing, 24 bytes a place, no tombstones
 // (Knuth, TAOCP 6.4, algorithm R).
 
 /// Finds the slot of a block by its address in the traced program.
 struct PlannedBlocks: ~Copyable {
     private struct Entry {
-        /// 0 for an empty place.
         var address: UInt64
         var block: PlannedBlock
+
+        /// A place without a block. Any address can be a block's, 0 too: what a trace says is not for this table to judge.
+        static var empty: Entry { Entry(address: 0, block: PlannedBlock(slot: 0, stream: .max, operations: 0)) }
+        var isEmpty: Bool {
+            @inline(__always) get { block.stream == .max }
+        }
     }
 
     private var entries: UnsafeMutablePointer<Entry>
@@ -19,8 +24,7 @@ struct PlannedBlocks: ~Copyable {
 
     private static func empty(bits: Int) -> UnsafeMutablePointer<Entry> {
         let entries = UnsafeMutablePointer<Entry>.allocate(capacity: 1 << bits)
-        entries.initialize(
-            repeating: Entry(address: 0, block: PlannedBlock(slot: 0, stream: 0, operations: 0)), count: 1 << bits)
+        entries.initialize(repeating: .empty, count: 1 << bits)
         return entries
     }
 
@@ -33,7 +37,7 @@ struct PlannedBlocks: ~Copyable {
     private func place(of address: UInt64) -> Int {
         let mask = (1 << bits) - 1
         var place = home(address)
-        while entries[place].address != 0, entries[place].address != address { place = (place + 1) & mask }
+        while !entries[place].isEmpty, entries[place].address != address { place = (place + 1) & mask }
         return place
     }
 
@@ -41,27 +45,27 @@ struct PlannedBlocks: ~Copyable {
     mutating func insert(_ block: PlannedBlock, at address: UInt64) {
         if (count + 1) * 4 > 3 << bits { grow() }
         let place = place(of: address)
-        if entries[place].address == 0 { count += 1 }
+        if entries[place].isEmpty { count += 1 }
         entries[place] = Entry(address: address, block: block)
     }
 
     /// Takes a block out; nil where none is at the address. Expected O(1).
     mutating func remove(_ address: UInt64) -> PlannedBlock? {
         var hole = place(of: address)
-        guard entries[hole].address != 0 else { return nil }
+        guard !entries[hole].isEmpty else { return nil }
         let block = entries[hole].block
         let mask = (1 << bits) - 1
         var next = hole
         while true {
             next = (next + 1) & mask
-            guard entries[next].address != 0 else { break }
+            guard !entries[next].isEmpty else { break }
             // It may move to the hole unless its home lies behind that.
             if (next - home(entries[next].address)) & mask >= (next - hole) & mask {
                 entries[hole] = entries[next]
                 hole = next
             }
         }
-        entries[hole].address = 0
+        entries[hole] = .empty
         count -= 1
         return block
     }
@@ -71,7 +75,7 @@ struct PlannedBlocks: ~Copyable {
         let places = 1 << bits
         bits += 1
         entries = Self.empty(bits: bits)
-        for index in 0..<places where old[index].address != 0 { entries[place(of: old[index].address)] = old[index] }
+        for index in 0..<places where !old[index].isEmpty { entries[place(of: old[index].address)] = old[index] }
         old.deallocate()
     }
 }

@@ -10,8 +10,18 @@ extension Replay {
             ("threads", .integer(plan.threads)), ("runs", .integer(runs)), ("touch", .string(touch.rawValue)),
             ("calls_hash", .string(Self.hexadecimal(plan.hash))), ("waits", Self.integer(plan.waits)),
             ("peak_live_bytes", Self.integer(plan.peakBytes)), ("end_live_bytes", Self.integer(plan.liveBytes)),
+            ("gaps", Self.gaps(plan.gaps)),
             ("own_ns_per_event", Self.spread(ownNanosecondsPerEvent)), ("rows", .array(rows.map(row))),
             ("differences", .array(differences.map(Self.difference))),
+        ])
+    }
+
+    private static func gaps(_ gaps: ReplayGaps) -> JSONValue {
+        .object([
+            ("complete", .bool(gaps.isComplete)), ("cut", .bool(gaps.isCut)), ("attached", .bool(gaps.isAttached)),
+            ("lost_allocations", integer(gaps.lostAllocations)), ("lost_frees", integer(gaps.lostFrees)),
+            ("unmatched_frees", .integer(gaps.unmatchedFrees)), ("inherited_frees", .integer(gaps.inheritedFrees)),
+            ("missing_frees", .integer(gaps.missingFrees)),
         ])
     }
 
@@ -19,7 +29,10 @@ extension Replay {
         .object([
             ("allocator", .string(difference.allocator)), ("least", .string(difference.least)),
             ("held_bytes", .integer(difference.held)), ("slack_bytes", .integer(difference.slack)),
+            ("unwritten_slack_bytes", .integer(difference.unwritten)),
             ("external_bytes", .integer(difference.external)),
+            ("external_bytes_from_the_start", .integer(difference.fromTheStart)),
+            ("other_moment_bytes", .integer(difference.otherMoment)),
             (
                 "size_classes",
                 .array(
@@ -47,6 +60,7 @@ extension Replay {
         .object([
             ("allocator", .string(row.allocator)), ("simulated", .bool(row.isSimulated)),
             ("failure", JSONValue(row.failure)), ("ns_per_event", Self.spread(row.nanosecondsPerEvent)),
+            ("below_own_cost", row.nanosecondsPerEvent == nil ? .null : .bool(row.isBelowOwnCost)),
             ("events_per_s", Self.spread(row.eventsPerSecond)),
             (
                 "latency_ns",
@@ -54,9 +68,10 @@ extension Replay {
                     ? .null
                     : .object(zip(["malloc", "free", "realloc"], row.latencies).map { ($0, Self.latency($1)) })
             ),
-            ("clock_step_ns", Self.number(row.clockStepNanoseconds)),
+            ("clock_ns", Self.number(row.clockNanoseconds)), ("clock_step_ns", Self.number(row.clockStepNanoseconds)),
             ("peak_rss_bytes", Self.integer(row.peakHeldBytes)), ("peak_live_bytes", Self.integer(plan.peakBytes)),
             ("peak_slack_bytes", Self.integer(row.peakSlackBytes)),
+            ("rss_bytes_at_peak_live", Self.integer(row.heldBytesAtPeak)),
             ("internal_fragmentation", Self.number(internalFragmentation(row))),
             ("external_fragmentation", Self.number(externalFragmentation(row))),
             ("end_rss_bytes", Self.integer(row.endHeldBytes)), ("freed_rss_bytes", Self.integer(row.freedHeldBytes)),
@@ -77,6 +92,8 @@ extension Replay {
                 ("allocations", integer(sums.allocations)),
                 ("bytes", integer(sums.bytes)), ("slack_bytes", integer(sums.slackBytes)),
                 ("peak_bytes", integer(sums.peakBytes)), ("peak_slack_bytes", integer(sums.peakSlackBytes)),
+                ("peak_pinned_bytes", integer(sums.peakPinnedBytes)),
+                ("end_pinned_bytes", integer(sums.endPinnedBytes)),
                 ("ns_per_event", number(sums.nanosecondsPerCall)),
             ])
     }

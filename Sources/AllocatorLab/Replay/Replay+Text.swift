@@ -45,13 +45,18 @@ extension Replay {
         let events = Comparison.grouped(Double(plan.events))
         let threads = plan.threads == 1 ? "1 thread" : "\(plan.threads) threads"
         var text = "\(title): \(events) events of \(threads), peak \(Comparison.size(Double(plan.peakBytes))) live\n"
+        if !plan.gaps.clauses.isEmpty {
+            text += plan.gaps.isComplete ? "note: " : "incomplete: "
+            text += plan.gaps.clauses.joined(separator: "; ") + "\n"
+        }
         text += "medians of \(runs) \(runs == 1 ? "run" : "runs") each, in turn; "
         if let own = ownNanosecondsPerEvent {
-            text += "the replay's own \(Comparison.fixed(own.median, 1)) ns an event taken off"
+            let spread = Comparison.fixed((own.max - own.min) / 2, 1)
+            text += "the replay's own \(Comparison.fixed(own.median, 1)) ± \(spread) ns an event taken off"
         }
-        let steps = rows.compactMap(\.clockStepNanoseconds)
-        if let step = steps.max(), step >= 2 {
-            text += "; the clock of single calls goes in steps of \(Self.short(step))"
+        if let clock = rows.compactMap(\.clockNanoseconds).max() {
+            text += ", of single calls their clock's \(Self.short(clock))"
+            if let step = clockStep { text += ", which goes in steps of \(Self.short(step))" }
         }
         text += "\n"
         if plan.events < Self.fewEvents {
@@ -78,6 +83,9 @@ extension Replay {
         return text
     }
 
+    /// Of the clock of single calls, where it is more than that of any clock.
+    private var clockStep: Double? { rows.compactMap(\.clockStepNanoseconds).max().flatMap { $0 >= 2 ? $0 : nil } }
+
     private func cells(_ row: Row, fastest: Double?) -> [String] {
         func text(_ value: Double?, _ decimals: Int = 1) -> String {
             value.map { Comparison.fixed($0, decimals) } ?? "–"
@@ -86,12 +94,16 @@ extension Replay {
         func percent(_ value: Double?) -> String { value.map { Comparison.fixed($0 * 100, 1) + "%" } ?? "–" }
         func latency(_ call: Int, _ figure: KeyPath<Latency, Double>) -> String {
             guard row.latencies.indices.contains(call), let latency = row.latencies[call] else { return "–" }
-            return Self.short(latency[keyPath: figure])
+            // Less than a step is not nothing, and no more is known of it.
+            let step = max(1, clockStep ?? 1)
+            let value = latency[keyPath: figure]
+            return value < step ? "<\(Self.short(step))" : Self.short(value)
         }
         let time = row.nanosecondsPerEvent
+        let perEvent = time.map { row.isBelowOwnCost ? "≤0" : Comparison.fixed($0.median, 1) } ?? "–"
         let ratio = time.flatMap { time in fastest.flatMap { $0 > 0 ? time.median / $0 : nil } }
         return [
-            row.allocator, text(time?.median), text(time.map { ($0.max - $0.min) / 2 }), text(ratio, 2),
+            row.allocator, perEvent, text(time.map { ($0.max - $0.min) / 2 }), text(ratio, 2),
             text(row.eventsPerSecond.map { $0.median / 1e6 }), latency(0, \.median), latency(0, \.p99),
             latency(0, \.max), latency(1, \.median), latency(1, \.p99), bytes(row.peakHeldBytes),
             percent(internalFragmentation(row)), percent(externalFragmentation(row)), bytes(row.endHeldBytes),

@@ -44,18 +44,24 @@ public struct Replay: Sendable {
         public var allocator: String
         /// Whether it exists as a model alone.
         public var isSimulated = false
-        /// Nanoseconds of processor time an event, the replay's own taken off.
+        /// Nanoseconds of processor time an event, the replay's own taken off; 0 where they are no more than that.
         public var nanosecondsPerEvent: Spread?
+        /// Whether the runs took no longer, in the middle, than on no allocator at all.
+        public var isBelowOwnCost = false
         /// Events a second of time, all threads together, the replay's own cost included.
         public var eventsPerSecond: Spread?
         /// Of allocations, frees and reallocations.
         public var latencies: [Latency?] = []
+        /// What that clock takes itself, which is taken off.
+        public var clockNanoseconds: Double?
         /// The least difference of the latencies' clock.
         public var clockStepNanoseconds: Double?
         /// The most bytes held.
         public var peakHeldBytes: UInt64?
         /// Bytes given beyond what was asked for, at the trace's peak of live bytes.
         public var peakSlackBytes: UInt64?
+        /// Bytes held at the trace's peak of live bytes.
+        public var heldBytesAtPeak: UInt64?
         /// Bytes held after the last event.
         public var endHeldBytes: UInt64?
         /// Bytes held once every block that was left has been freed, too.

@@ -26,11 +26,19 @@ extension ReplayPlan {
                 telling: trace, image: image, symbolicator: symbolicator, progress: progress, planner.take)
         else { return nil }
         var plan = try planner.finish()
+        let summary = blocks.profile.trace
+        guard Int(exactly: plan.peakBytes) == summary.peakBytes, Int(exactly: plan.liveBytes) == summary.liveBytes
+        else {
+            let live = "\(plan.peakBytes) bytes at the peak and \(plan.liveBytes) at the end"
+            throw .mismatch("the plan comes to \(live), the trace to \(summary.peakBytes) and \(summary.liveBytes)")
+        }
+        plan.gaps = ReplayGaps(trace, summary)
         plan.owners = plan.owners.indices.map { owner in
             blocks.profile.stacks[blocks.owners[owner]].attribution.owner
         }
         let tick = trace.isClockCalibrated ? trace.nanosecondsPerTick : nil
-        plan.times = tick.map { tick in plan.times.map { UInt64((Double($0) * tick).rounded()) } } ?? []
+        // A trace may say of its clock what it likes; centuries are enough.
+        plan.times = tick.map { tick in plan.times.map { UInt64(min(0x1p62, (Double($0) * tick).rounded())) } } ?? []
         return (plan, blocks.profile)
     }
 }

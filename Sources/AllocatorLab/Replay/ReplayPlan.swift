@@ -10,6 +10,8 @@ public struct ReplayPlan: Sendable {
     public internal(set) var events: UInt64 = 0
     /// Threads that make the calls.
     public internal(set) var threads = 0
+    /// Threads that are there at once, at most.
+    public internal(set) var mostThreads = 0
     /// The most bytes that are live at once.
     public internal(set) var peakBytes: UInt64 = 0
     /// Events that are over when they are.
@@ -32,6 +34,8 @@ public struct ReplayPlan: Sendable {
     public internal(set) var waits: UInt64 = 0
     /// Bytes of the file.
     public internal(set) var fileBytes: UInt64 = 0
+    /// What of the program's calls is not in it.
+    public internal(set) var gaps = ReplayGaps()
 
     /// The file.
     let file: PlanFile
@@ -112,13 +116,15 @@ public enum ReplayError: Error, Equatable, CustomStringConvertible {
     case system(action: String, code: Int32)
     /// The trace has more of something than a replay can hold.
     case tooLarge(String)
+    /// The plan is not what the trace says.
+    case mismatch(String)
 
     /// What happened, in one line.
     public var description: String {
         switch self {
         case .system(let action, 0): action
         case .system(let action, let code): "\(action): \(String(cString: strerror(code)))"
-        case .tooLarge(let what): what
+        case .tooLarge(let what), .mismatch(let what): what
         }
     }
 }

@@ -1,40 +1,24 @@
-// From the blocks of a trace to a plan: which thread makes which call, in which slot a block is kept, and what must have happened before.
-//
-// Slots are used again, so that there are about as many as blocks live at once, never as many as events. A thread takes the slot that it freed
-// last itself; only when all threads together keep many spare ones does it take some that another one freed long ago, and is then told to wait
-// for that. Every wait is for something earlier in the trace's order, so none can be for ever.
+// From the blocks of a trace to a plan: what each event of a block is in the words of the C loop. Who does it when is PlanThreads', where the
+// block is kept PlanSlots', and what is live then PlanCurve's.
 
 internal import CReplay
 internal import HeapAnalysis
 
 /// Makes a plan from blocks as they come and go.
 final class ReplayPlanner {
-    /// Points of the curve, about.
-    static let curvePoints: UInt64 = 512
     private static let largestSize: UInt64 = 1 << 47
-    private static let largestSlot = UInt32(1) << 28
 
     private let file: PlanFile
     private let writer: PlanWriter
-    private var streams: [PlanStream] = []
-    private var streamsByThread: [UInt32: PlanStream] = [:]
-    private let turns: PlanStream
-    private var current: PlanStream
-    private var turnOperations: UInt64 = 0
+    private var threads: PlanThreads
+    private var slots = PlanSlots()
+    private var curve: PlanCurve
     private var blocks = PlannedBlocks()
-    private var slots: UInt32 = 0
-    private var spareSlots = 0
-    /// Streams with a reallocation that has begun.
+    private var owners: UInt64 = 0
+    /// Threads with a reallocation that has begun.
     private var reallocating: [PlanStream] = []
     /// The last event of a batch, for the next one may say what it is.
     private var held: BlockEvent?
-    private var plan: ReplayPlan
-    private var live: UInt64 = 0
-    private var nextSample: UInt64
-    private var owners: UInt64 = 0
-    /// Of the last event, in ticks, and of the first.
-    private var time: UInt64 = 0
-    private var firstTime: UInt64?
 
     /// Starts a plan.
     /// - Parameters:
@@ -43,23 +27,17 @@ final class ReplayPlanner {
     init(mainThread: UInt32?, expectedEvents: UInt64) throws(ReplayError) {
         file = try PlanFile(purpose: "plan")
         writer = PlanWriter(file: file)
-        plan = ReplayPlan(file: file)
-        plan.sampleStep = max(1, expectedEvents / Self.curvePoints)
-        nextSample = plan.sampleStep
-        turns = PlanStream(number: .max, writer: writer)
-        current = PlanStream(number: 0, writer: writer)
-        streams = [current]
-        if let mainThread { streamsByThread[mainThread] = current }
+        threads = PlanThreads(mainThread: mainThread, writer: writer)
+        curve = PlanCurve(expectedEvents: expectedEvents)
     }
 
     /// Takes the next events.
     func take(_ events: UnsafeBufferPointer<BlockEvent>) {
         var index = 0
-        if let held {
+        if let held, let first = events.first {
             self.held = nil
-            let isFleeting = events[0].endsUncounted && !held.isReallocationHalf
-            if isFleeting { index = 1 }
-            take(held, isFleeting: isFleeting)
+            if isEnded(held, by: first) { index = 1 }
+            allocate(held, isFleeting: index == 1)
         }
         while index < events.count {
             let event = events[index]
@@ -71,164 +49,122 @@ final class ReplayPlanner {
             if index == events.count {
                 held = event
             } else {
-                let isFleeting = events[index].endsUncounted && !event.isReallocationHalf
-                take(event, isFleeting: isFleeting)
+                let isFleeting = isEnded(event, by: events[index])
                 if isFleeting { index += 1 }
+                allocate(event, isFleeting: isFleeting)
             }
         }
     }
 
-    // MARK: Operations
-
+    /// Whether an allocation is over before it was ever counted, as the event behind it says.
     @inline(__always)
-    private func emit(
-        _ stream: PlanStream, _ op: ht_replay_op, slot: UInt32, detail: UInt64, _ second: UInt64? = nil,
-        _ third: UInt64? = nil, _ fourth: UInt64? = nil
-    ) {
-        if stream !== current {
-            endTurn()
-            current = stream
-        }
-        turnOperations += 1
-        stream.append(UInt64(op.rawValue), slot: slot, detail: detail, second, third, fourth)
+    private func isEnded(_ allocation: BlockEvent, by next: BlockEvent) -> Bool {
+        next.endsUncounted && next.address == allocation.address
     }
 
-    private func endTurn() {
-        var left = turnOperations
-        while left > 0 {
-            let part = min(left, UInt64(UInt32.max))
-            turns.append(0, slot: current.number, detail: part)
-            left -= part
-        }
-        turnOperations = 0
-    }
+    // MARK: Allocations and frees
 
-    private func stream(ofThread thread: UInt32) -> PlanStream {
-        if let known = streamsByThread[thread] { return known }
-        let stream: PlanStream
-        if streamsByThread.isEmpty {
-            stream = streams[0]
-        } else {
-            stream = PlanStream(number: UInt32(streams.count), writer: writer)
-            streams.append(stream)
-            // Whoever was running; the trace does not tell who made the thread.
-            emit(current, HT_REPLAY_START, slot: stream.number, detail: 0)
-            stream.learn(current.number, hasDone: current.operations)
-        }
-        streamsByThread[thread] = stream
-        return stream
-    }
-
-    /// Makes sure that another thread's operation is over.
-    @inline(__always)
-    private func wait(_ stream: PlanStream, for block: PlannedBlock) {
-        if block.stream == stream.number || stream.knows(block.stream, hasDone: block.operations) { return }
-        emit(stream, HT_REPLAY_WAIT, slot: block.stream, detail: block.operations)
-        stream.learn(block.stream, hasDone: block.operations)
-        plan.waits += 1
-    }
-
-    private func takeSlot(_ stream: PlanStream) -> UInt32 {
-        if let slot = stream.takeSlot() {
-            spareSlots -= 1
-            return slot
-        }
-        if spareSlots > 4096 + Int(slots) / 8, let richest = streams.max(by: { $0.spareSlots < $1.spareSlots }),
-            richest.spareSlots > 64
-        {
-            let (given, operations) = richest.giveSlots(atMost: 256)
-            wait(stream, for: PlannedBlock(slot: 0, stream: richest.number, operations: operations))
-            for slot in given.reversed() { stream.put(slot: slot) }
-            spareSlots -= 1
-            return stream.takeSlot()!
-        }
-        slots += 1
-        return slots - 1
-    }
-
-    private func take(_ event: BlockEvent, isFleeting: Bool) {
-        note(event.time)
-        let stream = stream(ofThread: event.thread)
+    private func allocate(_ event: BlockEvent, isFleeting: Bool) {
+        curve.note(time: event.time)
+        let stream = threads.stream(ofThread: event.thread)
         if !reallocating.isEmpty {
             let isSecondHalf = event.isReallocationHalf && !stream.reallocations.isEmpty
-            lapse(but: isSecondHalf ? stream : nil)
+            lapse(but: isSecondHalf && !isFleeting ? stream : nil)
             if isSecondHalf {
-                reallocate(event, stream)
-                return
+                if !isFleeting {
+                    reallocate(event, stream)
+                    return
+                }
+                // A block that was never live cannot be what another one became.
+                freeLate(of: stream)
             }
         }
         let size = min(event.size, Self.largestSize)
-        let slot = takeSlot(stream)
-        let owner = UInt64(event.owner) << 32
-        owners = max(owners, UInt64(event.owner) + 1)
+        let slot = slots.take(for: stream) { threads.wait(stream, for: $0.number, operations: $1) }
+        let owner = word(ofOwner: event)
         let wide = (size >> 32) << 40 | Self.alignmentLog(event.alignmentCode) << 32
         if isFleeting {
-            emit(stream, HT_REPLAY_FLEETING, slot: slot, detail: size & 0xffff_ffff, owner, wide)
+            threads.emit(stream, HT_REPLAY_FLEETING, slot: slot, detail: size & 0xffff_ffff, owner, wide)
             stream.addToHash(wide)
-            stream.put(slot: slot)
-            spareSlots += 1
-            advance(2)
+            slots.put(slot, by: stream)
+            curve.advance(2)
             return
         }
         if wide == 0 {
-            emit(stream, HT_REPLAY_MALLOC, slot: slot, detail: size, owner)
+            threads.emit(stream, HT_REPLAY_MALLOC, slot: slot, detail: size, owner)
         } else {
-            emit(stream, HT_REPLAY_MALLOC_WIDE, slot: slot, detail: size & 0xffff_ffff, owner, wide)
+            threads.emit(stream, HT_REPLAY_MALLOC_WIDE, slot: slot, detail: size & 0xffff_ffff, owner, wide)
             stream.addToHash(wide)
         }
-        blocks.insert(
-            PlannedBlock(slot: slot, stream: stream.number, operations: stream.operations), at: event.address)
-        live += size
-        advance(1)
+        keep(event, size, in: slot, stream)
+        curve.advance(1)
     }
 
     private func free(_ event: BlockEvent) {
-        note(event.time)
-        let stream = stream(ofThread: event.thread)
+        curve.note(time: event.time)
         if !reallocating.isEmpty { lapse(but: nil) }
         guard let block = blocks.remove(event.address) else { return }
+        let stream = threads.stream(ofThread: event.thread)
         let size = min(event.size, Self.largestSize)
         if event.isReallocationHalf, !event.isRepaired {
             stream.reallocations.append(PlanReallocation(block: block, size: size, owner: event.owner))
             reallocating.append(stream)
             return
         }
-        wait(stream, for: block)
-        emit(stream, HT_REPLAY_FREE, slot: block.slot, detail: UInt64(event.owner))
-        putBack(block.slot, stream)
-        live -= size
-        advance(1)
+        threads.wait(stream, for: block.stream, operations: block.operations)
+        threads.emit(stream, HT_REPLAY_FREE, slot: block.slot, detail: UInt64(event.owner))
+        slots.put(block.slot, by: stream)
+        curve.remove(size)
+        curve.advance(1)
     }
 
-    private func putBack(_ slot: UInt32, _ stream: PlanStream) {
-        stream.put(slot: slot)
-        spareSlots += 1
+    private func keep(_ event: BlockEvent, _ size: UInt64, in slot: UInt32, _ stream: PlanStream) {
+        blocks.insert(
+            PlannedBlock(slot: slot, stream: stream.number, operations: stream.operations), at: event.address)
+        curve.add(size)
+    }
+
+    private func word(ofOwner event: BlockEvent) -> UInt64 {
+        owners = max(owners, UInt64(event.owner) + 1)
+        return UInt64(event.owner) << 32
+    }
+
+    /// The logarithm of an alignment that posix_memalign takes; 0 for malloc's own, and for codes that are none.
+    private static func alignmentLog(_ code: UInt8) -> UInt64 {
+        switch code {
+        case 0: 0
+        case 1...15: UInt64(code) + 2
+        case 16 + 3..<16 + 64: UInt64(code) - 16
+        default: 0
+        }
     }
 
     // MARK: Reallocations
 
     private func reallocate(_ event: BlockEvent, _ stream: PlanStream) {
-        let begun = stream.reallocations.removeLast()
-        if let index = reallocating.lastIndex(where: { $0 === stream }) { reallocating.remove(at: index) }
+        let begun = takeReallocation(of: stream)
         let size = min(event.size, Self.largestSize)
         let slot = begun.block.slot
-        wait(stream, for: begun.block)
-        owners = max(owners, UInt64(event.owner) + 1)
-        let owner = UInt64(event.owner) << 32
+        threads.wait(stream, for: begun.block.stream, operations: begun.block.operations)
+        let owner = word(ofOwner: event)
         let pages = ((begun.size + 4095) / 4096) << 32
         let wide = (size >> 32) << 40
-        if !begun.hasLapsed { live -= begun.size }
+        if !begun.hasLapsed { curve.remove(begun.size) }
         if begun.hasLapsed || wide != 0 {
             let op = begun.hasLapsed ? HT_REPLAY_REALLOC_LATE : HT_REPLAY_REALLOC_WIDE
-            emit(stream, op, slot: slot, detail: size & 0xffff_ffff, owner, pages, wide)
+            threads.emit(stream, op, slot: slot, detail: size & 0xffff_ffff, owner, pages, wide)
             stream.addToHash(wide)
         } else {
-            emit(stream, HT_REPLAY_REALLOC, slot: slot, detail: size, owner, pages)
+            threads.emit(stream, HT_REPLAY_REALLOC, slot: slot, detail: size, owner, pages)
         }
-        blocks.insert(
-            PlannedBlock(slot: slot, stream: stream.number, operations: stream.operations), at: event.address)
-        live += size
-        advance(begun.hasLapsed ? 1 : 2)
+        keep(event, size, in: slot, stream)
+        curve.advance(begun.hasLapsed ? 1 : 2)
+    }
+
+    /// Takes the last reallocation that a thread has begun.
+    private func takeReallocation(of stream: PlanStream) -> PlanReallocation {
+        if let index = reallocating.lastIndex(where: { $0 === stream }) { reallocating.remove(at: index) }
+        return stream.reallocations.removeLast()
     }
 
     /// Other events come between the halves of reallocations: their blocks are no longer live.
@@ -239,35 +175,19 @@ final class ReplayPlanner {
             for index in 0..<end where !other.reallocations[index].hasLapsed {
                 let begun = other.reallocations[index]
                 other.reallocations[index].hasLapsed = true
-                wait(other, for: begun.block)
-                emit(other, HT_REPLAY_LAPSE, slot: begun.block.slot, detail: 0)
-                live -= begun.size
-                advance(1)
+                threads.wait(other, for: begun.block.stream, operations: begun.block.operations)
+                threads.emit(other, HT_REPLAY_LAPSE, slot: begun.block.slot, detail: 0)
+                curve.remove(begun.size)
+                curve.advance(1)
             }
         }
     }
 
-    // MARK: The curve
-
-    @inline(__always)
-    private func advance(_ events: UInt64) {
-        plan.events += events
-        if live > plan.peakBytes {
-            plan.peakBytes = live
-            plan.peakEvent = plan.events
-        }
-        if plan.events >= nextSample { sample() }
-    }
-
-    private func note(_ ticks: UInt64) {
-        time = max(time, ticks)
-        if firstTime == nil { firstTime = ticks }
-    }
-
-    private func sample() {
-        plan.curve.append(live)
-        plan.times.append(time - (firstTime ?? time))
-        nextSample += plan.sampleStep
+    /// Frees the block of a thread's last reallocation, which has lapsed and comes to nothing.
+    private func freeLate(of stream: PlanStream) {
+        let begun = takeReallocation(of: stream)
+        threads.emit(stream, HT_REPLAY_FREE_LATE, slot: begun.block.slot, detail: UInt64(begun.owner))
+        slots.put(begun.block.slot, by: stream)
     }
 
     // MARK: The end
@@ -275,72 +195,46 @@ final class ReplayPlanner {
     /// Ends the plan.
     /// - Returns: the plan, its owners without names.
     func finish() throws(ReplayError) -> ReplayPlan {
-        if let held { take(held, isFleeting: false) }
+        if let held { allocate(held, isFleeting: false) }
         held = nil
         lapse(but: nil)
-        for stream in reallocating {
-            let begun = stream.reallocations.removeLast()
-            emit(stream, HT_REPLAY_FREE_LATE, slot: begun.block.slot, detail: UInt64(begun.owner))
-        }
-        endTurn()
-        sample()
-        guard slots < Self.largestSlot, streams.count < Int(Self.largestSlot) else {
+        for stream in reallocating { freeLate(of: stream) }
+        curve.finish()
+        guard slots.count < 1 << UInt32(HT_REPLAY_SLOT_BITS) else {
             throw .tooLarge("more than 268,435,455 blocks are live at once, which no replay can hold")
         }
-        guard streams.allSatisfy({ $0.operations < UInt64(UInt32.max) }) else {
-            throw .tooLarge("a thread makes more than 4,294,967,295 calls, which no replay can hold")
-        }
-        if streams.count == 1 { turns.drop() }
-        var all = streams + [turns]
-        for stream in all { stream.flush() }
+        let streams = try threads.finish()
         var header = ht_replay_plan()
-        header.magic = UInt32(HT_REPLAY_PLAN_MAGIC)
-        header.streams = UInt32(streams.count)
-        header.slots = UInt64(slots)
+        header.slots = UInt64(slots.count)
         header.owners = owners
-        header.events = plan.events
-        header.sample_step = plan.sampleStep
-        header.samples = UInt64(plan.curve.count)
-        header.peak_event = plan.peakEvent
-        header.peak_bytes = plan.peakBytes
-        header.live_bytes = live
-        header.curve = plan.curve.withUnsafeBytes { writer.write($0) }
-        var blocks: [ht_replay_block] = []
-        let table = all.map { stream in
-            defer { blocks += stream.blocks }
-            return ht_replay_stream(
-                first_block: UInt64(blocks.count), blocks: UInt64(stream.blocks.count),
-                longest_words: UInt64(stream.longestWords))
-        }
-        header.block_table = blocks.withUnsafeBytes { writer.write($0) }
-        header.stream_table = table.withUnsafeBytes { writer.write($0) }
-        if let failure = writer.failure { throw failure }
-        let end = writer.offset
-        try writeHeader(header)
-        for stream in streams { plan.hash &+= ht_replay_stream_hash(stream.hash, UInt64(stream.number)) }
-        plan.threads = streams.count
-        plan.liveBytes = live
-        plan.slots = UInt64(slots)
-        plan.fileBytes = end
+        header.events = curve.events
+        header.sample_step = curve.step
+        header.samples = UInt64(curve.points.count)
+        header.peak_event = curve.peakEvent
+        header.peak_bytes = curve.peakBytes
+        header.live_bytes = curve.live
+        header.most_threads = UInt64(threads.mostAtOnce)
+        header.curve = curve.points.withUnsafeBytes { writer.write($0) }
+        try writer.finish(&header, streams)
+        return plan(streams.dropLast())
+    }
+
+    private func plan(_ streams: ArraySlice<PlanStream>) -> ReplayPlan {
+        var plan = ReplayPlan(file: file)
+        plan.events = curve.events
+        plan.threads = threads.calling
+        plan.mostThreads = threads.mostAtOnce
+        plan.peakBytes = curve.peakBytes
+        plan.peakEvent = curve.peakEvent
+        plan.liveBytes = curve.live
+        plan.slots = UInt64(slots.count)
+        plan.sampleStep = curve.step
+        plan.curve = curve.points
+        plan.times = curve.times
         plan.owners = Array(repeating: Owner(family: "", type: "", language: ""), count: Int(owners))
-        all.removeAll()
+        plan.waits = threads.waits
+        plan.fileBytes = writer.offset
+        for stream in streams { plan.hash &+= ht_replay_stream_hash(stream.hash, UInt64(stream.number)) }
         return plan
     }
-
-    private func writeHeader(_ header: ht_replay_plan) throws(ReplayError) {
-        var failure: ReplayError?
-        withUnsafeBytes(of: header) { bytes in
-            do throws(ReplayError) { try file.write(bytes, at: 0) } catch { failure = error }
-        }
-        if let failure { throw failure }
-    }
-
-    private static func alignmentLog(_ code: UInt8) -> UInt64 {
-        switch code {
-        case 0: 0
-        case 1...15: UInt64(code) + 2
-        default: UInt64(code) - 16
-        }
-    }
-
 }

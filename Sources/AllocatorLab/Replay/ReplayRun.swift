@@ -35,10 +35,10 @@ struct ReplayPart: Equatable, Sendable {
     var ticks: UInt64 = 0
 
     mutating func add(_ other: ReplayPart) {
-        peakLive += other.peakLive
-        peakSlack += other.peakSlack
-        bytes += other.bytes
-        slack += other.slack
+        peakLive &+= other.peakLive
+        peakSlack &+= other.peakSlack
+        bytes &+= other.bytes
+        slack &+= other.slack
         allocations += other.allocations
         calls += other.calls
         ticks += other.ticks
@@ -51,6 +51,13 @@ struct ReplayPoint: Equatable, Sendable {
     var live: UInt64
     var usable: UInt64
     var anonymous: UInt64
+}
+
+/// Where a live block lies in a run.
+struct ReplayPlace: Equatable, Sendable {
+    var address: UInt64
+    var usable: UInt64
+    var owner: Int
 }
 
 /// What a run that came to its end measured.
@@ -66,7 +73,8 @@ struct ReplayFigures: Sendable {
     var endAnonymous: UInt64
     var freedAnonymous: UInt64
     var ticksPerNanosecond: Double
-    var clockTicks: UInt64
+    /// What the clock of single calls takes itself.
+    var clockTicks: Double
     var clockStep: UInt64
     var worstTicks: [UInt64]
     var worstSizes: [UInt64]
@@ -75,6 +83,9 @@ struct ReplayFigures: Sendable {
     var classes: [ReplayPart]
     /// Counts of calls by ticks, for allocations, frees and reallocations.
     var latencies: [[UInt64]]
+    /// The blocks that live at the trace's peak, and at its end; empty where they were too many to tell.
+    var peakPlaces: [ReplayPlace]
+    var endPlaces: [ReplayPlace]
 }
 
 /// Why a run has no figures, as a clause that goes on from the allocator's name.
@@ -110,7 +121,9 @@ struct ReplayRunner {
         var environment: [String] = []
         var cursor = environ
         while let entry = cursor.pointee {
-            environment.append(String(cString: entry))
+            let variable = String(cString: entry)
+            // A library that the user preloads would be measured, too, or be the allocator.
+            if !variable.hasPrefix("LD_PRELOAD=") { environment.append(variable) }
             cursor += 1
         }
         if let allocator { environment = allocator.environment(over: environment) }
@@ -174,6 +187,12 @@ struct ReplayRunner {
         let latencies = (0..<Int(HT_REPLAY_CALLS)).map { _ in
             table(Int(HT_REPLAY_LATENCY_BINS), of: UInt64.self) { $0 }
         }
+        func placeOf(_ row: ht_replay_place) -> ReplayPlace {
+            ReplayPlace(address: row.address, usable: row.usable, owner: Int(clamping: row.owner))
+        }
+        let most = UInt64(HT_REPLAY_PLACES)
+        let peakPlaces = table(Int(min(most, header.peak_places)), of: ht_replay_place.self, placeOf)
+        let endPlaces = table(Int(min(most, header.end_places)), of: ht_replay_place.self, placeOf)
         return .success(
             ReplayFigures(
                 events: header.events, calls: header.calls, cpuNanoseconds: header.cpu_ns,
@@ -184,7 +203,7 @@ struct ReplayRunner {
                 clockTicks: header.clock_ticks, clockStep: header.clock_step,
                 worstTicks: [header.worst_ticks.0, header.worst_ticks.1, header.worst_ticks.2],
                 worstSizes: [header.worst_size.0, header.worst_size.1, header.worst_size.2], points: points,
-                owners: owners, classes: classes, latencies: latencies))
+                owners: owners, classes: classes, latencies: latencies, peakPlaces: peakPlaces, endPlaces: endPlaces))
     }
 
     private func reason(_ header: ht_replay_result, status: Int32, place: String) -> String {

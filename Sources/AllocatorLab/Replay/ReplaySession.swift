@@ -67,7 +67,11 @@ public struct ReplaySession {
         }
 
         var memory: [ReplayFigures?] = []
-        for index in subjects.indices { memory.append(try run(.memory, index)) }
+        for index in subjects.indices {
+            memory.append(try run(.memory, index))
+            // Nothing can be said without the replay's own part.
+            if let failure = failures[0] { throw .system(action: "the replay on no allocator \(failure)", code: 0) }
+        }
         var times = [[ReplayFigures]](repeating: [], count: subjects.count)
         var latencies = times
         for round in 0..<runs {

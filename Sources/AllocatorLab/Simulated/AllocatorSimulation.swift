@@ -29,8 +29,8 @@ public enum SimulatedAllocator: String, CaseIterable, Sendable {
 
 /// A simulation under way: feed it every call in order, then ask for its figures.
 ///
-///     var simulation = AllocatorSimulation(.buddy, families: ["Box", "String"])
-///     simulation.allocate(slot: 0, size: 100, family: 1)
+///     var simulation = AllocatorSimulation(.buddy, owners: ["Box", "String"])
+///     simulation.allocate(slot: 0, size: 100, owner: 1)
 ///     simulation.free(slot: 0)
 ///     print(simulation.figures.atPeak.internalBytes)  // 28
 public struct AllocatorSimulation {
@@ -42,13 +42,13 @@ public struct AllocatorSimulation {
 
     /// A simulation without blocks.
     /// - Parameters:
-    ///   - families: the families of owners, which calls name by their index.
+    ///   - owners: the owners, which calls name by their index.
     ///   - curvePoints: moments that the curve has at most, beside the last.
-    public init(_ allocator: SimulatedAllocator, families: [String], curvePoints: Int = 512) {
+    public init(_ allocator: SimulatedAllocator, owners: [String], curvePoints: Int = 512) {
         self.allocator = allocator
         switch allocator {
-        case .buddy: buddy = SimulatedHeap(families: families, curvePoints: curvePoints)
-        case .bestFit: bestFit = SimulatedHeap(families: families, curvePoints: curvePoints)
+        case .buddy: buddy = SimulatedHeap(owners: owners, curvePoints: curvePoints)
+        case .bestFit: bestFit = SimulatedHeap(owners: owners, curvePoints: curvePoints)
         }
     }
 
@@ -57,10 +57,10 @@ public struct AllocatorSimulation {
     ///   - slot: a number, from 0, for the block while it lives; other blocks may have it afterwards, for memory goes by the highest. A block that is
     ///     still there is freed first.
     ///   - alignment: a power of two that the call asked for; 0 for malloc's own.
-    ///   - family: an index into the families.
-    public mutating func allocate(slot: Int, size: Int, alignment: Int = 0, family: Int) {
-        buddy?.allocate(slot: slot, size: size, alignment: alignment, family: family)
-        bestFit?.allocate(slot: slot, size: size, alignment: alignment, family: family)
+    ///   - owner: an index into the owners.
+    public mutating func allocate(slot: Int, size: Int, alignment: Int = 0, owner: Int) {
+        buddy?.allocate(slot: slot, size: size, alignment: alignment, owner: owner)
+        bestFit?.allocate(slot: slot, size: size, alignment: alignment, owner: owner)
     }
 
     /// Takes a block back. Expected O(log live blocks).
@@ -69,7 +69,16 @@ public struct AllocatorSimulation {
         bestFit?.free(slot: slot)
     }
 
-    /// What was measured so far. O(families + points of the curve).
+    /// Places a block and takes it back at once: two calls, and none of its bytes is ever live. Expected O(log live blocks).
+    public mutating func pass(size: Int, alignment: Int = 0, owner: Int) {
+        buddy?.pass(size: size, alignment: alignment, owner: owner)
+        bestFit?.pass(size: size, alignment: alignment, owner: owner)
+    }
+
+    /// Where the live blocks lie, in no order that means anything. O(slots).
+    var placed: [PlacedBlock] { buddy?.placed ?? bestFit?.placed ?? [] }
+
+    /// What was measured so far. O(owners + points of the curve).
     public var figures: SimulatedFigures {
         if let buddy { return buddy.figures }
         if let bestFit { return bestFit.figures }

@@ -4,7 +4,8 @@
 //   usable bytes    what those blocks were given: live bytes + internal fragmentation (slack)
 //   footprint       address space held from the system: usable bytes + external fragmentation
 //
-// Internal fragmentation belongs to blocks, and so to families; external fragmentation is of the whole, for a hole between two blocks is nobody's.
+// Internal fragmentation belongs to blocks, and so to owners. External fragmentation is of the whole, for a hole between two blocks is nobody's; what of
+// it lies on pages that an owner's blocks keep is told beside it (PinnedBytes), and needs pages, which no model here knows.
 
 /// The state of a simulated heap at one moment.
 public struct SimulatedMoment: Equatable, Sendable {
@@ -32,10 +33,10 @@ public struct SimulatedMoment: Equatable, Sendable {
     }
 }
 
-/// What one family of owners had in a simulated heap.
-public struct SimulatedFamily: Equatable, Sendable {
-    /// The family's name.
-    public var family: String
+/// What one owner had in a simulated heap.
+public struct SimulatedOwner: Equatable, Sendable {
+    /// The owner's name.
+    public var owner: String
     /// Allocations.
     public var allocations: Int = 0
     /// Bytes asked for, over all allocations.
@@ -62,8 +63,8 @@ public struct SimulatedFigures: Equatable, Sendable {
     public var atHighestFootprint: SimulatedMoment
     /// After the last call.
     public var atEnd: SimulatedMoment
-    /// The families in the order they were named.
-    public var families: [SimulatedFamily]
+    /// The owners in the order they were named.
+    public var owners: [SimulatedOwner]
     /// The heap over time, evenly spaced by calls, first and last moment included.
     public var curve: [SimulatedMoment]
 

@@ -7,12 +7,12 @@ struct SimulatedHeap<Model: AddressSpaceModel> {
         var address: UInt64 = 0
         var usable: UInt64 = 0
         var size: Int = 0
-        var family: Int = 0
+        var owner: Int = 0
     }
 
-    /// Sums of a family. What it had at the peak is kept when it changes for the first time after it.
-    private struct FamilySums {
-        var figures: SimulatedFamily
+    /// Sums of an owner. What it had at the peak is kept when it changes for the first time after it.
+    private struct OwnerSums {
+        var figures: SimulatedOwner
         var liveBytes = 0
         var liveSlack = 0
         var peakNumber = 0
@@ -27,7 +27,7 @@ struct SimulatedHeap<Model: AddressSpaceModel> {
 
     private(set) var model = Model()
     private var blocks: [Block] = []
-    private var families: [FamilySums]
+    private var owners: [OwnerSums]
     private var now = SimulatedMoment()
     private var peak = SimulatedMoment()
     private var highest = SimulatedMoment()
@@ -37,39 +37,59 @@ struct SimulatedHeap<Model: AddressSpaceModel> {
     private var refused = 0
     private var curve: FootprintCurve
 
-    init(families: [String], curvePoints: Int) {
-        self.families = families.map { FamilySums(figures: SimulatedFamily(family: $0)) }
+    init(owners: [String], curvePoints: Int) {
+        self.owners = owners.map { OwnerSums(figures: SimulatedOwner(owner: $0)) }
         curve = FootprintCurve(points: curvePoints)
         curve.add(now)
     }
 
-    mutating func allocate(slot: Int, size: Int, alignment: Int, family: Int) {
+    mutating func allocate(slot: Int, size: Int, alignment: Int, owner: Int) {
         if blocks.indices.contains(slot), blocks[slot].usable != 0 { free(slot: slot) }
-        guard slot >= 0, families.indices.contains(family), let wanted = UInt64(exactly: size),
+        guard slot >= 0, owners.indices.contains(owner), let wanted = UInt64(exactly: size),
             let range = model.allocate(size: wanted, alignment: UInt64(max(0, alignment)))
         else {
             refused += 1
             return
         }
         while blocks.count <= slot { blocks.append(Block()) }
-        blocks[slot] = Block(address: range.address, usable: range.size, size: size, family: family)
+        blocks[slot] = Block(address: range.address, usable: range.size, size: size, owner: owner)
         let usable = Int(range.size)
         allocations += 1
         now.calls += 1
         now.liveBytes += size
         now.usableBytes += usable
-        families[family].keepPeak(peakNumber)
-        families[family].figures.allocations += 1
-        families[family].figures.bytes &+= size
-        families[family].figures.slackBytes &+= usable - size
-        families[family].liveBytes += size
-        families[family].liveSlack += usable - size
+        owners[owner].keepPeak(peakNumber)
+        owners[owner].figures.allocations += 1
+        owners[owner].figures.bytes &+= size
+        owners[owner].figures.slackBytes &+= usable - size
+        owners[owner].liveBytes += size
+        owners[owner].liveSlack += usable - size
         now.footprintBytes = Int(model.footprint)
         if now.liveBytes > peak.liveBytes {
             peak = now
             peakNumber += 1
         }
         if now.footprintBytes > highest.footprintBytes { highest = now }
+        if now.calls >= curve.due { curve.add(now) }
+    }
+
+    /// Places a block and takes it back at once, never counted as live.
+    mutating func pass(size: Int, alignment: Int, owner: Int) {
+        guard owners.indices.contains(owner), let wanted = UInt64(exactly: size),
+            let range = model.allocate(size: wanted, alignment: UInt64(max(0, alignment)))
+        else {
+            refused += 1
+            return
+        }
+        allocations += 1
+        now.calls += 2
+        owners[owner].figures.allocations += 1
+        owners[owner].figures.bytes &+= size
+        owners[owner].figures.slackBytes &+= Int(range.size) - size
+        now.footprintBytes = Int(model.footprint)
+        if now.footprintBytes > highest.footprintBytes { highest = now }
+        model.free(range)
+        now.footprintBytes = Int(model.footprint)
         if now.calls >= curve.due { curve.add(now) }
     }
 
@@ -86,9 +106,9 @@ struct SimulatedHeap<Model: AddressSpaceModel> {
         now.liveBytes -= block.size
         now.usableBytes -= usable
         now.footprintBytes = Int(model.footprint)
-        families[block.family].keepPeak(peakNumber)
-        families[block.family].liveBytes -= block.size
-        families[block.family].liveSlack -= usable - block.size
+        owners[block.owner].keepPeak(peakNumber)
+        owners[block.owner].liveBytes -= block.size
+        owners[block.owner].liveSlack -= usable - block.size
         if now.calls >= curve.due { curve.add(now) }
     }
 
@@ -96,12 +116,19 @@ struct SimulatedHeap<Model: AddressSpaceModel> {
         SimulatedFigures(
             calls: now.calls, allocations: allocations, refused: refused, atPeak: peak, atHighestFootprint: highest,
             atEnd: now,
-            families: families.map { sums in
+            owners: owners.map { sums in
                 var sums = sums
                 sums.keepPeak(peakNumber)
                 return sums.figures
             },
             curve: curve.ending(with: now))
+    }
+
+    /// Where the live blocks lie, and whose they are. O(slots).
+    var placed: [PlacedBlock] {
+        blocks.filter { $0.usable != 0 }.map {
+            PlacedBlock(address: $0.address, bytes: $0.usable, owner: $0.owner)
+        }
     }
 
     /// The live blocks by address. O(slots + n log n).

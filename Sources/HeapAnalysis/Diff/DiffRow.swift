@@ -90,6 +90,8 @@ public struct DiffRow: Sendable {
     public var old: DiffSide?
     /// What it has in the new recording; nil where it is not there.
     public var new: DiffSide?
+    /// Where it was made in the old recording, when that function has another name in the new one; nil otherwise.
+    public var formerSite: Site?
 
     /// New less old; a side without the row counts as nothing. Nil where a figure is not known.
     public func change(_ figure: DiffFigure) -> Int? {

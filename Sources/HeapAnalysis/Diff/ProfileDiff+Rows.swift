@@ -5,13 +5,22 @@ internal import Symbolication
 extension ProfileDiff {
     /// The rows of two recordings, matched, largest change first; ties go by bytes, then the key. O(cells + rows log rows).
     static func rows(
-        _ old: MatchedProfile, _ new: MatchedProfile, by fields: RowFields, filter: RowFilter
+        _ old: MatchedProfile, _ new: MatchedProfile, by fields: RowFields, filter: RowFilter, renames: FunctionRenames
     ) -> [DiffRow] {
         var first = sides(of: old, by: fields, filter: filter)
-        var second = sides(of: new, by: fields, filter: filter)
-        if fields.contains(.site) { matchByFunction(&first, &second) }
-        var rows = second.map { key, side in DiffRow(key: key, old: first[key], new: side) }
-        for (key, side) in first where second[key] == nil { rows.append(DiffRow(key: key, old: side, new: nil)) }
+        let second = sides(of: new, by: fields, filter: filter)
+        var renamed: [DiffKey: Site] = [:]
+        if fields.contains(.site) {
+            renamed = rename(&first, by: renames)
+            let moved = matchByFunction(&first, second)
+            for (key, place) in moved { if let site = renamed.removeValue(forKey: key) { renamed[place] = site } }
+        }
+        var rows = second.map { key, side in
+            DiffRow(key: key, old: first[key], new: side, formerSite: renamed[key])
+        }
+        for (key, side) in first where second[key] == nil {
+            rows.append(DiffRow(key: key, old: side, new: nil, formerSite: renamed[key]))
+        }
         let sizes = rows.map { row in
             (row: row, size: row.size, bytes: max(row.old?.figures.bytes ?? 0, row.new?.figures.bytes ?? 0))
         }
@@ -59,8 +68,30 @@ extension ProfileDiff {
         return foreign
     }
 
-    /// Gives sites that are on one side only the key of the only one on the other that has the same function.
-    private static func matchByFunction(_ old: inout [DiffKey: DiffSide], _ new: inout [DiffKey: DiffSide]) {
+    /// The functions that have another name in the new recording, whatever a filter leaves of them.
+    static func renames(_ old: MatchedProfile, _ new: MatchedProfile) -> FunctionRenames {
+        if old.isSampled || new.isSampled { return FunctionRenames() }
+        return FunctionRenames(
+            from: sides(of: old, by: GroupingKey.site.fields, filter: RowFilter()),
+            to: sides(of: new, by: GroupingKey.site.fields, filter: RowFilter()))
+    }
+
+    /// Gives sites of functions that have another name in the new recording the keys that they have there, and returns those with their old sites.
+    private static func rename(_ old: inout [DiffKey: DiffSide], by renames: FunctionRenames) -> [DiffKey: Site] {
+        var former: [DiffKey: Site] = [:]
+        for key in renames.names.isEmpty ? [] : Array(old.keys) {
+            guard let match = renames.key(of: key), let side = old.removeValue(forKey: key) else { continue }
+            old[match] = side
+            former[match] = key.row.site
+        }
+        return former
+    }
+
+    /// Gives sites that are on one side only the key that their function has on the other, where it is in one file on each side, or where just one such site is
+    /// left on each; returns the new keys by the old.
+    private static func matchByFunction(
+        _ old: inout [DiffKey: DiffSide], _ new: [DiffKey: DiffSide]
+    ) -> [DiffKey: DiffKey] {
         func withoutFile(_ keys: [DiffKey]) -> [DiffKey: [DiffKey]] {
             Dictionary(grouping: keys.filter { $0.row.site != nil }) { key in
                 var key = key
@@ -68,18 +99,39 @@ extension ProfileDiff {
                 return key
             }
         }
+        func files(_ rows: [DiffKey: DiffSide]) -> [String: Set<String?>] {
+            var files: [String: Set<String?>] = [:]
+            for site in rows.keys.compactMap(\.row.site) { files[site.function, default: []].insert(site.file) }
+            return files
+        }
+        var moved: [DiffKey: DiffKey] = [:]
+        func move(_ key: DiffKey, to other: DiffKey) {
+            old[other] = old.removeValue(forKey: key)
+            moved[key] = other
+        }
+        let places = (files(old), files(new))
+        for key in Array(old.keys) {
+            guard let site = key.row.site, places.0[site.function]?.count == 1, let other = places.1[site.function],
+                other.count == 1, let file = other.first, file != site.file
+            else { continue }
+            var key = (old: key, new: key)
+            key.new.row.site?.file = file
+            move(key.old, to: key.new)
+        }
         let left = withoutFile(old.keys.filter { new[$0] == nil })
         let right = withoutFile(new.keys.filter { old[$0] == nil })
         for (function, keys) in left {
             guard keys.count == 1, let match = right[function], match.count == 1 else { continue }
-            old[match[0]] = old.removeValue(forKey: keys[0])
+            move(keys[0], to: match[0])
         }
+        return moved
     }
 }
 
 /// A recording with its names as they are matched with another's.
 struct MatchedProfile: Sendable {
     let profile: HeapProfile
+    var isSampled: Bool { profile.trace.facts.isSampled }
     /// Every owner's and site's name, and what it is matched by.
     private let names: [String: String]
     private let otherExecutable: String?

@@ -1,6 +1,13 @@
 // Two recordings side by side. Rows are matched by names (``StableNames``): owner, cause, and site by function, then file; never by line or address, so
 // that a rebuild of the program does not set everything apart. Rows that then have one key are added up. Sites that are left on one side only are matched
-// by their function alone where just one is left on each side: the function moved to another file, or one build has no debug information.
+// by their function alone where just one is left on each side: the function moved to another file, or one build has no debug information. A function whose
+// name is gone is matched with one whose name is new where figures show that they are one (``FunctionRenames``).
+
+#if canImport(Glibc)
+internal import Glibc
+#elseif canImport(Musl)
+internal import Musl
+#endif
 
 /// A difference between two recordings.
 public struct ProfileDiff: Sendable {
@@ -10,6 +17,7 @@ public struct ProfileDiff: Sendable {
     public let new: HeapProfile
     private let filter: RowFilter
     private let matched: (old: MatchedProfile, new: MatchedProfile)
+    private let functionRenames: FunctionRenames
     /// What the two differ in by owner, cause and site, which is what verdicts rest on.
     private let finest: [DiffRow]
     /// What only one allocator's libraries do: rows by owner, cause and site that no program decides.
@@ -26,7 +34,9 @@ public struct ProfileDiff: Sendable {
         self.new = new
         self.filter = filter
         matched = (MatchedProfile(old, as: new), MatchedProfile(new, as: new))
-        finest = Self.rows(matched.old, matched.new, by: GroupingKey.site.fields, filter: filter)
+        functionRenames = Self.renames(matched.old, matched.new)
+        finest = Self.rows(
+            matched.old, matched.new, by: GroupingKey.site.fields, filter: filter, renames: functionRenames)
         let isOther = old.hasOtherAllocator(than: new)
         let foreign = isOther ? Self.foreignKeys(matched.old, matched.new, filter: filter) : []
         broughtAlong = finest.filter { ($0.old == nil || $0.new == nil) && foreign.contains($0.key) }
@@ -36,7 +46,17 @@ public struct ProfileDiff: Sendable {
     ///
     /// Sizes and threads must have been kept apart by both analyses for rows to be grouped by them.
     public func rows(by fields: RowFields) -> [DiffRow] {
-        fields == GroupingKey.site.fields ? finest : Self.rows(matched.old, matched.new, by: fields, filter: filter)
+        if fields == GroupingKey.site.fields { return finest }
+        return Self.rows(matched.old, matched.new, by: fields, filter: filter, renames: functionRenames)
+    }
+
+    /// Functions that have another name in the new recording, their names as they are matched, by the new ones.
+    public var renames: [(old: String, new: String)] {
+        var names: [String: String] = [:]
+        for row in finest {
+            if let former = row.formerSite, let site = row.key.row.site { names[site.function] = former.function }
+        }
+        return names.sorted { $0.key < $1.key }.map { (old: $0.value, new: $0.key) }
     }
 
     /// The sums of everything that passes the filter; nil without a row.
@@ -51,13 +71,21 @@ public struct ProfileDiff: Sendable {
 
     /// Whether a difference of the row's estimates may be chance: every figure that has a standard error differs by less than twice that of the difference.
     /// False where nothing is sampled, and where nothing differs.
-    public func isNoise(_ row: DiffRow) -> Bool {
+    public func isNoise(_ row: DiffRow) -> Bool { isNoise(row, within: Self.noiseErrors) }
+
+    private func isNoise(_ row: DiffRow, within errors: Double) -> Bool {
         guard isSampled, row.isChanged else { return false }
         return DiffFigure.ofProgram.allSatisfy { figure in
             guard let change = row.change(figure), change != 0 else { return true }
             guard let error = error(row, figure) else { return false }
-            return Double(change.magnitude) <= Self.noiseErrors * error
+            return Double(change.magnitude) <= errors * error
         }
+    }
+
+    /// Standard errors that no row exceeds by chance, nineteen times in twenty, where there are so many: of a hundred rows of the same program five differ by
+    /// more than two. From P(|Z| > z) ≤ exp(−z²/2), for all rows together (Boole's inequality).
+    static func noiseErrors(among rows: Int) -> Double {
+        max(noiseErrors, (2 * log(Double(max(1, rows)) / 0.05)).squareRoot())
     }
 
     /// The standard error of a row's change; nil where nothing is sampled.
@@ -76,9 +104,10 @@ public struct ProfileDiff: Sendable {
         case nothing
         /// Only what the allocator gave beyond what was asked for, and what its own libraries did: the program did the same.
         case slack
-        /// The same owners made the same allocations and frees; what was live at the peak, or freed at once, differs.
+        /// The same owners made the same allocations and frees; what was live at the peak, or freed at once, differs, or what the C library took over
+        /// from threads that had ended.
         case order
-        /// Of estimates: no row differs by more than chance does.
+        /// Of estimates: no row differs by more than one among so many does by chance.
         case noise
         /// The program did something else.
         case different
@@ -90,10 +119,14 @@ public struct ProfileDiff: Sendable {
         let foreign = Set(broughtAlong.map(\.key))
         let changed = finest.filter { $0.isChanged && !foreign.contains($0.key) }
         if changed.isEmpty {
-            return !foreign.isEmpty || finest.contains(where: \.hasOtherSlack) ? .slack : .nothing
+            return !foreign.isEmpty || finest.contains(where: { hasOtherSlack($0) }) ? .slack : .nothing
         }
-        if isSampled { return changed.allSatisfy { isNoise($0) } ? .noise : .different }
+        if isSampled {
+            let errors = Self.noiseErrors(among: finest.count)
+            return changed.allSatisfy { isNoise($0, within: errors) } ? .noise : .different
+        }
         let same: [DiffFigure] = [.allocations, .frees, .bytes, .liveBlocks, .liveBytes]
-        return changed.allSatisfy { row in same.allSatisfy { row.change($0) == 0 } } ? .order : .different
+        return changed.allSatisfy { row in same.allSatisfy { row.change($0) == 0 } || isOfReusedThreads(row) }
+            ? .order : .different
     }
 }

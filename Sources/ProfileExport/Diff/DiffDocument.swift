@@ -27,7 +27,7 @@ public struct DiffDocument: Sendable {
             ("same_allocator", allocators.count == 2 ? .bool(allocators[0] == allocators[1]) : .null),
             ("remarks", .array(diff.remarks(request).map(\.json))),
             ("total", diff.total.map { row($0, []) } ?? .null),
-            ("unchanged", .integer(rows.count { !$0.isChanged && !$0.hasOtherSlack })),
+            ("unchanged", .integer(rows.count { !$0.isChanged && !diff.hasOtherSlack($0) })),
             ("rows", list(rows, request.fields)),
         ]
         if request.keys == nil {
@@ -51,6 +51,7 @@ public struct DiffDocument: Sendable {
 
     private func row(_ row: DiffRow, _ fields: RowFields) -> JSONValue {
         var members = row.key.members(fields)
+        if let former = row.formerSite { members.append(("former_site", .string(former.description))) }
         members += [
             ("in", .string(row.old == nil ? "new" : row.new == nil ? "old" : "both")),
             ("changed", .bool(row.isChanged)),

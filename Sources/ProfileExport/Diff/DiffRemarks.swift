@@ -24,16 +24,36 @@ extension ProfileDiff {
                 ))
         }
         for operand in DiffOperand.allCases {
-            guard let modules = request.changedModules[operand], let first = modules.first else { continue }
-            let others = modules.count > 1 ? " and \(modules.count - 1) more" : ""
-            remarks.append(
-                .init(
-                    kind: "symbols",
-                    text:
-                        "\(first)\(others) changed since \(operand.word) was recorded: the names of its functions are not known and match nothing; keep each build's files where they ran"
-                ))
+            remarks += ModuleRemarks(request.replacedModules[operand] ?? [:]).remarks(
+                since: "\(operand.word) was recorded",
+                unknown:
+                    "the names of its functions are not known and match nothing; keep each build's files where they ran"
+            ).map { DiffRemark(kind: $0.kind, text: $0.text) }
         }
+        if let remark = renameRemark { remarks.append(remark) }
         return remarks
+    }
+
+    /// What differs where the order of events does.
+    private var orderText: String {
+        let rows = rows(by: GroupingKey.site.fields)
+        let isReuse = rows.contains { $0.change(.allocations) != 0 }
+        let isOrder = rows.contains { $0.isChanged && $0.change(.allocations) == 0 }
+        let parts = [
+            isOrder || !isReuse ? "what was live at the peak or freed at once" : nil,
+            isReuse ? "what threads took over from others that had ended" : nil,
+        ]
+        return parts.compactMap { $0 }.joined(separator: ", and ") + (isOrder && isReuse ? ", differ" : " differs")
+    }
+
+    /// Which functions are taken for one although their names differ.
+    private var renameRemark: DiffRemark? {
+        let renames = renames.map { "\($0.old) → \($0.new)" }
+        if renames.isEmpty { return nil }
+        let shown = renames.prefix(3).joined(separator: ", ")
+        let others = renames.count > 3 ? " and \(NumberText.count(renames.count - 3)) more" : ""
+        return DiffRemark(
+            kind: "renamed", text: "the same figures under another name, taken for one function: \(shown)\(others)")
     }
 
     /// What the two differ in, as a sentence.
@@ -51,10 +71,10 @@ extension ProfileDiff {
                 + (broughtAlong.isEmpty ? "" : ", and what an allocator's own libraries do") + place
         case .order:
             return
-                "the same allocations and frees by owner, cause and site; what was live at the peak or freed at once differs"
+                "the same allocations and frees by owner, cause and site; \(orderText)"
                 + place
         case .noise:
-            return "no difference beyond chance: every row differs by less than 2 standard errors" + place
+            return "no difference beyond chance: no row differs by more than samples of the same program do" + place
         case .different:
             let rows = rows(by: GroupingKey.site.fields)
             let changed = rows.filter { $0.isChanged && !isNoise($0) }.count

@@ -1,5 +1,6 @@
 // What a difference is asked to show. Both forms, text and JSON, are made from the same request.
 public import HeapAnalysis
+public import Symbolication
 
 /// What a difference is asked to show.
 public struct DiffRequest: Sendable {
@@ -15,8 +16,8 @@ public struct DiffRequest: Sendable {
     public var names: (old: String, new: String) = ("old", "new")
     /// Whether both names are of one file.
     public var isOneFile = false
-    /// Files whose functions have no names, for they have changed since they ran, by recording.
-    public var changedModules: [DiffOperand: [String]] = [:]
+    /// The modules whose files are not those that ran any more, by recording and path.
+    public var replacedModules: [DiffOperand: [String: ReplacedModule]] = [:]
 
     /// A request for everything by owner, cause and site.
     public init() {}

@@ -88,7 +88,7 @@ public struct DiffText: Sendable {
     private func rows(by fields: RowFields, most: Int, total: DiffRow?) -> [String] {
         let all = diff.rows(by: fields)
         // On different allocators slack has a table of its own.
-        let changed = all.filter { $0.isChanged || ($0.hasOtherSlack && !diff.hasOtherAllocator) }
+        let changed = all.filter { $0.isChanged || (diff.hasOtherSlack($0) && !diff.hasOtherAllocator) }
         let chosen = request.showsUnchanged ? all : changed
         if chosen.isEmpty { return [] }
         let shown = Array(chosen.prefix(request.top ?? most))

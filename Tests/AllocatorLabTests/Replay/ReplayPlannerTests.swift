@@ -1,97 +1,9 @@
 // Plans from events written by hand, and what the loop would do with them.
 
 import HeapAnalysis
-import TestSupport
 import Testing
 
 @testable import AllocatorLab
-
-/// Events by hand.
-struct EventScript {
-    var events: [BlockEvent] = []
-
-    mutating func allocate(
-        _ address: UInt64, _ size: UInt64, thread: UInt32 = 1, owner: UInt32 = 0, alignment: UInt8 = 0
-    ) {
-        events.append(
-            BlockEvent(
-                kind: .allocation, address: address, size: size, time: UInt64(events.count), thread: thread,
-                owner: owner, alignmentCode: alignment))
-    }
-
-    mutating func free(_ address: UInt64, _ size: UInt64, thread: UInt32 = 1, owner: UInt32 = 0) {
-        events.append(
-            BlockEvent(
-                kind: .free, address: address, size: size, time: UInt64(events.count), thread: thread, owner: owner))
-    }
-
-    mutating func beginReallocation(_ address: UInt64, _ size: UInt64, thread: UInt32 = 1) {
-        free(address, size, thread: thread)
-        events[events.count - 1].isReallocationHalf = true
-    }
-
-    mutating func endReallocation(_ address: UInt64, _ size: UInt64, thread: UInt32 = 1) {
-        allocate(address, size, thread: thread)
-        events[events.count - 1].isReallocationHalf = true
-    }
-
-    /// The plan, made in batches of the given size.
-    func plan(batch: Int = 4096, expected: UInt64? = nil) throws -> ReplayPlan {
-        let planner = try ReplayPlanner(mainThread: 1, expectedEvents: expected ?? UInt64(events.count))
-        for start in stride(from: 0, to: events.count, by: batch) {
-            events[start..<min(start + batch, events.count)].withUnsafeBufferPointer { planner.take($0) }
-        }
-        var plan = try planner.finish()
-        plan.owners = plan.owners.indices.map { Owner(family: "Family\($0 % 2)", type: "Type\($0)", language: "c") }
-        return plan
-    }
-
-    /// Random blocks of several threads: allocated, reallocated and freed, by the same thread or another.
-    static func random(events: Int, threads: UInt32, seed: UInt64) -> EventScript {
-        var script = EventScript()
-        var generator = SplitMix(state: seed)
-        var live: [(address: UInt64, size: UInt64)] = []
-        var pending: [UInt32: UInt64] = [:]
-        var next: UInt64 = 0x10000
-        while script.events.count < events {
-            let thread = UInt32.random(in: 1...threads, using: &generator)
-            let size = UInt64.random(in: 0...3000, using: &generator)
-            if let address = pending.removeValue(forKey: thread) {
-                script.endReallocation(address, size, thread: thread)
-                live.append((address, size))
-                continue
-            }
-            let choice = Int.random(in: 0..<10, using: &generator)
-            if choice < 5 || live.isEmpty {
-                next += 16
-                script.allocate(next, size, thread: thread, owner: UInt32(choice), alignment: choice == 0 ? 4 : 0)
-                live.append((next, size))
-            } else {
-                let block = live.remove(at: Int.random(in: live.indices, using: &generator))
-                if choice == 9 {
-                    script.beginReallocation(block.address, block.size, thread: thread)
-                    next += 16
-                    pending[thread] = next
-                } else {
-                    script.free(block.address, block.size, thread: thread)
-                }
-            }
-        }
-        return script
-    }
-}
-
-/// Steele, Lea, Flood: "Fast splittable pseudorandom number generators", 2014.
-struct SplitMix: RandomNumberGenerator {
-    var state: UInt64
-
-    mutating func next() -> UInt64 {
-        state &+= 0x9e37_79b9_7f4a_7c15
-        var mixed = (state ^ (state >> 30)) &* 0xbf58_476d_1ce4_e5b9
-        mixed = (mixed ^ (mixed >> 27)) &* 0x94d0_49bb_1331_11eb
-        return mixed ^ (mixed >> 31)
-    }
-}
 
 @Suite struct ReplayPlannerTests {
     /// What a plan does, in the order of the trace.
@@ -153,6 +65,7 @@ struct SplitMix: RandomNumberGenerator {
                     sizes.append(size)
                 case .free(let slot):
                     #expect(inSlot.removeValue(forKey: slot) != nil)
+                case .pass: Issue.record("nothing passes")
                 }
             }
             #expect(sizes == script.events.filter { $0.kind == .allocation }.map(\.size))
@@ -225,7 +138,60 @@ struct SplitMix: RandomNumberGenerator {
             #expect(plan.peakBytes == 10)
             #expect(plan.liveBytes == 10)
             #expect(plan.events == 3)
+            #expect(
+                try steps(plan) == [
+                    .allocate(slot: 0, size: 10, alignment: 0, owner: 0), .pass(size: 1000, alignment: 0, owner: 0),
+                ])
+            for allocator in SimulatedAllocator.allCases {
+                let row = try Replay.Row(simulating: allocator, plan: plan)
+                #expect(row.failure == nil)
+                #expect(row.families.reduce(0) { $0 + $1.bytes } == 1010)
+                #expect((row.peakHeldBytes ?? 0) >= 1010)
+            }
         }
+    }
+
+    @Test func `only the allocation of its own address is over by a free that came first`() throws {
+        var script = EventScript()
+        script.allocate(0x10, 10)
+        script.allocate(0x20, 1000)
+        script.free(0x10, 10)
+        script.events[2].endsUncounted = true
+        let plan = try script.plan()
+        #expect(plan.peakBytes == 1010)
+        #expect(plan.liveBytes == 1000)
+    }
+
+    @Test func `a thread is at once with those that call before its last call, and with no others`() throws {
+        var script = EventScript()
+        for thread in 2...100 as ClosedRange<UInt32> {
+            script.allocate(0x10, 8, thread: 1)
+            script.allocate(0x20, 8, thread: thread)
+            script.free(0x10, 8, thread: thread)
+            script.free(0x20, 8, thread: thread)
+        }
+        let sequential = try script.plan()
+        #expect(sequential.threads == 100)
+        #expect(sequential.mostThreads == 2)
+
+        var overlapping = EventScript()
+        for thread in 2...100 as ClosedRange<UInt32> {
+            overlapping.allocate(0x1000 + UInt64(thread), 8, thread: thread)
+            if thread > 4 { overlapping.free(0x1000 + UInt64(thread - 3), 8, thread: thread - 3) }
+        }
+        // Four of them, the one that called last before the newest of them began, and the first one, which is there though it never calls.
+        let plan = try overlapping.plan()
+        #expect(plan.threads == 99)
+        #expect(plan.mostThreads == 6)
+    }
+
+    @Test func `sums of impossible sizes run over rather than trap`() throws {
+        var script = EventScript()
+        for block in 0..<140_000 as Range<UInt64> { script.allocate(block, .max) }
+        let plan = try script.plan()
+        #expect(plan.events == 140_000)
+        let most: UInt64 = 131_071 << 47
+        #expect(plan.peakBytes == most)
     }
 
     @Test func `the same events make the same calls, others do not`() throws {

@@ -9,13 +9,17 @@ final class RuntimeTypeNames<Source: ProfileSource> {
     private static var longestArguments: Int { 64 }
 
     private let source: Source
-    private let descriptors = SwiftDescriptors()
+    private let descriptors: SwiftDescriptors
     private var types: [UInt64: SwiftType] = [:]
     private var modules: [Int: LoadedModule] = [:]
     /// Types of the variables that closures made by each function capture, by its symbol.
     private var captured: [String: Set<SwiftType>] = [:]
 
-    init(source: Source) { self.source = source }
+    /// - Parameter path: where the file of a module lies now.
+    init(source: Source, path: @escaping (ModuleDescription) -> String = \.path) {
+        self.source = source
+        descriptors = SwiftDescriptors(path: path)
+    }
 
     /// The type of an id; unknown where the trace or the files do not say. O(its parts) for one not seen before.
     func type(_ id: UInt64) -> SwiftType { type(id, depth: 0) }

@@ -1,0 +1,161 @@
+// From what runs measured to what is shown of them, on figures written by hand.
+
+import HeapAnalysis
+import ProfileExport
+import Testing
+
+@testable import AllocatorLab
+
+@Suite struct ReplayFiguresTests {
+    /// Those of a run of 1000 events that took no time and no memory.
+    private func figures() -> ReplayFigures {
+        ReplayFigures(
+            events: 1000, calls: 1000, cpuNanoseconds: 0, wallNanoseconds: 1, minorFaults: 0, hasUsable: true,
+            startAnonymous: 0, peakAnonymous: 0, endAnonymous: 0, freedAnonymous: 0, ticksPerNanosecond: 1,
+            clockTicks: 0, clockStep: 1, worstTicks: [0, 0, 0], worstSizes: [0, 0, 0], points: [], owners: [],
+            classes: [], latencies: [[], [], []], peakPlaces: [], endPlaces: [])
+    }
+
+    @Test func `figures of calls are net of their clock, and of a run in which something came between`() throws {
+        var quiet = figures()
+        quiet.ticksPerNanosecond = 2
+        quiet.clockTicks = 20.5
+        quiet.clockStep = 20
+        quiet.owners = [ReplayPart(calls: 10, ticks: 405), ReplayPart(calls: 10, ticks: 100), ReplayPart()]
+        quiet.latencies[0] = (0..<1024).map { $0 == 20 ? 90 : $0 == 60 ? 10 : 0 }
+        quiet.worstTicks[0] = 60
+        var disturbed = quiet
+        disturbed.owners[0].ticks = 5_000_000
+        disturbed.owners[1].ticks = 405
+        var row = Replay.Row(allocator: "a")
+        let names = ["Box", "String", "Set"].map { Owner(family: $0, type: $0, language: "c") }
+        row.take(latencies: [disturbed, quiet], of: names)
+        #expect(row.families.first { $0.family == "Box" }?.nanosecondsPerCall == 10)
+        // Less than the clock itself is nothing, never less than that.
+        #expect(row.families.first { $0.family == "String" }?.nanosecondsPerCall == 0)
+        #expect(!row.families.contains { $0.family == "Set" })
+        #expect(row.clockNanoseconds == 10.25)
+        #expect(row.clockStepNanoseconds == 10)
+        #expect(row.latencies[0] == Replay.Latency(median: 0, p99: 19.75, max: 19.75))
+        let replay = try Replay(
+            plan: EventScript().plan(), runs: 2, touch: .first, ownNanosecondsPerEvent: Spread([2, 4]), rows: [row])
+        #expect(replay.table(title: "t").contains("their clock's 10 ns, which goes in steps of 10 ns"))
+        #expect(replay.table(title: "t").contains("the replay's own 3.0 ± 1.0 ns an event taken off"))
+        #expect(replay.table(title: "t").contains("  <10 ns  20 ns  20 ns"))
+    }
+
+    @Test func `a time that is no more than the replay's own is shown as that, never as less than nothing`() throws {
+        var figures = figures()
+        let row = { (nanoseconds: [UInt64]) -> Replay.Row in
+            var row = Replay.Row(allocator: "a")
+            row.take(
+                times: nanoseconds.map {
+                    figures.cpuNanoseconds = $0 * figures.events
+                    return figures
+                }, own: Spread([4, 5, 6]))
+            return row
+        }
+        let below = row([3, 5, 9])
+        #expect(below.isBelowOwnCost)
+        #expect(below.nanosecondsPerEvent.map { [$0.min, $0.median, $0.max] } == [0, 0, 4])
+        let above = row([7, 8, 9])
+        #expect(!above.isBelowOwnCost)
+        #expect(above.nanosecondsPerEvent.map { [$0.min, $0.median, $0.max] } == [2, 3, 4])
+        let replay = try Replay(
+            plan: EventScript().plan(), runs: 3, touch: .first, ownNanosecondsPerEvent: Spread([4, 5, 6]),
+            rows: [below, above])
+        #expect(replay.table(title: "t").contains("  ≤0"))
+        #expect(replay.json().document().contains("\"below_own_cost\": true"))
+    }
+
+    /// A row that holds so many KiB.
+    private func row(
+        _ name: String, peak: UInt64, atPeak: UInt64, end: UInt64 = 0, slack: UInt64?, start: UInt64 = 0,
+        pinned: UInt64 = 0
+    ) -> Replay.Row {
+        var row = Replay.Row(allocator: name)
+        row.peakHeldBytes = peak << 10
+        row.heldBytesAtPeak = atPeak << 10
+        row.endHeldBytes = end << 10
+        row.freedHeldBytes = 0
+        row.peakSlackBytes = slack.map { $0 << 10 }
+        row.curve = [Replay.Moment(events: 7, nanoseconds: nil, live: 0, held: start << 10)]
+        row.owners = ["Box", "Set"].map { name in
+            var owner = Replay.OwnerSums(family: name, type: name)
+            owner.peakSlackBytes = slack.map { name == "Box" ? $0 << 10 : 0 }
+            owner.endPinnedBytes = name == "Box" ? pinned << 10 : 0
+            return owner
+        }
+        return row
+    }
+
+    private func replay(_ rows: [Replay.Row], live: UInt64, end: UInt64 = 0) throws -> Replay {
+        var plan = try EventScript().plan()
+        plan.peakBytes = live << 10
+        plan.liveBytes = end << 10
+        return Replay(plan: plan, runs: 1, touch: .first, ownNanosecondsPerEvent: nil, rows: rows)
+    }
+
+    @Test func `the parts of a difference in memory add up to it`() throws {
+        let rows = [
+            row("a", peak: 1100, atPeak: 1050, slack: 20),
+            row("b", peak: 3000, atPeak: 2600, slack: 700, start: 500),
+            // Of the slack 300 are not held.
+            row("c", peak: 2200, atPeak: 2200, slack: 1500),
+        ]
+        let differences = try replay(rows, live: 1000).differences
+        #expect(differences.map(\.allocator) == ["b", "c"])
+        #expect(differences.map(\.least) == ["a", "a"])
+        for difference in differences {
+            let sum = difference.slack - difference.unwritten + difference.external + difference.otherMoment
+            #expect(sum == difference.held)
+        }
+        #expect(differences.map { $0.held >> 10 } == [1900, 1100])
+        #expect(differences.map { $0.slack >> 10 } == [680, 1480])
+        #expect(differences.map { $0.unwritten >> 10 } == [0, 300])
+        #expect(differences.map { $0.external >> 10 } == [870, -30])
+        #expect(differences.map { $0.otherMoment >> 10 } == [350, -50])
+        #expect(differences.map { $0.fromTheStart >> 10 } == [500, 0])
+    }
+
+    @Test func `what differs is said with its parts, and owners and sizes only where slack makes it`() throws {
+        let rows = [
+            row("a", peak: 1100, atPeak: 1050, slack: 20),
+            row("b", peak: 3000, atPeak: 2600, slack: 700, start: 500),
+            row("c", peak: 2200, atPeak: 2200, slack: 1500),
+            row("d", peak: 2200, atPeak: 2200, slack: 60),
+            row("e", peak: 1110, atPeak: 1110, slack: 20),
+        ]
+        let text = try replay(rows, live: 1000).differencesText()
+        #expect(
+            text.contains(
+                """
+                  memory: b holds 1.9 MiB more than a at most: + 680.0 KiB slack in blocks, + 870.0 KiB in no block (500.0 KiB of it after the first 7 events already), + 350.0 KiB at another moment than the most live bytes
+                    slack by owner: Box + 680.0 KiB
+
+                """), "\(text)")
+        #expect(
+            text.contains(
+                "c holds 1.1 MiB more than a at most: + 1.4 MiB slack in blocks (300.0 KiB of it never written to, so not held)\n"
+            ), "\(text)")
+        #expect(text.contains("d holds 1.1 MiB more than a at most: + 1.1 MiB in no block\n  memory"), "\(text)")
+        #expect(text.contains("  memory: e holds about as much as a at most\n"), "\(text)")
+    }
+
+    @Test func `what remains after the peak is said with what keeps it`() throws {
+        let rows = [
+            row("a", peak: 1100, atPeak: 1050, end: 600, slack: 20, pinned: 300),
+            row("b", peak: 3000, atPeak: 2600, end: 3000, slack: 700, pinned: 100),
+        ]
+        let text = try replay(rows, live: 1000, end: 200).differencesText()
+        #expect(
+            text.contains(
+                """
+                  after the peak, live bytes fell by 800.0 KiB: a gave back 500.0 KiB, b gave back nothing
+                    of the 600.0 KiB that a holds at the end, 300.0 KiB are in no block, on pages where blocks live: Box 300.0 KiB
+                  with nothing live
+                """), "\(text)")
+        // Where live bytes hardly fall there is nothing to give back.
+        #expect(try !replay(rows, live: 1000, end: 950).differencesText().contains("after the peak"))
+    }
+}
