@@ -21,6 +21,9 @@ static uint64_t finish(uint64_t hash, uint64_t more) {
 static uint32_t __attribute__((noinline, cold))
 define(ht_thread *self, ht_writer *writer, const ht_walked *walked, const void *via, uint64_t type, uint64_t hash) {
     if (type != 0) ht_type_define(self, writer, type);
+    // The walk did not pass through it: its module may be one that no stack has met.
+    const uint8_t *tables;
+    if (via != NULL) ht_module_at(self, writer, (uintptr_t)via, &tables);
     uint32_t id = atomic_fetch_add_explicit(&last_stack_id, 1, memory_order_relaxed) + 1;
     if (id >> HT_STACK_BITS) return 0;
     ht_home *home = writer->home;

@@ -72,6 +72,8 @@ public enum AllocatorList {
     ///
     /// - Throws: `AllocatorError`, whose description is fit to print.
     public static func resolve(_ item: String, in catalogue: AllocatorCatalogue) throws(AllocatorError) -> Allocator {
+        // A simulated one's name has a colon of its own.
+        if item.hasPrefix("sim:") { throw .unknown(item) }
         guard let colon = item.firstIndex(of: ":") else { return try catalogue.resolve(item) }
         let found = try catalogue.resolve(String(item[..<colon]))
         var variables: [EnvironmentVariable] = []

@@ -20,6 +20,10 @@ public enum AllocatorError: Error, Equatable, CustomStringConvertible {
     /// What happened, and what to type, in one line.
     public var description: String {
         switch self {
+        case .unknown(let name) where SimulatedAllocator(named: name) != nil:
+            "\(name) is simulated, no program can run on it; type: heaptrail replay TRACE --allocators \(name)"
+        case .unknown(let name) where name.hasPrefix("sim:"):
+            "unknown simulated allocator '\(name)': use \(SimulatedAllocator.allCases.map(\.name).joined(separator: " or "))"
         case .unknown(let name):
             "unknown allocator '\(name)': use glibc, jemalloc, mimalloc, tcmalloc or a path with a slash"
         case .notInstalled(let name, let package):

@@ -31,7 +31,7 @@ struct CompareCommand: ParsableCommand {
 
             Examples:
               heaptrail compare --allocators glibc,jemalloc --runs 20 -- jq . big.json
-              heaptrail compare --drive 'redis-benchmark -q -n 200000 -t set' --ready 6379 -- redis-server --save ''
+              heaptrail compare --drive 'redis-benchmark -q -t set' -- redis-server
             """)
 
     @Option(

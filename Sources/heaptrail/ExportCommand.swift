@@ -82,10 +82,12 @@ extension ExportWeight: ExpressibleByArgument {}
 
 /// Output files: never overwritten unless told so.
 enum OutputFile {
-    /// Fails when `path` exists, before any work is done for it.
+    /// Fails when `path` exists, or nothing can be made in its folder, before any work is done for it.
     static func refuseExisting(_ path: String) throws(Failure) {
         // Not by opening it: that would wait for the other end of a named pipe.
         if access(path, F_OK) == 0 { throw exists(path) }
+        let folder = FilePath(path).removingLastComponent()
+        if access(folder.isEmpty ? "." : folder.string, W_OK) != 0 { throw failure(path, Errno(rawValue: errno)) }
     }
 
     /// Fails when `path` is the trace itself, by whatever name: not even forced is a recording replaced by its export.
@@ -94,7 +96,7 @@ enum OutputFile {
         var input = stat()
         guard stat(path, &output) == 0, stat(trace, &input) == 0 else { return }
         if output.st_dev == input.st_dev, output.st_ino == input.st_ino {
-            throw Failure(status: .cannotCreate, "\(path) is the trace itself; choose another with -o FILE")
+            throw Failure(status: .cannotCreate, "\(path) is the trace itself; name another file")
         }
     }
 
@@ -108,8 +110,12 @@ enum OutputFile {
         } catch Errno.fileExists {
             throw exists(path)
         } catch {
-            throw Failure(status: .cannotCreate, "cannot write \(path): \(error); choose another with -o FILE")
+            throw failure(path, error)
         }
+    }
+
+    private static func failure(_ path: String, _ error: any Error) -> Failure {
+        Failure(status: .cannotCreate, "cannot write \(path): \(error); name another file")
     }
 
     private static func exists(_ path: String) -> Failure {

@@ -10,25 +10,29 @@ struct ReplayCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "replay",
         abstract: "Performs a trace's own calls on several allocators and compares time and memory.",
+        usage: "heaptrail replay [OPTIONS] TRACE",
         discussion: """
             Same sizes, same order, same threads; each run in a fresh process. The program's own work is left out, so \
             the figures are the allocators' alone. An allocator's options make a row of their own.
 
             Examples:
               heaptrail record -o app.trace -- ./app && heaptrail replay app.trace
-              heaptrail replay app.trace --allocators jemalloc,jemalloc:MALLOC_CONF=narenas:1,sim:bestfit
+              heaptrail replay app.trace --allocators glibc,./libmine.so,sim:bestfit
+              heaptrail replay app.trace --allocators glibc,glibc:MALLOC_ARENA_MAX=1
             """)
 
-    @Argument(help: "The trace, binary or text; - is standard input.")
+    @Argument(help: ArgumentHelp("The trace, binary or text; - is standard input.", valueName: "trace"))
     var traces: [String] = []
 
     @Option(help: ArgumentHelp(Self.allocatorsHelp, valueName: "list"))
     var allocators: String?
 
-    @Option(help: "Timed runs on each allocator.")
+    @Option(help: ArgumentHelp("Timed runs on each allocator.", valueName: "n"))
     var runs = 10
 
-    @Option(help: "What of a new block is written: first (the first byte of each page), all or none.")
+    @Option(
+        help: ArgumentHelp(
+            "What of a new block is written: first (the first byte of each page), all or none.", valueName: "what"))
     var touch = TouchArgument(touch: .first)
 
     @Option(help: ArgumentHelp("The executed program to replay, from 1; the last one unless given.", valueName: "n"))
@@ -45,7 +49,7 @@ struct ReplayCommand: ParsableCommand {
     var force = false
 
     private static let allocatorsHelp =
-        "Names, separated by commas: \(known.joined(separator: ", ")) or a path (default: those installed, and simulated ones up to \(simulatedEvents) events)."
+        "Names, separated by commas: \(known.joined(separator: ", ")) or a path (default: those installed, and simulated ones up to \(simulatedEvents / 1_000_000) million events)."
     private static let known = AllocatorCatalogue.names + SimulatedAllocator.allCases.map(\.name)
     /// What `--json` without a file means.
     private static let standardOutput = "-"
@@ -88,7 +92,7 @@ struct ReplayCommand: ParsableCommand {
             if allocators == nil, plan.events <= Self.simulatedEvents { choice.simulated = SimulatedAllocator.allCases }
             var replay = try self.replay(plan, of: trace, on: choice, executable: executable)
             replay.rows += choice.missing
-            try show(replay, title: trace, json: json)
+            try show(replay, besides: choice.missing, title: trace, json: json)
             try input.finish()
             status = choice.status ?? (replay.hasFailures ? ExitStatus.failed.rawValue : 0)
         }
@@ -111,21 +115,22 @@ struct ReplayCommand: ParsableCommand {
         }
     }
 
-    private func show(_ replay: Replay, title: String, json: String?) throws(Failure) {
-        if let json {
-            let document = replay.json().document()
-            if json == Self.standardOutput {
-                try Terminal.write(document)
-            } else {
-                try OutputFile.write(document, to: json, overwriting: force)
-            }
-        }
-        if json != Self.standardOutput {
+    /// - Parameter missing: rows whose failure is a sentence of its own; the others' goes on from the allocator's name.
+    private func show(
+        _ replay: Replay, besides missing: [Replay.Row], title: String, json: String?
+    ) throws(Failure) {
+        if json == Self.standardOutput {
+            try Terminal.write(replay.json().document())
+        } else {
             try Terminal.write(replay.text(title: TextStyle.printable(title), width: Terminal.outputStyle.width))
         }
-        for row in replay.rows {
-            guard let failure = row.failure else { continue }
-            Terminal.tell(failure.contains(row.allocator) ? failure : "\(row.allocator) \(failure)")
+        for row in replay.rows.dropLast(missing.count) {
+            if let failure = row.failure { Terminal.tell("\(row.allocator) \(failure)") }
+        }
+        for failure in missing.compactMap(\.failure) { Terminal.tell(failure) }
+        // Last, so that a file that cannot be written does not cost the result.
+        if let json, json != Self.standardOutput {
+            try OutputFile.write(replay.json().document(), to: json, overwriting: force)
         }
     }
 

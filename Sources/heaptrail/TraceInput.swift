@@ -181,12 +181,16 @@ struct TraceInput {
             )
         }
         if profile.trace.unmatchedFrees > 0, !facts.isAttached {
-            Terminal.tell(
-                "\(prefix)\(profile.trace.unmatchedFrees) frees were of blocks that no allocation in the trace made")
+            let frees = profile.trace.unmatchedFrees
+            let subject = frees == 1 ? "1 free was of a block" : "\(frees) frees were of blocks"
+            Terminal.tell("\(prefix)\(subject) that no allocation in the trace made")
         }
         if profile.trace.missingFrees > 0 {
+            let blocks = profile.trace.missingFrees
             Terminal.tell(
-                "\(prefix)\(profile.trace.missingFrees) blocks were allocated over although their free is not in the trace; they count as freed"
+                blocks == 1
+                    ? "\(prefix)1 block was allocated over although its free is not in the trace; it counts as freed"
+                    : "\(prefix)\(blocks) blocks were allocated over although their frees are not in the trace; they count as freed"
             )
         }
         if trace.foreignLines > 0 {

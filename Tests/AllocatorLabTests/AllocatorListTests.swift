@@ -50,6 +50,15 @@ import Testing
         #expect(error?.description.contains(item) == true)
     }
 
+    @Test func `no program runs on a simulated allocator, and a misspelt one is not taken for a real one with options`()
+    {
+        let known = #expect(throws: AllocatorError.self) { try AllocatorList.resolve("sim:buddy", in: catalogue) }
+        #expect(known?.description.hasSuffix("type: heaptrail replay TRACE --allocators sim:buddy") == true)
+        let unknown = #expect(throws: AllocatorError.self) { try AllocatorList.resolve("sim:budy", in: catalogue) }
+        #expect(unknown?.description == "unknown simulated allocator 'sim:budy': use sim:buddy or sim:bestfit")
+        #expect(unknown?.exitStatus == 64)
+    }
+
     @Test func `a tunable that the C library does not have is bad usage`() {
         let error = #expect(throws: AllocatorError.self) {
             try AllocatorList.resolve(

@@ -49,16 +49,39 @@ struct AllocationFunctionTests {
         #expect(report.trace.lost == 0)
     }
 
+    private static let operatorSizes = [
+        11003, 11027, 11047, 11057, 12288, 12800, 13312, 13824, 11087, 11093, 14336, 14848, 11119, 15360,
+    ]
+
     @Test func `every form of operator new and delete is one event`() throws {
         let recording = try record("operators.cpp", .cxx)
         #expect(recording.result.isSuccess, "\(recording.result.stderr)")
         let report = try recording.report(by: "size")
-        let sizes = [
-            11003, 11027, 11047, 11057, 12288, 12800, 13312, 13824, 11087, 11093, 14336, 14848, 11119, 15360,
-        ]
-        for size in sizes { #expect(report.events(ofSize: size) == Events(1, 1), "size \(size)") }
+        for size in Self.operatorSizes { #expect(report.events(ofSize: size) == Events(1, 1), "size \(size)") }
         #expect(report.trace.unmatchedFrees == 0)
         #expect(report.rows.allSatisfy { ($0.size ?? 0) < 1 << 30 })
+    }
+
+    /// Most allocators have operators of their own, which call no malloc, and one of them another of its functions.
+    @Test(arguments: ["jemalloc", "mimalloc", "tcmalloc"])
+    func `every form of operator new and delete is one event on another allocator, too, and its function has a name`(
+        allocator: String
+    ) throws {
+        guard Machine.hasAllocator(allocator) else { try Test.cancel("\(allocator) is not installed") }
+        let recording = try record("operators.cpp", .cxx, options: ["--allocator", allocator])
+        // How the program ends is the allocator's doing: a mimalloc that is built as C cannot throw, and aborts.
+        let report = try recording.report(by: "size")
+        for size in Self.operatorSizes { #expect(report.events(ofSize: size) == Events(1, 1), "size \(size)") }
+        #expect(report.trace.allocator == allocator)
+        #expect(report.trace.unmatchedFrees == 0)
+        // Plain new, for a start: nothing else brings the allocator's library into this program's stacks.
+        let program = try ProgramBuilder.build(
+            "#include <new>\nint main() { ::operator delete(::operator new(11003)); }\n", language: .cxx,
+            arguments: ["-O1", "-fno-builtin"])
+        let plain = try Recording(program, options: ["--allocator", allocator])
+        let owners = try plain.wholeReport(by: "type,size").rows.filter { $0.size == 11003 }.map(\.type)
+        // One function serves new and new[] in some.
+        #expect(owners == ["new in main"] || owners == ["new[] in main"])
     }
 
     @Test func `the operators count as many events as the mallocs beneath them`() throws {

@@ -56,8 +56,11 @@ EXPORT size_t xallocx(void *block, size_t size, size_t extra, int flags) {
     return now;
 }
 
+// jemalloc's operator delete with size and alignment calls sdallocx: that free is recorded.
 static void release(void *block) {
-    if (block != NULL && ht_recording()) ht_freeing(block);
+    if (block == NULL || !ht_recording()) return;
+    if (ht_self.deleting == block) ht_self.deleting = NULL;
+    else ht_freeing(block);
 }
 
 EXPORT void sdallocx(void *block, size_t size, int flags) {

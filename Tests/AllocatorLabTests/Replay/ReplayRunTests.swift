@@ -103,6 +103,19 @@ struct ReplayRunTests {
         #expect(told.hasSuffix("after 10 of 11 events: bad free"), "\(told)")
     }
 
+    @Test func `blocks that are aligned to more than a page are given by every allocator, the null one included`()
+        throws
+    {
+        var script = EventScript()
+        for power in 3..<28 as Range<UInt8> { script.allocate(UInt64(power) << 40, 100, alignment: 16 + power) }
+        let plan = try script.plan()
+        for mode in [ReplayMode.time, .latency, .memory] {
+            for allocator in [nil, Allocator.system] {
+                #expect(try runner(plan).run(mode, on: allocator).get().events == plan.events)
+            }
+        }
+    }
+
     @Test func `an allocator that hands out misaligned blocks is told`() throws {
         var script = EventScript()
         script.allocate(0x10, 48)
