@@ -36,15 +36,16 @@ public struct Allocator: Equatable, Sendable {
 
     /// An environment with the allocator's library first among the preloads, the user's own behind it, and its variables
     /// in place of others of their names.
-    public func environment(over environment: [String]) -> [String] {
-        let replaced = Set(variables.map(\.name))
-        var result = environment.filter { !replaced.contains(String($0.prefix { $0 != "=" })) }
-        result += variables.map { "\($0.name)=\($0.value)" }
+    public func environment(over environment: [ByteString]) -> [ByteString] {
+        let replaced = variables.map { $0.name + "=" }
+        var result = environment.filter { entry in !replaced.contains { entry.dropping(prefix: $0) != nil } }
+        result += variables.map { ByteString("\($0.name)=\($0.value)") }
         guard let library = libraryPath else { return result }
         let key = "LD_PRELOAD="
-        let own = result.first { $0.hasPrefix(key) }?.dropFirst(key.count) ?? ""
-        result.removeAll { $0.hasPrefix(key) }
-        return result + [own.isEmpty ? key + library : "\(key)\(library) \(own)"]
+        let own = result.lazy.compactMap { $0.dropping(prefix: key) }.first ?? []
+        result.removeAll { $0.dropping(prefix: key) != nil }
+        let blank: [UInt8] = own.isEmpty ? [] : [UInt8(ascii: " ")]
+        return result + [ByteString(bytes: Array((key + library).utf8) + blank + own)]
     }
 }
 

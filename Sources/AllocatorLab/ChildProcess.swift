@@ -22,9 +22,9 @@ final class ChildProcess {
         /// The executable; it is not looked for.
         var path: String
         /// The arguments, the program's own name first.
-        var arguments: [String]
+        var arguments: [ByteString]
         /// Every variable it sees.
-        var environment: [String]
+        var environment: [ByteString]
         /// Descriptors that become its 0, 1 and 2.
         var input: Int32
         var output: Int32
@@ -70,23 +70,16 @@ final class ChildProcess {
     private let leadsGroup: Bool
     private var usage: Usage?
 
-    private typealias Strings = UnsafeMutablePointer<CChar>?
-
     /// Starts a program and returns when it runs.
     ///
     /// - Throws: `LaunchError` when it cannot be started.
     init(_ request: Request) throws(LaunchError) {
-        var arguments: [UnsafePointer<CChar>?] = request.arguments.map { UnsafePointer(strdup($0)) } + [nil]
-        var variables: [UnsafePointer<CChar>?] = request.environment.map { UnsafePointer(strdup($0)) } + [nil]
-        defer { (arguments + variables).forEach { free(UnsafeMutablePointer(mutating: $0)) } }
         var process = ht_launch_process()
         let error = request.path.withCString { path in
-            arguments.withUnsafeMutableBytes { arguments in
-                variables.withUnsafeMutableBytes { variables in
+            request.arguments.withCStrings { arguments in
+                request.environment.withCStrings { variables in
                     var launch = ht_launch_request(
-                        path: path, arguments: arguments.baseAddress?.assumingMemoryBound(to: Strings.self),
-                        environment: variables.baseAddress?.assumingMemoryBound(to: Strings.self),
-                        standard_input: request.input, standard_output: request.output,
+                        path: path, arguments: arguments, environment: variables, standard_input: request.input, standard_output: request.output,
                         standard_error: request.errors, own_group: request.leadsGroup)
                     return ht_launch_start(&launch, &process)
                 }

@@ -39,7 +39,7 @@ public struct Program: Equatable, Sendable {
     /// The path of its executable.
     public let path: String
     /// Its arguments, its own name first.
-    public let arguments: [String]
+    public let arguments: [ByteString]
 
     /// What is to be done to a program's allocations.
     public enum Purpose: Sendable {
@@ -56,11 +56,19 @@ public struct Program: Equatable, Sendable {
     ///   - purpose: what an allocator of the program's own must allow.
     /// - Throws: `ProgramError` for a program that is missing, not executable, static, with other rights than the caller's,
     ///   for another machine or C library, or with an allocator of its own that is in the way.
-    public init(finding command: [String], for purpose: Purpose = .replacingAllocator) throws(ProgramError) {
-        let name = command.first ?? ""
+    public init(finding command: [ByteString], for purpose: Purpose = .replacingAllocator) throws(ProgramError) {
+        let name = command.first?.description ?? ""
+        guard command.first?.isText ?? true else {
+            throw .unsuitable(name, reason: "the name is not UTF-8; start it by another one, as by a link to it")
+        }
         path = try Self.find(name)
         arguments = command
         try Self.check(path, name: name, purpose: purpose, depth: 0)
+    }
+
+    /// Finds a program whose words are all UTF-8.
+    init(finding command: [String], for purpose: Purpose = .replacingAllocator) throws(ProgramError) {
+        try self.init(finding: command.map { ByteString($0) }, for: purpose)
     }
 
     /// A command line as a shell takes it.

@@ -5,7 +5,7 @@ internal import Glibc
 /// What is the same in every run: the environment, the standard input, the command before it, where signals arrive.
 public struct RunSurroundings: Sendable {
     /// Every variable but those of the allocator.
-    public var environment: [String]
+    public var environment: [ByteString]
     /// The file that each run reads from its start.
     public var inputPath: String
     /// What is run before each run, unmeasured.
@@ -24,13 +24,7 @@ public struct RunSurroundings: Sendable {
     /// This process's environment and, if it is a regular file, standard input, else `/dev/null`: a pipe could be read
     /// only once.
     public init(inputPath: String? = nil, setup: ShellCommand? = nil, interrupts: Interrupts = .none) {
-        var variables: [String] = []
-        var cursor = environ
-        while let entry = cursor.pointee {
-            variables.append(String(cString: entry))
-            cursor += 1
-        }
-        environment = variables
+        environment = ByteString.environment
         var status = stat()
         let isFile = fstat(0, &status) == 0 && status.st_mode & S_IFMT == S_IFREG
         self.inputPath = inputPath ?? (isFile ? "/proc/self/fd/0" : "/dev/null")

@@ -19,9 +19,9 @@ public struct ShellCommand: Equatable, Sendable {
     }
 
     /// How it is started.
-    func request(environment: [String], input: Int32, output: Int32, errors: Int32) -> ChildProcess.Request {
+    func request(environment: [ByteString], input: Int32, output: Int32, errors: Int32) -> ChildProcess.Request {
         ChildProcess.Request(
-            path: "/bin/sh", arguments: ["sh", "-c", text], environment: environment, input: input, output: output,
+            path: "/bin/sh", arguments: ["sh", "-c", ByteString(text)], environment: environment, input: input, output: output,
             errors: errors)
     }
 
@@ -34,7 +34,7 @@ public struct ShellCommand: Equatable, Sendable {
     /// - Returns: how it ended, nil for being killed, and the last line it wrote to standard error.
     /// - Throws: `Interrupted`, after it was ended; `LaunchError`.
     func run(
-        environment: [String], watch: ChildWatch, beside other: ChildProcess? = nil, pipes: [OutputPipe] = [],
+        environment: [ByteString], watch: ChildWatch, beside other: ChildProcess? = nil, pipes: [OutputPipe] = [],
         until deadline: UInt64? = nil
     ) throws -> (outcome: RunOutcome?, complaint: String?) {
         let null = try NullDevice()
@@ -65,7 +65,7 @@ public struct ShellCommand: Equatable, Sendable {
     /// Runs it as what sets a run up.
     ///
     /// - Throws: `ShellCommandError` unless it exits with status 0.
-    func runAsSetup(environment: [String], watch: ChildWatch) throws {
+    func runAsSetup(environment: [ByteString], watch: ChildWatch) throws {
         let (outcome, complaint) = try run(environment: environment, watch: watch)
         guard outcome == .exited(0) else {
             let end = outcome.map { "\($0.words(plural: false))" } ?? "did not end"

@@ -110,7 +110,7 @@ struct CompareCommand: ParsableCommand {
 
     func run() throws {
         try Self.checkPassthrough(command.first)
-        let words = command.first == "--" ? Array(command.dropFirst()) : command
+        let words = try ProgramWords.words(behind: command)
         guard !words.isEmpty else {
             throw Failure(status: .usage, "name the program after --, as in: heaptrail compare -- jq . a.json")
         }
@@ -121,7 +121,7 @@ struct CompareCommand: ParsableCommand {
         Interrupts.supervise()
         let progress = ProgressLine()
         let (comparison, status) = try compare(words, progress)
-        try show(comparison, title: title(of: words))
+        try show(comparison, title: title(of: words.map(\.description)))
         if status != 0 { throw ExitCode(status) }
         if comparison.hasFailures { throw ExitCode(1) }
     }
@@ -129,7 +129,7 @@ struct CompareCommand: ParsableCommand {
     /// Makes the runs.
     ///
     /// - Returns: the result, and the exit status for allocators that could not be had, which are told.
-    private func compare(_ words: [String], _ progress: ProgressLine) throws -> (Comparison, Int32) {
+    private func compare(_ words: [ByteString], _ progress: ProgressLine) throws -> (Comparison, Int32) {
         defer { progress.clear() }
         do {
             let program = try Program(finding: words)
@@ -146,7 +146,7 @@ struct CompareCommand: ParsableCommand {
             }
             let status = missing.first?.error.exitStatus ?? 0
             if chosen.isEmpty { throw ExitCode(status) }
-            let linked = LinkedAllocator(of: words)
+            let linked = LinkedAllocator(of: words.map(\.description))
             if let linked { chosen = chosen.map(linked.inFront) }
             let plan = AllocatorComparison(
                 allocators: chosen, runs: runs, warmUps: warmup, runner: runner(of: program))

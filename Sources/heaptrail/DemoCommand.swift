@@ -40,7 +40,7 @@ struct DemoCommand: ParsableCommand {
             for allocator in chosen {
                 let trace = "\(folder.path)/\(workload.replacing("/", with: "_")).\(columns.count).trace"
                 let recorder = Recorder(
-                    executable: executable, arguments: ["heaptrail-demo", workload], output: trace,
+                    executable: executable, arguments: ["heaptrail-demo", ByteString(workload)], output: trace,
                     allocator: allocator.name, allocatorPath: allocator.path, silencesOutput: !columns.isEmpty)
                 let summary = try recorder.run()
                 guard summary.succeeded else {
@@ -77,7 +77,7 @@ struct DemoCommand: ParsableCommand {
         try section("the same workloads untraced, \(runs) runs each")
         let catalogue = AllocatorCatalogue()
         let chosen = try allocators.split(separator: ",").map { try catalogue.resolve(String($0)) }
-        let program = try Program(finding: [executable, workload])
+        let program = try Program(finding: [ByteString(executable), ByteString(workload)])
         let plan = AllocatorComparison(allocators: chosen, runs: runs, runner: ProgramLauncher(program))
         let comparison = try plan()
         try Terminal.write(

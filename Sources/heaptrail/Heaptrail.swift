@@ -20,7 +20,8 @@ struct Heaptrail: ParsableCommand {
 
     static func main() {
         do {
-            try run(parsed: try parseAsRoot())
+            try ProgramWords.check()
+            try run(parsed: try parseAsRoot(ProgramWords.parsed))
         } catch let failure as Failure {
             Terminal.tell(failure.line)
             exit(withError: ExitCode(failure.status.rawValue))

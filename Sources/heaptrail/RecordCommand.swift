@@ -84,12 +84,12 @@ struct RecordCommand: ParsableCommand {
 
     func run() throws {
         try Self.checkPassthrough(command.first)
-        let arguments = command.first == "--" ? Array(command.dropFirst()) : command
+        let arguments = try ProgramWords.words(behind: command)
         if let pid {
-            guard command.isEmpty else {
+            guard arguments.isEmpty else {
                 throw Failure(
                     status: .usage,
-                    "--pid attaches to a running process; leave out -- \(arguments.joined(separator: " "))")
+                    "--pid attaches to a running process; leave out -- \(Program.commandLine(arguments.map(\.description)))")
             }
             return try attach(to: pid)
         }
@@ -97,11 +97,11 @@ struct RecordCommand: ParsableCommand {
             throw Failure(
                 status: .usage, "--duration goes with --pid; a program that is started is recorded to its end")
         }
-        guard let name = arguments.first else {
+        guard let name = arguments.first?.description else {
             throw Failure(status: .usage, "no program given; try: heaptrail record -- PROGRAM [ARGUMENT ...]")
         }
         let program: Program
-        let allocatorPath = try allocator.map { try AllocatorChoice.path(of: $0, for: arguments) } ?? ""
+        let allocatorPath = try allocator.map { try AllocatorChoice.path(of: $0, for: arguments.map(\.description)) } ?? ""
         do {
             program = try Program(finding: arguments, for: allocator == nil ? .recording : .replacingAllocator)
         } catch {

@@ -1,4 +1,5 @@
 // The one file of the tool that talks to the collector in C: a request in, a summary out.
+internal import AllocatorLab
 internal import CCollector
 import FoundationEssentials
 import Glibc
@@ -7,7 +8,7 @@ internal import ProfileExport
 /// One recording of a program.
 struct Recorder {
     var executable: String
-    var arguments: [String]
+    var arguments: [ByteString]
     var output: String?
     /// Without `output`: the trace is `outputBase.PID.trace`.
     var outputBase: String?
@@ -33,7 +34,7 @@ struct Recorder {
         var result = ht_collect_result()
         let outcome = withRequest(library: library) { ht_record($0, &result) }
         let written = output ?? outputBase.map { "\($0).\(result.pid).trace" }
-        try Self.check(outcome, result, output: written, program: arguments.first ?? executable)
+        try Self.check(outcome, result, output: written, program: arguments.first?.description ?? executable)
         return RecordingSummary(
             result: result, output: written, isText: text, isSampled: sampleBytes != 0, follows: follow)
     }
@@ -60,13 +61,8 @@ struct Recorder {
             output ?? outputBase ?? "", executable, library, allocatorPath, allocator, Heaptrail.version,
         ]
         let texts = strings.map { strdup($0)! }
-        var argv: [UnsafeMutablePointer<CChar>?] = arguments.map { strdup($0) }
-        argv.append(nil)
-        defer {
-            texts.forEach { free($0) }
-            argv.forEach { free($0) }
-        }
-        return argv.withUnsafeMutableBufferPointer { argv in
+        defer { texts.forEach { free($0) } }
+        return arguments.withCStrings { argv in
             var request = ht_collect_request()
             if output != nil {
                 request.output = UnsafePointer(texts[0])
@@ -74,7 +70,7 @@ struct Recorder {
                 request.output_base = UnsafePointer(texts[0])
             }
             request.executable = UnsafePointer(texts[1])
-            request.arguments = UnsafePointer(argv.baseAddress!)
+            request.arguments = argv
             request.library = UnsafePointer(texts[2])
             request.allocator_path = UnsafePointer(texts[3])
             request.allocator_name = UnsafePointer(texts[4])

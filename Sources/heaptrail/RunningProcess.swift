@@ -1,4 +1,5 @@
 // Recording a process that runs already: what /proc says of it, and the call into the collector that attaches.
+internal import AllocatorLab
 internal import CCollector
 import FoundationEssentials
 import Glibc
@@ -8,13 +9,13 @@ struct RunningProcess {
     /// Its id.
     let pid: Int32
     /// Its command line; its short name where it has hidden that.
-    let arguments: [String]
+    let arguments: [ByteString]
     /// The file it executes, "" where that may not be read.
     let executable: String
 
     /// The last part of the program's name.
     var name: String {
-        let program = arguments[0].split(separator: "/").last.map(String.init) ?? ""
+        let program = arguments[0].description.split(separator: "/").last.map(String.init) ?? ""
         return program.isEmpty ? "process" : program
     }
 
@@ -27,10 +28,10 @@ struct RunningProcess {
         self.pid = pid
         let line = Self.read("/proc/\(pid)/cmdline") ?? []
         let words = line.split(separator: 0, omittingEmptySubsequences: false)
-            .map { String(decoding: $0, as: UTF8.self) }
-        let shortName = String(decoding: comm.prefix { $0 != UInt8(ascii: "\n") }, as: UTF8.self)
+            .map { ByteString(bytes: $0) }
+        let shortName = ByteString(bytes: comm.prefix { $0 != UInt8(ascii: "\n") })
         // The line ends with a NUL; a process that writes its title over it leaves several.
-        let last = words.lastIndex { !$0.isEmpty }
+        let last = words.lastIndex { !$0.bytes.isEmpty }
         arguments = last.map { Array(words[...$0]) } ?? [shortName]
         executable = (try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/\(pid)/exe")) ?? ""
     }

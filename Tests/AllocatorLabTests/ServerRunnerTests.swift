@@ -214,7 +214,7 @@ import Testing
         let null = try NullDevice()
         let child = try ChildProcess(
             ChildProcess.Request(
-                path: six, arguments: ["six", folder.file("port")], environment: [], input: null.descriptor,
+                path: six, arguments: ["six", ByteString(folder.file("port"))], environment: [], input: null.descriptor,
                 output: null.descriptor, errors: null.descriptor))
         func port() -> UInt16? {
             guard let text = FileProbe.text(of: folder.file("port")), text.hasSuffix(".") else { return nil }

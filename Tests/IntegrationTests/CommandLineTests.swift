@@ -38,4 +38,41 @@ struct CommandLineTests {
         #expect(result.stderr == "heaptrail: \(line)\n")
         #expect(result.stdout == "")
     }
+
+    /// What a program gets for an argument and a variable that are not UTF-8.
+    private func bytes(command: String) throws -> ProcessResult {
+        let folder = try TemporaryDirectory()
+        let script = """
+            export VALUE="$(printf 'a\\377b')"
+            "$0" \(command.replacing("FOLDER", with: folder.path)) -- \
+                sh -c 'printf "%s %s" "$1" "$VALUE" > "$2"' name "$VALUE" "$1" && cat "$1"
+            """
+        return try run("sh", ["-c", script, BuildProducts.heaptrail(), folder.file("got")])
+    }
+
+    @Test(arguments: ["record -o FOLDER/t.trace", "compare --allocators glibc --runs 1 --json FOLDER/t.json"])
+    func `words and variables that are not UTF-8 reach the program as they are`(command: String) throws {
+        let result = try bytes(command: command)
+        #expect(result.status == .exited(0), "\(result.stderr)")
+        #expect(result.stdoutBytes.suffix(7) == [0x61, 0xff, 0x62, 0x20, 0x61, 0xff, 0x62], "\(result.stdout)")
+    }
+
+    @Test(arguments: ["report $bad", "record -o $bad -- true", "compare --stdin $bad -- true", "record -- $bad"])
+    func `a word of the tool's own that is not UTF-8 is refused in one line`(command: String) throws {
+        let script = "bad=$(printf '/none/a\\377b'); \"$0\" \(command)"
+        let result = try run("sh", ["-c", script, BuildProducts.heaptrail()])
+        #expect(result.status == .exited(command == "record -- $bad" ? 69 : 64))
+        #expect(result.stderr.hasPrefix("heaptrail: "))
+        #expect(result.stderr.contains("UTF-8"))
+        #expect(result.stderr.filter { $0 == "\n" }.count == 1)
+    }
+
+    @Test func `a hundred thousand words are no reason to wait`() throws {
+        let folder = try TemporaryDirectory()
+        let words = (0..<100_000).map(String.init)
+        let result = try run(
+            BuildProducts.heaptrail(),
+            ["record", "-o", folder.file("t.trace"), "--", "sh", "-c", "echo $#", "sh"] + words)
+        #expect(result.stdout == "100000\n")
+    }
 }

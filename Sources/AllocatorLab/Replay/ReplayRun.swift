@@ -118,26 +118,16 @@ struct ReplayRunner {
         var words = [executable, mode.rawValue, touch.rawValue]
         if allocator == nil { words.append("null") }
         if let library = allocator?.libraryPath { words.append(library) }
-        var own: [String] = []
-        var cursor = environ
-        while let entry = cursor.pointee {
-            own.append(String(cString: entry))
-            cursor += 1
-        }
-        let environment = Self.environment(for: allocator, over: own)
-        var arguments: [UnsafePointer<CChar>?] = words.map { UnsafePointer(strdup($0)) } + [nil]
-        var variables: [UnsafePointer<CChar>?] = environment.map { UnsafePointer(strdup($0)) } + [nil]
-        defer { (arguments + variables).forEach { free(UnsafeMutablePointer(mutating: $0)) } }
+        let environment = Self.environment(for: allocator, over: ByteString.environment)
         var process = ht_launch_process()
         var usage = ht_launch_usage()
-        typealias Strings = UnsafeMutablePointer<CChar>?
         let error = executable.withCString { path in
-            arguments.withUnsafeMutableBytes { arguments in
-                variables.withUnsafeMutableBytes { variables in
+            words.map { ByteString($0) }.withCStrings { arguments in
+                environment.withCStrings { variables in
                     var request = ht_launch_request()
                     request.path = path
-                    request.arguments = UnsafePointer(arguments.baseAddress?.assumingMemoryBound(to: Strings.self))
-                    request.environment = UnsafePointer(variables.baseAddress?.assumingMemoryBound(to: Strings.self))
+                    request.arguments = arguments
+                    request.environment = variables
                     request.standard_input = plan.file.descriptor
                     request.standard_output = result
                     request.standard_error = errors
@@ -151,8 +141,8 @@ struct ReplayRunner {
     }
 
     /// What a run sees: the user's variables but for LD_PRELOAD, for such a library would be measured, too, or be the allocator.
-    static func environment(for allocator: Allocator?, over own: [String]) -> [String] {
-        let rest = own.filter { !$0.hasPrefix("LD_PRELOAD=") }
+    static func environment(for allocator: Allocator?, over own: [ByteString]) -> [ByteString] {
+        let rest = own.filter { $0.dropping(prefix: "LD_PRELOAD=") == nil }
         return allocator?.environment(over: rest) ?? rest
     }
 

@@ -111,7 +111,7 @@ struct ReplayRunTests {
         let plan = try script.plan()
         for mode in [ReplayMode.time, .latency, .memory] {
             for allocator in [nil, Allocator.system] {
-                #expect(try runner(plan).run(mode, on: allocator).get().events == plan.events)
+                #expect(try ReplayProgram.runner(plan).run(mode, on: allocator).get().events == plan.events)
             }
         }
     }
@@ -132,7 +132,7 @@ struct ReplayRunTests {
     }
 
     @Test func `a run sees the user's variables, but no library that the user preloads`() {
-        let own = ["A=1", "LD_PRELOAD=/usr/lib/libother.so", "MALLOC_ARENA_MAX=1"]
+        let own: [ByteString] = ["A=1", "LD_PRELOAD=/usr/lib/libother.so", "MALLOC_ARENA_MAX=1"]
         let library = Allocator(name: "a", libraryPath: "/lib/a.so")
         #expect(ReplayRunner.environment(for: .system, over: own) == ["A=1", "MALLOC_ARENA_MAX=1"])
         #expect(ReplayRunner.environment(for: nil, over: own) == ["A=1", "MALLOC_ARENA_MAX=1"])
