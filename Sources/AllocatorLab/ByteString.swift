@@ -23,6 +23,7 @@ public struct ByteString: Hashable, Sendable, ExpressibleByStringLiteral, Custom
         bytes = Array(UnsafeRawBufferPointer(start: cString, count: strlen(cString)))
     }
 
+    /// Takes a literal's UTF-8.
     public init(stringLiteral text: String) {
         self.init(text)
     }

@@ -79,7 +79,8 @@ final class ChildProcess {
             request.arguments.withCStrings { arguments in
                 request.environment.withCStrings { variables in
                     var launch = ht_launch_request(
-                        path: path, arguments: arguments, environment: variables, standard_input: request.input, standard_output: request.output,
+                        path: path, arguments: arguments, environment: variables, standard_input: request.input,
+                        standard_output: request.output,
                         standard_error: request.errors, own_group: request.leadsGroup)
                     return ht_launch_start(&launch, &process)
                 }

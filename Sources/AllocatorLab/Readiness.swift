@@ -29,7 +29,8 @@ public enum Readiness: Equatable, Sendable {
     ///   - pipes: the server's output, to be taken in meanwhile.
     ///   - deadline: a command that takes longer is killed, and so is one that outlives the server.
     func isReady(
-        _ server: ChildProcess, environment: [ByteString], watch: ChildWatch, pipes: [OutputPipe], until deadline: UInt64
+        _ server: ChildProcess, environment: [ByteString], watch: ChildWatch, pipes: [OutputPipe],
+        until deadline: UInt64
     ) throws -> Bool {
         switch self {
         case .listening: ListeningSockets.isAny(in: ProcessTree(root: server.pid).members())

@@ -21,7 +21,8 @@ public struct ShellCommand: Equatable, Sendable {
     /// How it is started.
     func request(environment: [ByteString], input: Int32, output: Int32, errors: Int32) -> ChildProcess.Request {
         ChildProcess.Request(
-            path: "/bin/sh", arguments: ["sh", "-c", ByteString(text)], environment: environment, input: input, output: output,
+            path: "/bin/sh", arguments: ["sh", "-c", ByteString(text)], environment: environment, input: input,
+            output: output,
             errors: errors)
     }
 

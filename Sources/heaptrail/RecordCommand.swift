@@ -89,7 +89,8 @@ struct RecordCommand: ParsableCommand {
             guard arguments.isEmpty else {
                 throw Failure(
                     status: .usage,
-                    "--pid attaches to a running process; leave out -- \(Program.commandLine(arguments.map(\.description)))")
+                    "--pid attaches to a running process; leave out -- \(Program.commandLine(arguments.map(\.description)))"
+                )
             }
             return try attach(to: pid)
         }
@@ -101,7 +102,8 @@ struct RecordCommand: ParsableCommand {
             throw Failure(status: .usage, "no program given; try: heaptrail record -- PROGRAM [ARGUMENT ...]")
         }
         let program: Program
-        let allocatorPath = try allocator.map { try AllocatorChoice.path(of: $0, for: arguments.map(\.description)) } ?? ""
+        let allocatorPath =
+            try allocator.map { try AllocatorChoice.path(of: $0, for: arguments.map(\.description)) } ?? ""
         do {
             program = try Program(finding: arguments, for: allocator == nil ? .recording : .replacingAllocator)
         } catch {
