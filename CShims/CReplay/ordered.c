@@ -117,6 +117,32 @@ static void *reserve(ht_session *session, uint32_t op, uint64_t size, size_t ali
     return block;
 }
 
+// The first bytes of a block name its slot, where blocks are written to at all: an allocator that gives out the place
+// of a live block, or writes to it, is found out. They lie on a page that is touched in any case, for blocks are aligned
+// to 8.
+static size_t mark_bytes(const ht_session *session, uint64_t size) {
+    if (session->request->touch == HT_REPLAY_TOUCH_NONE || session->request->null_allocator) return 0;
+    return size < sizeof(uint64_t) ? size : sizeof(uint64_t);
+}
+
+// Neighbours differ in their first byte, for there may be no second.
+static uint64_t mark_of(uint64_t slot) { return (slot + 1) * 0x9e3779b97f4a7c15; }
+
+static void mark(ht_session *session, uint64_t slot, void *block, uint64_t size) {
+    uint64_t value = mark_of(slot);
+    memcpy(block, &value, mark_bytes(session, size));
+}
+
+static void check(ht_session *session, uint64_t slot, const void *block, uint64_t size, uint32_t op) {
+    uint64_t value = mark_of(slot);
+    if (memcmp(block, &value, mark_bytes(session, size)) == 0) return;
+    ht_session_fail(session, HT_REPLAY_OVERWRITTEN, 0, op, session->details[slot].size);
+}
+
+void ht_ordered_check(ht_session *session, uint64_t slot, const void *block, uint32_t op) {
+    check(session, slot, block, session->details[slot].size, op);
+}
+
 static void release(ht_session *session, void *block) {
     session->result->calls++;
     session->calls.release(block);
@@ -151,11 +177,13 @@ static const uint64_t *perform(ht_worker *self, const uint64_t *at) {
                 release(session, block);
             } else {
                 session->slots[slot] = block;
+                mark(session, slot, block, size);
             }
             break;
         }
         case HT_REPLAY_FREE:
         case HT_REPLAY_FREE_LATE:
+            ht_ordered_check(session, slot, session->slots[slot], op);
             count_out(session, slot);
             release(session, session->slots[slot]);
             session->slots[slot] = NULL;
@@ -165,11 +193,15 @@ static const uint64_t *perform(ht_worker *self, const uint64_t *at) {
         case HT_REPLAY_REALLOC_WIDE:
         case HT_REPLAY_REALLOC_LATE: {
             uint64_t size = ht_wide_size(word, op == HT_REPLAY_REALLOC ? 0 : at[3]);
+            uint64_t kept = session->details[slot].size < size ? session->details[slot].size : size;
+            ht_ordered_check(session, slot, session->slots[slot], op);
             count_out(session, slot);
             session->result->calls++;
             void *moved = session->calls.reallocate(session->slots[slot], size);
             if (!moved && size) ht_session_fail(session, HT_REPLAY_NO_MEMORY, 0, op, size);
+            check(session, slot, moved, kept, op);
             ht_touch(session, moved, (at[2] >> 32) * HT_PAGE, size);
+            mark(session, slot, moved, size);
             session->slots[slot] = moved;
             count_in(session, slot, moved, size, at[1] >> 32, true);
             break;

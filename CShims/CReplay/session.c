@@ -53,7 +53,8 @@ static bool session_open(ht_session *session) {
     size_t classes = HT_REPLAY_CLASSES * sizeof *session->classes;
     size_t bytes =
         sizeof *session->result + points + owners + classes + sizeof(uint64_t[HT_REPLAY_CALLS][HT_REPLAY_LATENCY_BINS]);
-    if (ftruncate(request->result, (off_t)bytes) != 0) return false;
+    // What a library wrote to standard output before `main` is none of it.
+    if (ftruncate(request->result, 0) != 0 || ftruncate(request->result, (off_t)bytes) != 0) return false;
     char *result = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_POPULATE, request->result, 0);
     if (result == MAP_FAILED) return false;
     session->result = (void *)result;
@@ -182,7 +183,9 @@ static void session_end_memory(ht_session *session) {
         ht_session_fail(session, HT_REPLAY_WRONG_CURVE, 0, 0, result->peak_live);
     }
     for (uint64_t slot = 0; slot < session->plan.slots; slot++) {
-        if (session->slots[slot]) session->calls.release(session->slots[slot]);
+        if (!session->slots[slot]) continue;
+        ht_ordered_check(session, slot, session->slots[slot], HT_REPLAY_FREE);
+        session->calls.release(session->slots[slot]);
     }
     result->freed_anonymous = ht_resident_anonymous();
 }
@@ -190,7 +193,12 @@ static void session_end_memory(ht_session *session) {
 int32_t ht_replay_run(const struct ht_replay_request *request) {
     static ht_session session;
     session.request = request;
-    if (!session_open(&session)) return EXIT_FAILED;
+    if (!session_open(&session)) {
+        static const char words[] = "the plan or the file for the result cannot be mapped\n";
+        ssize_t ignored = write(2, words, sizeof words - 1);
+        (void)ignored;
+        return EXIT_FAILED;
+    }
     session_prepare(&session);
     struct ht_replay_result *result = session.result;
     result->start_anonymous = ht_resident_anonymous();

@@ -109,6 +109,8 @@ void ht_worker_run_latency(ht_worker *self);
 void ht_worker_run_ordered(ht_worker *self);
 // Starts the thread of a stream, once there are fewer than the program had at once.
 void ht_worker_start(ht_session *session, uint64_t stream);
+// Fails unless a live block still holds what was written to it.
+void ht_ordered_check(ht_session *session, uint64_t slot, const void *block, uint32_t op);
 // A point of the curve, and the comparison with the trace's.
 void ht_ordered_sample(ht_session *session);
 // Appends the places of the live blocks to the result, and says how many.

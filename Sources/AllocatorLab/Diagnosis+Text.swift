@@ -19,11 +19,11 @@ extension Diagnosis {
             let state = Self.padded(check.state.rawValue, to: Self.stateWidth)
             text += colour ? Self.coloured(state, check.state) : state
             text += Self.padded(check.name, to: nameWidth + Self.gap)
-            var lines = Self.wrapped(printable(check.finding), to: room)
-            if let advice = check.advice { lines += Self.wrapped("→ " + printable(advice), to: room) }
+            var lines = WrappedText.lines(printable(check.finding), width: room)
+            if let advice = check.advice { lines += WrappedText.lines("→ " + printable(advice), width: room) }
             text += lines.joined(separator: "\n" + String(repeating: " ", count: indent)) + "\n"
         }
-        text += "\n" + Self.wrapped(printable(verdict), to: max(24, width)).joined(separator: "\n") + "\n"
+        text += "\n" + WrappedText.lines(printable(verdict), width: max(24, width)).joined(separator: "\n") + "\n"
         if let command { text += "type: \(printable(command))\n" }
         return text
     }
@@ -38,18 +38,5 @@ extension Diagnosis {
         case .warning: "\u{1b}[33m\(text)\u{1b}[0m"
         case .problem: "\u{1b}[31m\(text)\u{1b}[0m"
         }
-    }
-
-    /// The words in lines of `width` characters at most; a longer word has a line to itself.
-    private static func wrapped(_ text: String, to width: Int) -> [String] {
-        var lines: [String] = []
-        for word in text.split(separator: " ") {
-            if let last = lines.last, last.count + 1 + word.count <= width {
-                lines[lines.count - 1] = last + " " + word
-            } else {
-                lines.append(String(word))
-            }
-        }
-        return lines
     }
 }

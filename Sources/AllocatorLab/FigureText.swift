@@ -7,6 +7,11 @@ extension Comparison {
         return fixed(seconds * 1000, seconds >= 0.01 ? 1 : 2) + " ms"
     }
 
+    /// Seconds as they are given to an option: `10 s`, `0.5 s`.
+    static func seconds(_ seconds: Double) -> String {
+        "\(fixed(seconds, seconds == seconds.rounded() ? 0 : 1)) s"
+    }
+
     /// A median and its spread in the same unit and with the same decimals: `123.4 ms ± 1.2 ms`.
     static func spread(_ spread: Spread) -> String {
         let seconds = spread.median >= 1
@@ -15,8 +20,9 @@ extension Comparison {
         return "\(duration(spread.median)) ± \(deviation) \(seconds ? "s" : "ms")"
     }
 
-    /// Bytes in the largest unit of which there is at least one.
+    /// Bytes in the largest unit of which there is at least one: `512 B`, `57.4 MiB`.
     static func size(_ bytes: Double) -> String {
+        if bytes < 1024 { return "\(fixed(bytes, 0)) B" }
         let unit = unit(of: bytes)
         return "\(fixed(bytes / unit.bytes, 1)) \(unit.name)"
     }

@@ -69,14 +69,19 @@ public struct ProgramLauncher: ProgramRunning {
         of child: ChildProcess, pipes: [OutputPipe] = [], observer: inout RunObserver
     ) throws -> ChildProcess.Usage {
         let watch = surroundings.watch
+        let event: ChildWatch.Event
         do {
-            _ = try watch.wait(for: [child], pipes: pipes, observer: &observer)
+            let deadline = surroundings.deadline(after: child.startedNanoseconds)
+            event = try watch.wait(for: [child], pipes: pipes, observer: &observer, until: deadline)
         } catch {
             watch.end(child, after: error)
             try child.reap()
             throw error
         }
-        return try child.reap()
+        if event == .timeIsUp { child.killTree() }
+        var usage = try child.reap()
+        if event == .timeIsUp { usage.outcome = surroundings.overtime(of: subject) }
+        return usage
     }
 
     private func start(on allocator: Allocator, output: Int32, errors: Int32) throws(LaunchError) -> ChildProcess {

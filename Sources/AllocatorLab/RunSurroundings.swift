@@ -17,6 +17,8 @@ public struct RunSurroundings: Sendable {
     public var readsOutput = false
     /// Seconds that a program has to end after it was sent a signal, before it is killed.
     public var secondsToEnd = 10.0
+    /// Seconds after which a run is killed and counts as failed; nil where it may take as long as it does.
+    public var secondsAtMost: Double?
     /// Whether processes that lost their parent are this process's children (`Interrupts.adoptOrphans`), so that those that
     /// a run leaves behind can be ended; only for a process that has no other children.
     public var adoptsOrphans = false
@@ -30,6 +32,16 @@ public struct RunSurroundings: Sendable {
         self.inputPath = inputPath ?? (isFile ? "/proc/self/fd/0" : "/dev/null")
         self.setup = setup
         self.interrupts = interrupts
+    }
+
+    /// When a run that began then is killed, on the monotonic clock.
+    func deadline(after began: UInt64) -> UInt64? { secondsAtMost.map { began + UInt64($0 * 1e9) } }
+
+    /// What is said of a run that was killed for it.
+    ///
+    /// - Parameter subject: what took so long.
+    func overtime(of subject: String) -> RunOutcome {
+        .broken("\(subject) took more than \(Comparison.seconds(secondsAtMost ?? 0)) (--timeout) and was killed")
     }
 
     var watch: ChildWatch { ChildWatch(interrupts: interrupts, secondsToEnd: secondsToEnd) }

@@ -104,7 +104,8 @@ public struct ServerRunner: ProgramRunning {
         measurement.wallNanoseconds = driven.wallNanoseconds
         measurement.residentAfterDrive = residentAfter
         let beginning = serverErrors?.beginning ?? ""
-        let killed = "the server went on for \(Self.text(surroundings.secondsToEnd)) after SIGTERM and was killed"
+        let killed =
+            "the server went on for \(Comparison.seconds(surroundings.secondsToEnd)) after SIGTERM and was killed"
         return (
             measurement,
             Rehearsal(
@@ -113,10 +114,6 @@ public struct ServerRunner: ProgramRunning {
                 notes: [allocator.warning(in: beginning), endedItself ? nil : killed],
                 programs: observer.lookout?.programs() ?? [])
         )
-    }
-
-    private static func text(_ seconds: Double) -> String {
-        "\(Comparison.fixed(seconds, seconds == seconds.rounded() ? 0 : 1)) s"
     }
 
     private static func ended(_ outcome: RunOutcome, _ when: String = "while it was driven") -> String {
@@ -152,7 +149,7 @@ public struct ServerRunner: ProgramRunning {
                 server, environment: surroundings.environment, watch: watch, pipes: pipes, until: deadline)
             if isReady, !server.hasEnded { return nil }
         }
-        return "the server was not ready within \(Self.text(secondsToReady))"
+        return "the server was not ready within \(Comparison.seconds(secondsToReady))"
     }
 
     private func runDrive(
@@ -171,7 +168,9 @@ public struct ServerRunner: ProgramRunning {
         let all = pipes + [output, errors].compactMap { $0 }
         let first: ChildWatch.Event
         do {
-            first = try watch.wait(for: [child, server], pipes: all, observer: &observer)
+            first = try watch.wait(
+                for: [child, server], pipes: all, observer: &observer,
+                until: surroundings.deadline(after: child.startedNanoseconds))
         } catch {
             watch.end(child, after: error, pipes: all)
             try child.reap()
@@ -181,7 +180,10 @@ public struct ServerRunner: ProgramRunning {
             // The command may wait for an answer for ever.
             child.killTree()
             try child.reap()
-            return Driven(outcome: .broken(Self.ended(try server.reap().outcome)), wallNanoseconds: 0)
+            let outcome =
+                first == .timeIsUp
+                ? surroundings.overtime(of: subject) : .broken(Self.ended(try server.reap().outcome))
+            return Driven(outcome: outcome, wallNanoseconds: 0)
         }
         let usage = try child.reap()
         // A command that failed may have done so because the server is about to end.

@@ -1,5 +1,5 @@
-// The bytes of a trace file and who frees them: a read-only mapping of a regular file, or a copy of what came through a pipe.
-// The only file of this module that talks to the system. A file that another process truncates while it is mapped raises SIGBUS,
+// The bytes of a trace file and who frees them: a read-only mapping of a regular file, or what came through a pipe.
+// The only file of this module, beside StreamedFile.swift, that talks to the system. A file that another process truncates while it is mapped raises SIGBUS,
 // as with every mapping; a recorder only ever appends.
 
 internal import Glibc
@@ -18,17 +18,23 @@ struct MappedFile: ~Copyable {
         let descriptor = Glibc.open(path, O_RDONLY | O_CLOEXEC)
         guard descriptor >= 0 else { throw .unreadable(path: path, errno: errno) }
         defer { close(descriptor) }
+        try self.init(descriptor: descriptor, path: path)
+    }
+
+    /// Maps an open file, or reads what is left of it where it is a pipe, a device or was begun to be read.
+    init(descriptor: Int32, path: String) throws(TraceError) {
         var status = stat()
         guard fstat(descriptor, &status) == 0 else { throw .unreadable(path: path, errno: errno) }
         if status.st_mode & S_IFMT == S_IFDIR { throw .unreadable(path: path, errno: EISDIR) }
-        if status.st_mode & S_IFMT == S_IFREG, status.st_size > 0 {
+        if status.st_mode & S_IFMT == S_IFREG, status.st_size > 0,
+            lseek(descriptor, 0, SEEK_CUR) == 0
+        {
             guard let start = mmap(nil, Int(status.st_size), PROT_READ, MAP_SHARED, descriptor, 0), start != MAP_FAILED
             else { throw .unreadable(path: path, errno: errno) }
             bytes = UnsafeRawBufferPointer(start: start, count: Int(status.st_size))
             isMapping = true
         } else {
-            bytes = try Self.readAll(descriptor, path: path)
-            isMapping = false
+            (bytes, isMapping) = try StreamedFile(reading: descriptor, path: path).bytes()
         }
     }
 
@@ -38,28 +44,6 @@ struct MappedFile: ~Copyable {
         copy.copyBytes(from: source)
         bytes = UnsafeRawBufferPointer(copy)
         isMapping = false
-    }
-
-    private static func readAll(_ descriptor: Int32, path: String) throws(TraceError) -> UnsafeRawBufferPointer {
-        var buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 1 << 16, alignment: 16)
-        var filled = 0
-        while true {
-            if filled == buffer.count {
-                let larger = UnsafeMutableRawBufferPointer.allocate(byteCount: buffer.count * 2, alignment: 16)
-                larger.copyMemory(from: UnsafeRawBufferPointer(buffer))
-                buffer.deallocate()
-                buffer = larger
-            }
-            let count = read(descriptor, buffer.baseAddress! + filled, buffer.count - filled)
-            if count == 0 { return UnsafeRawBufferPointer(rebasing: UnsafeRawBufferPointer(buffer)[..<filled]) }
-            if count > 0 {
-                filled += count
-            } else if errno != EINTR {
-                let number = errno
-                buffer.deallocate()
-                throw .unreadable(path: path, errno: number)
-            }
-        }
     }
 
     /// Lets the kernel take back the pages that were read, so that a pass over a large file does not fill the resident set.

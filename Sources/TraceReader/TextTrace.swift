@@ -4,11 +4,22 @@
 
 /// The first pass over a text file.
 struct TextScanner {
+    /// So many of the first bytes tell a text from other files.
+    static let judgedBytes = 1 << 16
+
+    /// Whether a file that begins so is neither a trace nor a text: a quarter of its first bytes are zero.
+    static func isOther(_ bytes: UnsafeRawBufferPointer) -> Bool {
+        let head = bytes.prefix(judgedBytes)
+        guard head.count == judgedBytes, !head.starts(with: Format.magic) else { return false }
+        return head.count { $0 == 0 } >= judgedBytes / 4
+    }
+
     /// Finds the events and owners of a text file.
-    /// - Throws: ``TraceError/foreign`` when no line holds an event.
+    /// - Throws: ``TraceError/foreign`` when no line holds an event, or the file's beginning is no text.
     static func scan(
         _ file: borrowing MappedFile, progress: (Double) -> Void = { _ in }
     ) throws(TraceError) -> TraceContents {
+        if isOther(file.bytes) { throw .foreign }
         var contents = TraceContents()
         var tables = ImageTables(number: 1)
         var owners = TextOwners()

@@ -37,6 +37,14 @@ public final class Trace: Sendable {
         try Trace(MappedFile(path: path), progress: progress)
     }
 
+    /// Opens a trace that a descriptor gives: standard input. A large one that cannot be mapped goes through a temporary file.
+    /// - Throws: ``TraceError`` when nothing of it can be read. O(file).
+    public static func open(
+        descriptor: Int32, progress: (Double) -> Void = { _ in }
+    ) throws(TraceError) -> Trace {
+        try Trace(MappedFile(descriptor: descriptor, path: "standard input"), progress: progress)
+    }
+
     /// Opens a trace that is in memory; the bytes are copied.
     /// - Throws: ``TraceError`` when nothing of it can be read. O(bytes).
     public static func open(bytes: [UInt8]) throws(TraceError) -> Trace {

@@ -80,6 +80,9 @@ struct CompareCommand: ParsableCommand {
     @Option(help: ArgumentHelp("How long the server may take to be ready.", valueName: "seconds"))
     var readyTimeout = 30.0
 
+    @Option(help: ArgumentHelp("Kill a run that takes longer; it counts as failed.", valueName: "seconds"))
+    var timeout: Double?
+
     @Option(
         defaultAsFlag: "-", parsing: .next,
         help: ArgumentHelp(
@@ -103,6 +106,13 @@ struct CompareCommand: ParsableCommand {
             throw ValidationError("--output goes without --drive: a server's output is not read")
         }
         if drive == nil, ready != nil { throw ValidationError("--ready goes with --drive COMMAND") }
+        if let timeout, !(timeout > 0 && timeout <= 1e9) {
+            throw ValidationError("--timeout is a number of seconds above 0, such as 60")
+        }
+        if let drive, drive.allSatisfy(\.isWhitespace) { throw ValidationError("--drive takes a shell command") }
+        if let ready, Int(ready) != nil, UInt16(ready) ?? 0 == 0 {
+            throw ValidationError("--ready takes a port from 1 to 65535, or a shell command")
+        }
         if !(readyTimeout > 0 && readyTimeout <= 1e6) {
             throw ValidationError("--ready-timeout is a number of seconds above 0, such as 60")
         }
@@ -174,6 +184,7 @@ struct CompareCommand: ParsableCommand {
             inputPath: stdin, setup: setup.map { ShellCommand($0) }, interrupts: .watching())
         Interrupts.adoptOrphans()
         surroundings.adoptsOrphans = true
+        surroundings.secondsAtMost = timeout
         surroundings.readsOutput = output == .pipe
         guard let drive else { return ProgramLauncher(program, in: surroundings) }
         return ServerRunner(

@@ -81,7 +81,9 @@ struct DemoCommand: ParsableCommand {
         let plan = AllocatorComparison(allocators: chosen, runs: runs, runner: ProgramLauncher(program))
         let comparison = try plan()
         try Terminal.write(
-            comparison.table(title: "heaptrail-demo \(workload)", colour: Terminal.outputStyle.isColoured))
+            comparison.table(
+                title: "heaptrail-demo \(workload)", colour: Terminal.outputStyle.isColoured,
+                width: Terminal.outputStyle.width))
         for remark in comparison.remarks { Terminal.tell("\(remark)") }
     }
 

@@ -10,8 +10,11 @@ enum ProgramWords {
         CommandLine.unsafeArgv[index].map { ByteString(cString: $0) } ?? ""
     }
 
-    /// Whether this command starts a program.
+    /// Whether this command takes a program's command line and starts it.
     private static let isProgramStarted = line.count > 1 && ["record", "compare"].contains(line[1])
+
+    /// Whether this command starts any program that does not end before the command's own output.
+    static let startProgram = isProgramStarted || line.dropFirst().first == "demo"
 
     /// How many words are for the parser: for a command that starts a program, those up to the first `--`.
     private static let parsedCount: Int = {

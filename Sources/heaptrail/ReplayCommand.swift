@@ -35,6 +35,9 @@ struct ReplayCommand: ParsableCommand {
             "What of a new block is written: first (the first byte of each page), all or none.", valueName: "what"))
     var touch = TouchArgument(touch: .first)
 
+    @Option(help: ArgumentHelp("Kill a run that takes longer; its allocator counts as failed.", valueName: "seconds"))
+    var timeout: Double?
+
     @Option(help: ArgumentHelp("The executed program to replay, from 1; the last one unless given.", valueName: "n"))
     var image: Int?
 
@@ -60,6 +63,9 @@ struct ReplayCommand: ParsableCommand {
         if runs < 1 || runs > 100_000 { throw ValidationError("--runs takes a whole number from 1 on") }
         if let allocators, AllocatorList.items(of: allocators).isEmpty {
             throw ValidationError("--allocators takes one name at least")
+        }
+        if let timeout, !(timeout > 0 && timeout <= 1e9) {
+            throw ValidationError("--timeout is a number of seconds above 0, such as 60")
         }
         let count = operands.traces.count
         if count != 1 {
@@ -104,7 +110,7 @@ struct ReplayCommand: ParsableCommand {
     ) throws(Failure) -> Replay {
         let session = ReplaySession(
             plan: plan, allocators: choice.real, simulations: choice.simulated, runs: runs, touch: touch.touch,
-            executable: executable)
+            executable: executable, secondsAtMost: timeout)
         let progress = ProgressLine()
         defer { progress.clear() }
         do throws(ReplayError) {

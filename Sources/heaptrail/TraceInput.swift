@@ -3,7 +3,6 @@ internal import AllocatorLab
 internal import HeapAnalysis
 internal import ProfileExport
 internal import Symbolication
-internal import SystemPackage
 internal import TraceReader
 
 struct TraceInput {
@@ -28,11 +27,9 @@ struct TraceInput {
         RecorderLock.wait(for: path)
         let began = ContinuousClock.now
         do {
-            trace = path == "-" ? try Trace.open(bytes: Self.standardInput()) : try Self.open(path)
-        } catch let error as TraceError {
-            throw Self.failure(path: path, error)
+            trace = try Self.open(path)
         } catch {
-            throw Failure(status: .noInput, "cannot read \(path): \(error)")
+            throw Self.failure(path: path, error)
         }
         openingTime = ContinuousClock.now - began
     }
@@ -40,19 +37,8 @@ struct TraceInput {
     private static func open(_ path: String) throws(TraceError) -> Trace {
         let progress = ProgressLine()
         defer { progress.clear() }
-        return try Trace.open(path: path) { progress.show("reading", $0) }
-    }
-
-    private static func standardInput() throws -> [UInt8] {
-        var bytes: [UInt8] = []
-        let chunk = 1 << 16
-        while true {
-            let part = try [UInt8](unsafeUninitializedCapacity: chunk) { buffer, count in
-                count = try FileDescriptor.standardInput.read(into: UnsafeMutableRawBufferPointer(buffer))
-            }
-            if part.isEmpty { return bytes }
-            bytes += part
-        }
+        let show = { progress.show("reading", $0) }
+        return path == "-" ? try Trace.open(descriptor: 0, progress: show) : try Trace.open(path: path, progress: show)
     }
 
     private static func failure(path: String, _ error: TraceError) -> Failure {

@@ -36,6 +36,23 @@ struct CompareEndTests {
         #expect(result.stdout.contains("heaptrail.compare/1"))
     }
 
+    @Test func `a run that takes longer than it may is killed, and so is what it started`() throws {
+        let folder = try TemporaryDirectory()
+        let script = "sleep 600 & echo $! >> '\(folder.file("pids"))'; wait"
+        let result = try compare(
+            "--allocators", "glibc", "-r", "1", "--timeout", "0.3", "--", "sh", "-c", script)
+        #expect(result.status == .exited(1))
+        #expect(result.stderr.contains("the program took more than 0.3 s (--timeout) and was killed"))
+        let processes = String(decoding: try folder.read("pids"), as: UTF8.self).split(separator: "\n")
+        #expect(processes.count == 1)
+        for process in processes { #expect(try !run("test", ["-e", "/proc/\(process)"]).isSuccess) }
+        let driven = try compare(
+            "--allocators", "glibc", "-r", "1", "--timeout", "0.3", "--drive", "sleep 600", "--ready", "true", "--",
+            "sleep", "601")
+        #expect(driven.status == .exited(1))
+        #expect(driven.stderr.contains("the drive command took more than 0.3 s (--timeout) and was killed"))
+    }
+
     /// Starts a comparison of a server in the background, sends it a signal when the server runs, and says how it ended and
     /// whether the server goes on.
     private func interrupted(by signal: String, drive: Bool) throws -> (status: String, serverGoesOn: String) {

@@ -28,6 +28,30 @@ struct BadTraceTests {
         #expect(result.stderr.contains(word), "\(result.stderr)")
     }
 
+    @Test func `standard input that never ends is refused at once`() throws {
+        let script = "\"$0\" report - < /dev/zero"
+        let result = try run("sh", ["-c", script, BuildProducts.heaptrail()])
+        #expect(result.status == .exited(65))
+        expectOneLine(result, saying: "not a Heaptrail trace")
+    }
+
+    @Test func `a trace through a pipe reads as from a file`() throws {
+        let path = try folder.write(whole, to: "whole.trace")
+        let tool = try BuildProducts.heaptrail()
+        let file = try runChecked(tool, ["report", path, "--json"])
+        let piped = try runChecked("sh", ["-c", "cat '\(path)' | '\(tool)' report - --json"])
+        #expect(piped.replacing("\"-\"", with: "\"\(path)\"") == file)
+        #expect(try runChecked("sh", ["-c", "'\(tool)' report - --json < '\(path)'"]) == piped)
+    }
+
+    @Test func `a limit on the size of files ends a replay with a line`() throws {
+        let path = try folder.write(whole, to: "whole.trace")
+        let script = "ulimit -f 1; \"$0\" replay --runs 1 --allocators glibc \"$1\""
+        let result = try run("sh", ["-c", script, BuildProducts.heaptrail(), path])
+        #expect(result.status == .exited(73))
+        expectOneLine(result, saying: "File too large")
+    }
+
     @Test func `a trace that is not there is 66`() throws {
         let result = try run(BuildProducts.heaptrail(), ["report", "/nowhere/at-all.trace"])
         #expect(result.status == .exited(66))

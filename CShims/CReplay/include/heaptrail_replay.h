@@ -103,6 +103,7 @@ enum ht_replay_failure {
     HT_REPLAY_WRONG_CURVE = 4,    // live bytes are not those of the trace
     HT_REPLAY_SYSTEM = 5,         // a system call failed: code is its errno
     HT_REPLAY_BAD_PLAN = 6,
+    HT_REPLAY_OVERWRITTEN = 7,  // what was written to a live block is not there any more
 };
 
 enum {

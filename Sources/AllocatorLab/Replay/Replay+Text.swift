@@ -1,4 +1,4 @@
-// A replay as text for people: the table, the fastest allocator first.
+// A replay as text for people: a table of times and one of memory, the fastest allocator first.
 
 extension Replay {
     /// The rows as people read them: the fastest first, then those without times, then those that failed.
@@ -12,9 +12,10 @@ extension Replay {
 
     /// The whole text: the table, the curves, and what differs.
     ///
-    /// - Parameter width: characters a line of the curves at most.
+    /// - Parameter width: columns that a line may fill.
     public func text(title: String, width: Int) -> String {
-        let parts = [table(title: title), chart(width: width), differencesText()]
+        let differences = WrappedText.hanging(differencesText(), width: width)
+        let parts = [table(title: title, width: width), chart(width: width), differences]
         return parts.filter { !$0.isEmpty }.joined(separator: "\n")
     }
 
@@ -40,16 +41,25 @@ extension Replay {
     /// In fewer events than these an allocator has hardly begun.
     private static let fewEvents: UInt64 = 10_000
 
-    /// The table, lines ended by newlines.
-    public func table(title: String) -> String {
-        let events = Comparison.grouped(Double(plan.events))
-        let threads = plan.threads == 1 ? "1 thread" : "\(plan.threads) threads"
-        var text = "\(title): \(events) events of \(threads), peak \(Comparison.size(Double(plan.peakBytes))) live\n"
+    /// A table of times and one of memory below what they are of, lines ended by newlines.
+    ///
+    /// - Parameter width: columns that a line may fill; what has no room stands below.
+    public func table(title: String, width: Int = 100) -> String {
+        let fastest = ranked.first?.nanosecondsPerEvent?.median
+        return WrappedText.hanging(heading(title: title), width: width) + "\n"
+            + TextGrid(Self.timeHeader, ranked.map { timeCells($0, fastest: fastest) }).text(width: width) + "\n"
+            + TextGrid(Self.memoryHeader, ranked.map(memoryCells)).text(width: width)
+    }
+
+    private func heading(title: String) -> String {
+        let events = Self.counted(plan.events, "event")
+        let threads = Self.counted(plan.threads, "thread")
+        var text = "\(title): \(events) of \(threads), peak \(Comparison.size(Double(plan.peakBytes))) live\n"
         if !plan.gaps.clauses.isEmpty {
             text += plan.gaps.isComplete ? "note: " : "incomplete: "
             text += plan.gaps.clauses.joined(separator: "; ") + "\n"
         }
-        text += "medians of \(runs) \(runs == 1 ? "run" : "runs") each, in turn; "
+        text += "medians of \(Self.counted(runs, "run")) each, in turn; "
         if let own = ownNanosecondsPerEvent {
             let spread = Comparison.fixed((own.max - own.min) / 2, 1)
             text += "the replay's own \(Comparison.fixed(own.median, 1)) ± \(spread) ns an event taken off"
@@ -60,38 +70,27 @@ extension Replay {
         }
         text += "\n"
         if plan.events < Self.fewEvents {
-            text +=
-                "with fewer than \(Comparison.grouped(Double(Self.fewEvents))) events, times are those of an allocator's first calls\n"
-        }
-        text += "\n"
-        let header = [
-            "", "ns/event", "±", "ratio", "M events/s", "malloc p50", "p99", "max", "free p50", "p99", "peak RSS",
-            "internal", "external", "at end", "faults",
-        ]
-        let fastest = ranked.first?.nanosecondsPerEvent?.median
-        let lines = [header] + ranked.map { cells($0, fastest: fastest) }
-        let widths = header.indices.map { column in lines.map { $0[column].count }.max() ?? 0 }
-        for line in lines {
-            var row = "  "
-            for (column, cell) in line.enumerated() {
-                let space = String(repeating: " ", count: widths[column] - cell.count)
-                row += column == 0 ? cell + space : "  " + space + cell
-            }
-            while row.last == " " { row.removeLast() }
-            text += row + "\n"
+            let few = Comparison.grouped(Double(Self.fewEvents))
+            text += "with fewer than \(few) events, times are those of an allocator's first calls\n"
         }
         return text
+    }
+
+    private static func counted(_ count: some BinaryInteger, _ noun: String) -> String {
+        "\(Comparison.grouped(Double(count))) \(noun)\(count == 1 ? "" : "s")"
     }
 
     /// Of the clock of single calls, where it is more than that of any clock.
     private var clockStep: Double? { rows.compactMap(\.clockStepNanoseconds).max().flatMap { $0 >= 2 ? $0 : nil } }
 
-    private func cells(_ row: Row, fastest: Double?) -> [String] {
+    private static let timeHeader = [
+        "", "ns/event", "±", "ratio", "M events/s", "malloc p50", "p99", "max", "free p50", "p99",
+    ]
+
+    private func timeCells(_ row: Row, fastest: Double?) -> [TextGrid.Cell] {
         func text(_ value: Double?, _ decimals: Int = 1) -> String {
             value.map { Comparison.fixed($0, decimals) } ?? "–"
         }
-        func bytes(_ value: UInt64?) -> String { value.map { Comparison.size(Double($0)) } ?? "–" }
-        func percent(_ value: Double?) -> String { value.map { Comparison.fixed($0 * 100, 1) + "%" } ?? "–" }
         func latency(_ call: Int, _ figure: KeyPath<Latency, Double>) -> String {
             guard row.latencies.indices.contains(call), let latency = row.latencies[call] else { return "–" }
             // Less than a step is not nothing, and no more is known of it.
@@ -105,10 +104,20 @@ extension Replay {
         return [
             row.allocator, perEvent, text(time.map { ($0.max - $0.min) / 2 }), text(ratio, 2),
             text(row.eventsPerSecond.map { $0.median / 1e6 }), latency(0, \.median), latency(0, \.p99),
-            latency(0, \.max), latency(1, \.median), latency(1, \.p99), bytes(row.peakHeldBytes),
-            percent(internalFragmentation(row)), percent(externalFragmentation(row)), bytes(row.endHeldBytes),
+            latency(0, \.max), latency(1, \.median), latency(1, \.p99),
+        ].map { TextGrid.Cell($0) }
+    }
+
+    private static let memoryHeader = ["", "peak RSS", "internal", "external", "at end", "faults"]
+
+    private func memoryCells(_ row: Row) -> [TextGrid.Cell] {
+        func bytes(_ value: UInt64?) -> String { value.map { Comparison.size(Double($0)) } ?? "–" }
+        func percent(_ value: Double?) -> String { value.map { Comparison.fixed($0 * 100, 1) + "%" } ?? "–" }
+        return [
+            row.allocator, bytes(row.peakHeldBytes), percent(internalFragmentation(row)),
+            percent(externalFragmentation(row)), bytes(row.endHeldBytes),
             row.minorFaults.map { Comparison.grouped(Double($0)) } ?? "–",
-        ]
+        ].map { TextGrid.Cell($0) }
     }
 
     /// Nanoseconds in few characters: `13 ns`, `4.1 µs`, `2.3 ms`.

@@ -128,11 +128,37 @@ extension Replay {
         var text = "  after the peak, live bytes fell by \(Self.size(Int(clamping: fallen))): "
         text += parts.joined(separator: ", ") + "\n"
         text += pinnedText()
+        text += orderText()
         let kept = measured.map { "\($0.allocator) \(Self.size(Int(clamping: $0.freedHeldBytes ?? 0)))" }
         text += "  with nothing live, caches and arenas keep: " + kept.joined(separator: ", ") + "\n"
         text += "  (what an allocator returns by the clock, as jemalloc after 10 s, it has no time to return here)\n"
         return text
     }
+
+    /// Where who holds the least is another one at the end than at the peak: what a live run shows depends on the moment.
+    private func orderText() -> String {
+        func order(_ bytes: KeyPath<Row, UInt64?>) -> [(name: String, bytes: Double)] {
+            measured.map { ($0.allocator, Double($0[keyPath: bytes] ?? 0)) }.sorted { ($0.1, $0.0) < ($1.1, $1.0) }
+        }
+        let peak = order(\.peakHeldBytes)
+        let end = order(\.endHeldBytes)
+        let atPeak = Dictionary(peak.map { ($0.name, $0.bytes) }, uniquingKeysWith: { first, _ in first })
+        // Of two that hold about the same neither is first.
+        let isOther = end.indices.contains { one in
+            end[(one + 1)...].contains { other in
+                end[one].bytes * Self.aboutAsMuch < other.bytes
+                    && atPeak[end[one].name, default: 0] > atPeak[other.name, default: 0] * Self.aboutAsMuch
+            }
+        }
+        guard isOther else { return "" }
+        func list(_ order: [(name: String, bytes: Double)]) -> String {
+            order.map { "\($0.name) \(Comparison.size($0.bytes))" }.joined(separator: ", ")
+        }
+        return "  the order by memory is another one at the end (\(list(end))) than at the peak (\(list(peak))): "
+            + "a live run's peak RSS has that of the moment when heap, files and stacks together are largest\n"
+    }
+
+    private static let aboutAsMuch = 1.02
 
     /// What of the memory held at the end lies on pages that live blocks keep.
     private func pinnedText() -> String {

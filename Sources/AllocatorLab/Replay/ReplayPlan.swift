@@ -92,15 +92,16 @@ final class PlanFile: Sendable {
         }
     }
 
-    /// All of it.
-    func contents() throws(ReplayError) -> [UInt8] {
+    /// All of it, or its last bytes.
+    func contents(last most: Int = .max) throws(ReplayError) -> [UInt8] {
         var status = stat()
         guard fstat(descriptor, &status) == 0 else { throw .system(action: "fstat", code: errno) }
-        var bytes = [UInt8](repeating: 0, count: Int(status.st_size))
+        var bytes = [UInt8](repeating: 0, count: min(most, Int(status.st_size)))
+        let start = Int(status.st_size) - bytes.count
         var read = 0
         while read < bytes.count {
             let count = bytes.withUnsafeMutableBytes { buffer in
-                pread(descriptor, buffer.baseAddress! + read, buffer.count - read, off_t(read))
+                pread(descriptor, buffer.baseAddress! + read, buffer.count - read, off_t(start + read))
             }
             if count < 0, errno == EINTR { continue }
             guard count > 0 else { throw .system(action: "cannot read the result of a replay", code: errno) }

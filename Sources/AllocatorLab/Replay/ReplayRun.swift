@@ -1,6 +1,5 @@
 // One run of a plan in a process of its own, and what it said of itself. The only file that reads what the C loop writes.
 
-internal import CLaunch
 internal import CReplay
 internal import Glibc
 
@@ -99,6 +98,8 @@ struct ReplayRunner {
     let executable: String
     let plan: ReplayPlan
     let touch: ReplayTouch
+    /// Seconds after which a run is killed; nil where it may take as long as it does.
+    var secondsAtMost: Double?
 
     /// Runs the plan on an allocator; on none at all when it is nil.
     func run(_ mode: ReplayMode, on allocator: Allocator?) throws(ReplayError) -> Result<
@@ -106,38 +107,38 @@ struct ReplayRunner {
     > {
         let result = try PlanFile(purpose: "result")
         let errors = try PlanFile(purpose: "errors")
-        let status = try start(mode, allocator, result: result.descriptor, errors: errors.descriptor)
+        guard let outcome = try start(mode, allocator, result: result.descriptor, errors: errors.descriptor) else {
+            let limit = Comparison.seconds(secondsAtMost ?? 0)
+            return .failure(ReplayRunFailure(description: "took more than \(limit) (--timeout) and was killed"))
+        }
         let bytes = try result.contents()
-        let said = String(decoding: try errors.contents(), as: UTF8.self)
-        return bytes.withUnsafeBytes { figures($0, status: status, said: said) }
+        let said = String(decoding: try errors.contents(last: 4096), as: UTF8.self)
+        return bytes.withUnsafeBytes { figures($0, outcome: outcome, said: said) }
     }
 
+    /// Runs the program to its end.
+    ///
+    /// - Returns: how it ended, nil where it took too long and was killed.
     private func start(
         _ mode: ReplayMode, _ allocator: Allocator?, result: Int32, errors: Int32
-    ) throws(ReplayError) -> Int32 {
+    ) throws(ReplayError) -> RunOutcome? {
         var words = [executable, mode.rawValue, touch.rawValue]
         if allocator == nil { words.append("null") }
         if let library = allocator?.libraryPath { words.append(library) }
-        let environment = Self.environment(for: allocator, over: ByteString.environment)
-        var process = ht_launch_process()
-        var usage = ht_launch_usage()
-        let error = executable.withCString { path in
-            words.map { ByteString($0) }.withCStrings { arguments in
-                environment.withCStrings { variables in
-                    var request = ht_launch_request()
-                    request.path = path
-                    request.arguments = arguments
-                    request.environment = variables
-                    request.standard_input = plan.file.descriptor
-                    request.standard_output = result
-                    request.standard_error = errors
-                    let error = ht_launch_start(&request, &process)
-                    return error == 0 ? ht_launch_wait(&process, &usage) : error
-                }
-            }
+        do {
+            let child = try ChildProcess(
+                ChildProcess.Request(
+                    path: executable, arguments: words.map { ByteString($0) },
+                    environment: Self.environment(for: allocator, over: ByteString.environment),
+                    input: plan.file.descriptor, output: result, errors: errors))
+            let deadline = secondsAtMost.map { child.startedNanoseconds + UInt64($0 * 1e9) }
+            // Without interrupts there is nothing that ends the wait but these two.
+            if try ChildWatch(interrupts: .none).wait(for: child, until: deadline) == .timeIsUp { return nil }
+            return try child.reap().outcome
+        } catch {
+            let failure = error as? LaunchError
+            throw .system(action: failure?.action ?? executable, code: failure?.code ?? EINTR)
         }
-        guard error == 0 else { throw .system(action: executable, code: error) }
-        return usage.wait_status
     }
 
     /// What a run sees: the user's variables but for LD_PRELOAD, for such a library would be measured, too, or be the allocator.
@@ -147,20 +148,19 @@ struct ReplayRunner {
     }
 
     private func figures(
-        _ bytes: UnsafeRawBufferPointer, status: Int32, said: String
+        _ bytes: UnsafeRawBufferPointer, outcome: RunOutcome, said: String
     ) -> Result<ReplayFigures, ReplayRunFailure> {
         let headerBytes = MemoryLayout<ht_replay_result>.stride
         let header = bytes.count >= headerBytes ? bytes.loadUnaligned(as: ht_replay_result.self) : ht_replay_result()
         let place =
             "after \(Comparison.grouped(Double(header.events))) of \(Comparison.grouped(Double(plan.events))) events"
-        let signal = status & 0x7f
-        if signal != 0 {
+        if case .signaled(let signal) = outcome {
             let name = String(cString: strsignal(signal))
             return .failure(
                 ReplayRunFailure(description: "was ended by signal \(signal) (\(name)) \(place)\(last(said))"))
         }
-        guard header.magic == UInt32(HT_REPLAY_RESULT_MAGIC), header.is_over == 1, status == 0 else {
-            return .failure(ReplayRunFailure(description: reason(header, status: status, place: place) + last(said)))
+        guard header.magic == UInt32(HT_REPLAY_RESULT_MAGIC), header.is_over == 1, outcome == .exited(0) else {
+            return .failure(ReplayRunFailure(description: reason(header, outcome, place: place) + last(said)))
         }
         guard header.hash == plan.hash, header.events == plan.events else {
             return .failure(ReplayRunFailure(description: "made other calls than the trace"))
@@ -200,7 +200,7 @@ struct ReplayRunner {
                 owners: owners, classes: classes, latencies: latencies, peakPlaces: peakPlaces, endPlaces: endPlaces))
     }
 
-    private func reason(_ header: ht_replay_result, status: Int32, place: String) -> String {
+    private func reason(_ header: ht_replay_result, _ outcome: RunOutcome, place: String) -> String {
         let size = Comparison.grouped(Double(header.failed_size))
         switch ht_replay_failure(header.failure) {
         case HT_REPLAY_NO_MEMORY:
@@ -209,8 +209,10 @@ struct ReplayRunner {
         case HT_REPLAY_MISALIGNED: return "gave a block of \(size) bytes that is not aligned as asked \(place)"
         case HT_REPLAY_WRONG_LIBRARY: return "was not loaded: malloc is another library's"
         case HT_REPLAY_WRONG_CURVE: return "does not come to the trace's live bytes (\(size)) \(place)"
+        case HT_REPLAY_OVERWRITTEN:
+            return "wrote to a block of \(size) bytes that was live, or gave out its place again, \(place)"
         case HT_REPLAY_SYSTEM: return "failed \(place): \(String(cString: strerror(header.code)))"
-        default: return "ended with status \((status >> 8) & 0xff) \(place)"
+        default: return "\(outcome.words(plural: false)) \(place)"
         }
     }
 

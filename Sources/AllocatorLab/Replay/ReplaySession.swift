@@ -17,10 +17,10 @@ public struct ReplaySession {
     /// - Parameters:
     ///   - simulations: allocators that are simulated besides.
     ///   - executable: the program `heaptrail-replay`.
+    ///   - secondsAtMost: how long a run may take; an allocator whose run takes longer counts as failed.
     public init(
         plan: ReplayPlan, allocators: [Allocator], simulations: [SimulatedAllocator] = [], runs: Int,
-        touch: ReplayTouch,
-        executable: String
+        touch: ReplayTouch, executable: String, secondsAtMost: Double? = nil
     ) {
         self.simulations = simulations
         self.plan = plan
@@ -28,7 +28,8 @@ public struct ReplaySession {
         self.runs = runs
         self.touch = touch
         // Simulated allocators have no memory: nothing is to be written to the null allocator's either.
-        runner = ReplayRunner(executable: executable, plan: plan, touch: allocators.isEmpty ? .none : touch)
+        runner = ReplayRunner(
+            executable: executable, plan: plan, touch: allocators.isEmpty ? .none : touch, secondsAtMost: secondsAtMost)
     }
 
     /// What is written must have room: a program may ask for far more than it ever touches, and the trace does not tell.

@@ -205,4 +205,54 @@ import Testing
         // Where live bytes hardly fall there is nothing to give back.
         #expect(try !replay(rows, live: 1000, end: 950).differencesText().contains("after the peak"))
     }
+
+    @Test func `another order at the end than at the peak is told`() throws {
+        func text(_ ends: [UInt64]) throws -> String {
+            let rows = zip(["a", "b", "c"], zip([1000, 1100, 1110] as [UInt64], ends)).map { name, held in
+                row(name, peak: held.0, atPeak: held.0, end: held.1, slack: nil)
+            }
+            return try replay(rows, live: 900, end: 100).differencesText()
+        }
+        #expect(
+            try text([900, 500, 910]).contains(
+                """
+                  the order by memory is another one at the end (b 500.0 KiB, a 900.0 KiB, c 910.0 KiB) than at the peak \
+                (a 1000.0 KiB, b 1.1 MiB, c 1.1 MiB): a live run's peak RSS has that of the moment when heap, files and \
+                stacks together are largest
+
+                """))
+        #expect(try !text([500, 900, 910]).contains("order"))
+        // b and c are as good as the same at the peak, a and b at the end.
+        #expect(try !text([500, 910, 510]).contains("order"))
+        #expect(try !text([505, 500, 910]).contains("order"))
+    }
+
+    @Test func `one is not many, and few bytes are no kibibytes`() throws {
+        var plan = try EventScript().plan()
+        plan.events = 1
+        plan.threads = 1
+        plan.peakBytes = 10
+        let text = Replay(plan: plan, runs: 1, touch: .first, ownNanosecondsPerEvent: nil, rows: []).table(title: "t")
+        #expect(text.hasPrefix("t: 1 event of 1 thread, peak 10 B live\nmedians of 1 run each, in turn"))
+    }
+}
+
+@Suite struct WrappedTextTests {
+    @Test func `lines are broken between words, figures kept whole, and what follows is set in`() {
+        #expect(WrappedText.lines("one two + 3.4 MiB, five", width: 7) == ["one two", "+ 3.4 MiB,", "five"])
+        #expect(WrappedText.lines("", width: 7) == [])
+        let text = "  memory: a holds 512.0 KiB more than b\n  short\n"
+        #expect(
+            WrappedText.hanging(text, width: 30)
+                == "  memory: a holds 512.0 KiB\n    more than b\n  short\n")
+        #expect(WrappedText.hanging(text, width: 80) == text)
+    }
+
+    @Test func `the tables of a replay fit a terminal of eighty columns`() throws {
+        var row = Replay.Row(allocator: "jemalloc")
+        row.nanosecondsPerEvent = Spread([123.4])
+        let replay = try Replay(
+            plan: EventScript().plan(), runs: 10, touch: .first, ownNanosecondsPerEvent: Spread([5]), rows: [row])
+        for line in replay.text(title: "t", width: 80).split(separator: "\n") { #expect(line.count <= 80, "\(line)") }
+    }
 }

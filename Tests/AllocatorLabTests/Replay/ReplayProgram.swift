@@ -33,11 +33,15 @@ enum ReplayProgram {
     }
 
     /// Why a run on a library of this source has no figures; empty when it has.
-    static func failure(_ plan: ReplayPlan, _ mode: ReplayMode, library source: String) throws -> String {
+    static func failure(
+        _ plan: ReplayPlan, _ mode: ReplayMode, library source: String, secondsAtMost: Double? = nil
+    ) throws -> String {
         let path = try ProgramBuilder.build(
             source, language: .c, name: "lib.so", arguments: ["-shared", "-fPIC", "-fno-builtin", "-O1"])
         let allocator = Allocator(name: "broken", libraryPath: path)
-        switch try runner(plan).run(mode, on: allocator) {
+        var runner = try runner(plan)
+        runner.secondsAtMost = secondsAtMost
+        switch try runner.run(mode, on: allocator) {
         case .success: return ""
         case .failure(let failure): return failure.description
         }
