@@ -118,8 +118,8 @@ static void *reserve(ht_session *session, uint32_t op, uint64_t size, size_t ali
 }
 
 // The first bytes of a block name its slot, where blocks are written to at all: an allocator that gives out the place
-// of a live block, or writes to it, is found out. They lie on a page that is touched in any case, for blocks are aligned
-// to 8.
+// of a live block, or writes to it, is found out. They lie on a page that is touched in any case, for blocks are
+// aligned to 8.
 static size_t mark_bytes(const ht_session *session, uint64_t size) {
     if (session->request->touch == HT_REPLAY_TOUCH_NONE || session->request->null_allocator) return 0;
     return size < sizeof(uint64_t) ? size : sizeof(uint64_t);
