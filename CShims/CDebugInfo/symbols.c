@@ -69,9 +69,17 @@ static size_t leading_underscores(const char *name) {
     return strspn(name, "_");
 }
 
+static size_t rank_of_new(const char *name) {
+    if (strncmp(name, "_Znw", 4) == 0) return 0;
+    return strncmp(name, "_Zna", 4) == 0 ? 1 : 2;
+}
+
 static bool is_better_name(const char *candidate, const char *current) {
     size_t a = leading_underscores(candidate), b = leading_underscores(current);
     if (a != b) return a < b;
+    // An allocator's one function for `operator new`, `new[]` and its own `tc_new`: what most callers mean.
+    size_t a_new = rank_of_new(candidate), b_new = rank_of_new(current);
+    if (a_new != b_new) return a_new < b_new;
     // `fopen@@GLIBC_2.2.5` before `fopen64`.
     size_t a_length = strcspn(candidate, "@"), b_length = strcspn(current, "@");
     return a_length != b_length ? a_length < b_length : strcmp(candidate, current) < 0;

@@ -56,15 +56,18 @@ static void *plain(size_t size, size_t alignment) {
     return ht_real.posix_memalign(&block, alignment, size) == 0 ? block : NULL;
 }
 
-#define HOOK_NEW(name, parameters, arguments, size, alignment)                                        \
-    EXPORT void *name parameters;                                                                     \
-    EXPORT void *name parameters {                                                                    \
-        bool found = FIND(name);                                                                      \
-        const void *outer = begin_new();                                                              \
-        void *block = found ? ht_real.name arguments : plain(size, alignment);                        \
-        end_new(block, size, alignment, FRAME, found ? (const void *)(uintptr_t)ht_real.name : NULL); \
-        leave_new(outer, block);                                                                      \
-        return block;                                                                                 \
+// `plain_new` is shown as the innermost frame, also of new[]: most runtimes' new[] jumps to new and leaves no frame,
+// some allocators have one function for both, and a stack must not depend on the allocator.
+#define HOOK_NEW(name, plain_new, parameters, arguments, size, alignment)                                            \
+    EXPORT void *name parameters;                                                                                    \
+    EXPORT void *name parameters {                                                                                   \
+        bool found = FIND(name);                                                                                     \
+        const void *outer = begin_new();                                                                             \
+        void *block = found ? ht_real.name arguments : plain(size, alignment);                                       \
+        const void *shown = (const void *)(uintptr_t)(ht_real.plain_new != NULL ? ht_real.plain_new : ht_real.name); \
+        end_new(block, size, alignment, FRAME, found ? shown : NULL);                                                \
+        leave_new(outer, block);                                                                                     \
+        return block;                                                                                                \
     }
 
 #define HOOK_DELETE(name, parameters, arguments)            \
@@ -77,16 +80,18 @@ static void *plain(size_t size, size_t alignment) {
         end_delete(outer, block);                           \
     }
 
-HOOK_NEW(_Znwm, (size_t size), (size), size, 0)
-HOOK_NEW(_Znam, (size_t size), (size), size, 0)
-HOOK_NEW(_ZnwmRKSt9nothrow_t, (size_t size, const void *tag), (size, tag), size, 0)
-HOOK_NEW(_ZnamRKSt9nothrow_t, (size_t size, const void *tag), (size, tag), size, 0)
-HOOK_NEW(_ZnwmSt11align_val_t, (size_t size, size_t alignment), (size, alignment), size, alignment)
-HOOK_NEW(_ZnamSt11align_val_t, (size_t size, size_t alignment), (size, alignment), size, alignment)
-HOOK_NEW(_ZnwmSt11align_val_tRKSt9nothrow_t, (size_t size, size_t alignment, const void *tag), (size, alignment, tag),
-         size, alignment)
-HOOK_NEW(_ZnamSt11align_val_tRKSt9nothrow_t, (size_t size, size_t alignment, const void *tag), (size, alignment, tag),
-         size, alignment)
+HOOK_NEW(_Znwm, _Znwm, (size_t size), (size), size, 0)
+HOOK_NEW(_Znam, _Znwm, (size_t size), (size), size, 0)
+HOOK_NEW(_ZnwmRKSt9nothrow_t, _ZnwmRKSt9nothrow_t, (size_t size, const void *tag), (size, tag), size, 0)
+HOOK_NEW(_ZnamRKSt9nothrow_t, _ZnwmRKSt9nothrow_t, (size_t size, const void *tag), (size, tag), size, 0)
+HOOK_NEW(_ZnwmSt11align_val_t, _ZnwmSt11align_val_t, (size_t size, size_t alignment), (size, alignment), size,
+         alignment)
+HOOK_NEW(_ZnamSt11align_val_t, _ZnwmSt11align_val_t, (size_t size, size_t alignment), (size, alignment), size,
+         alignment)
+HOOK_NEW(_ZnwmSt11align_val_tRKSt9nothrow_t, _ZnwmSt11align_val_tRKSt9nothrow_t,
+         (size_t size, size_t alignment, const void *tag), (size, alignment, tag), size, alignment)
+HOOK_NEW(_ZnamSt11align_val_tRKSt9nothrow_t, _ZnwmSt11align_val_tRKSt9nothrow_t,
+         (size_t size, size_t alignment, const void *tag), (size, alignment, tag), size, alignment)
 
 HOOK_DELETE(_ZdlPv, (void *block), (block))
 HOOK_DELETE(_ZdaPv, (void *block), (block))
