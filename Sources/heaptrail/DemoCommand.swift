@@ -30,8 +30,12 @@ struct DemoCommand: ParsableCommand {
     func run() throws {
         let ruleSet = try rules.ruleSet()
         let executable = try InstalledFiles.demo()
-        let chosen = try allocators.split(separator: ",").map {
-            (name: String($0), path: try AllocatorChoice.path(of: String($0)))
+        let chosen = try allocators.split(separator: ",").map { item in
+            let choice = try AllocatorChoice(String(item))
+            guard choice.variables.isEmpty else {
+                throw Failure(status: .usage, "\(item): the demo takes allocators without options")
+            }
+            return (name: String(item), path: choice.path)
         }
         guard let first = chosen.first else { throw Failure(status: .usage, "--allocators takes one name at least") }
         let folder = try TraceFolder()

@@ -32,7 +32,7 @@ struct RecordCommand: ParsableCommand {
 
     @Option(
         help:
-            "Run on this allocator: glibc, jemalloc, mimalloc, tcmalloc or a library's path (default: what the program runs on by itself)."
+            "Run on this allocator: glibc, jemalloc, mimalloc, tcmalloc or a library's path, with options as in jemalloc:MALLOC_CONF=narenas:1 (default: what the program runs on by itself)."
     )
     var allocator: String?
 
@@ -102,8 +102,7 @@ struct RecordCommand: ParsableCommand {
             throw Failure(status: .usage, "no program given; try: heaptrail record -- PROGRAM [ARGUMENT ...]")
         }
         let program: Program
-        let allocatorPath =
-            try allocator.map { try AllocatorChoice.path(of: $0, for: arguments.map(\.description)) } ?? ""
+        let choice = try allocator.map { try AllocatorChoice($0) }
         do {
             program = try Program(finding: arguments, for: allocator == nil ? .recording : .replacingAllocator)
         } catch {
@@ -112,10 +111,12 @@ struct RecordCommand: ParsableCommand {
         let recorder = Recorder(
             executable: program.path, arguments: arguments, output: output, outputBase: defaultOutput(of: name),
             force: force,
-            allocator: allocator.map { AllocatorChoice.name(of: $0) } ?? "glibc", allocatorPath: allocatorPath,
+            allocator: choice?.name ?? "glibc", allocatorPath: choice?.path(for: arguments) ?? "",
             noStacks: noStacks, noSwiftTypes: noSwiftTypes, maxDepth: maxDepth,
             sampleBytes: sample?.bytes ?? 0, follow: follow,
             drop: whenFull == .drop, text: format == .text)
+        // The program is this process's child, and sees what this one does.
+        for variable in choice?.variables ?? [] { setenv(variable.name, variable.value, 1) }
         let began = Compaction.now()
         var summary = try recorder.run()
         UserCache.keepBuilds(of: &summary.result)
@@ -154,28 +155,32 @@ struct RecordCommand: ParsableCommand {
     }
 }
 
-/// The library behind `--allocator`.
-enum AllocatorChoice {
-    /// The name that a trace gives it: the C library's has two.
-    static func name(of name: String) -> String { name == "system" ? "glibc" : name }
+/// What `--allocator` names.
+struct AllocatorChoice {
+    /// The name that a trace gives it: the C library's has two, and options are no part of it.
+    let name: String
+    /// The path of its library, "" for the system's.
+    let path: String
+    /// What sets its options.
+    let variables: [EnvironmentVariable]
+
+    /// Finds an allocator by its name or path, with or without options.
+    /// - Throws: `Failure` 69 when the allocator is not installed, 64 for a name that is none.
+    init(_ item: String) throws {
+        do {
+            let found = try AllocatorList.resolve(item, in: AllocatorCatalogue())
+            let bare = found.variables.isEmpty ? item : String(item.prefix { $0 != ":" })
+            name = bare == "system" ? "glibc" : bare
+            path = found.libraryPath ?? ""
+            variables = found.variables
+        } catch {
+            throw Failure(status: error.exitStatus == 64 ? .usage : .unavailable, "\(error)")
+        }
+    }
 
     /// The path to preload for a command, "" where the C library's allocator serves it by itself. Where a library that the program links brings another, the
     /// C library is put in front of that.
-    /// - Throws: `Failure` 69 when the allocator is not installed, 64 for a name that is none.
-    static func path(of name: String, for command: [String]) throws -> String {
-        let path = try path(of: name)
-        return path.isEmpty ? LinkedAllocator(of: command)?.systemLibrary ?? "" : path
-    }
-
-    /// The path of the allocator's library, "" for the system's.
-    /// - Throws: `Failure` 69 when the allocator is not installed, 64 for a name that is none.
-    static func path(of name: String) throws -> String {
-        do {
-            return try AllocatorCatalogue().resolve(name).libraryPath ?? ""
-        } catch AllocatorError.unknown(let name) {
-            throw Failure(status: .usage, "\(AllocatorError.unknown(name))")
-        } catch {
-            throw Failure(status: .unavailable, "\(error)")
-        }
+    func path(for command: [ByteString]) -> String {
+        path.isEmpty ? LinkedAllocator(of: command.map(\.description))?.systemLibrary ?? "" : path
     }
 }

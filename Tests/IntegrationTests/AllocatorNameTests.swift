@@ -43,6 +43,22 @@ struct AllocatorNameTests {
         #expect(try allocators(recording) == [name])
     }
 
+    @Test(.enabled(if: Machine.hasAllocator("jemalloc"), "jemalloc is not installed"))
+    func `options of an allocator reach the program, and are no part of its name`() throws {
+        let folder = try TemporaryDirectory()
+        let result = try run(
+            BuildProducts.heaptrail(),
+            [
+                "record", "-o", folder.file("t.trace"), "--allocator", "jemalloc:MALLOC_CONF=narenas:1 OTHER=x", "--",
+                "sh", "-c", "echo $MALLOC_CONF $OTHER",
+            ])
+        #expect(result.stdout == "narenas:1 x\n")
+        let text = try runChecked(BuildProducts.heaptrail(), ["report", folder.file("t.trace")])
+        #expect(text.contains("ran on       jemalloc, "))
+        let wrong = try run(BuildProducts.heaptrail(), ["record", "--allocator", "jemalloc:narenas", "--", "true"])
+        #expect(wrong.status == .exited(64))
+    }
+
     @Test func `libc is glibc, and another library is named by its file`() throws {
         #expect(try allocators(Recording("/bin/ls", ["/"])) == ["glibc"])
         let library = try wrapper()
