@@ -38,7 +38,12 @@ extension Replay {
         if let duration = plan.times.last, duration > 0 {
             text += "; the program took \(Comparison.duration(Double(duration) / 1e9)) while it was recorded"
         }
-        return text + "\n"
+        text += "\n"
+        if plan.threads > 1 {
+            text += "  (without the program's work between them, calls of several threads meet in the allocator "
+            text += "more often than they did)\n"
+        }
+        return text
     }
 
     /// The calls by owner that make most of a difference in time, where they make it plausibly.

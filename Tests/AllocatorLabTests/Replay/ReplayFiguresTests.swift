@@ -227,6 +227,19 @@ import Testing
         #expect(try !text([505, 500, 910]).contains("order"))
     }
 
+    @Test(arguments: [1, 2])
+    func `that several threads meet more often than they did is said`(threads: Int) throws {
+        var rows = ["a", "b"].map { Replay.Row(allocator: $0) }
+        rows[0].nanosecondsPerEvent = Spread([4, 5])
+        rows[1].nanosecondsPerEvent = Spread([9, 10])
+        for index in rows.indices { rows[index].peakHeldBytes = 1 }
+        var plan = try EventScript().plan()
+        plan.threads = threads
+        let text = Replay(plan: plan, runs: 2, touch: .first, ownNanosecondsPerEvent: nil, rows: rows).differencesText()
+        #expect(text.contains("b takes 5.0 ns an event more than a"))
+        #expect(text.contains("meet in the allocator more often than they did") == (threads > 1))
+    }
+
     @Test func `one is not many, and few bytes are no kibibytes`() throws {
         var plan = try EventScript().plan()
         plan.events = 1
