@@ -2,14 +2,14 @@
 // is a binary search, and a text is made when it is first asked for. Nothing in it is believed: a file whose checksum, sizes or numbers do not fit
 // is no file. Native byte order, for a cache does not travel.
 //
-//   8 magic "HTSYMC01"   8 checksum of the rest   6 × 4 counts of inputs, places, frames, arguments, texts, bytes of texts
+//   8 magic "HTSYMC02"   8 checksum of the rest   6 × 4 counts of inputs, places, frames, arguments, texts, bytes of texts
 //   inputs 4 text 4 –  8 bytes 8 seconds 8 nanoseconds · places 8 offset 4 first frame 4 frames, by offset
 //   frames 4 function 4 linkage name 4 file + 1 4 line 4 flags (1 inlined, language << 8) 4 first argument 4 arguments
 //   arguments 4 text · texts 4 end of each · bytes
 
 /// What a cache file says of a module.
 final class CachedSymbols {
-    static let magic: [UInt8] = Array("HTSYMC01".utf8)
+    static let magic: [UInt8] = Array("HTSYMC02".utf8)
     static let languages: [SourceLanguage] = [.unknown, .swift, .rust, .cxx, .c]
     private static let headerBytes = 40
     private static let inputBytes = 32
