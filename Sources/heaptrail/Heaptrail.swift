@@ -20,7 +20,7 @@ struct Heaptrail: ParsableCommand {
 
     static func main() {
         // A file-size limit is an error of writing, with its line. A program that is started must not inherit this.
-        if !ProgramWords.startProgram { signal(SIGXFSZ, SIG_IGN) }
+        if !ProgramWords.startsPrograms { signal(SIGXFSZ, SIG_IGN) }
         do {
             try ProgramWords.check()
             try run(parsed: try parseAsRoot(ProgramWords.parsed))

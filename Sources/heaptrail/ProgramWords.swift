@@ -14,7 +14,7 @@ enum ProgramWords {
     private static let isProgramStarted = line.count > 1 && ["record", "compare"].contains(line[1])
 
     /// Whether this command starts any program that does not end before the command's own output.
-    static let startProgram = isProgramStarted || line.dropFirst().first == "demo"
+    static let startsPrograms = isProgramStarted || line.dropFirst().first == "demo"
 
     /// How many words are for the parser: for a command that starts a program, those up to the first `--`.
     private static let parsedCount: Int = {
