@@ -122,7 +122,7 @@ let package = Package(
             "HeapAnalysisTests", ["HeapAnalysis", "Symbolication", "TraceReader", "TestSupport"],
             exclude: ["AttributionCorpus"]),
         tests("ProfileExportTests", ["ProfileExport", "HeapAnalysis", "Symbolication", "TraceReader", "TestSupport"]),
-        tests("AllocatorLabTests", ["AllocatorLab", "Symbolication", "TestSupport"]),
+        tests("AllocatorLabTests", ["AllocatorLab", "HeapAnalysis", "ProfileExport", "Symbolication", "TestSupport"]),
         tests("CPatchTests", ["CPatch", "AllocatorLab", "TestSupport"]),
         tests("SmartPointersTests", ["SmartPointers", "HeaptrailTags", "TestSupport"]),
         // The C core's headers hold atomics, which Swift cannot see: what its tests call is this target's plain data.

@@ -1,104 +1,85 @@
 // A comparison as the document `heaptrail.compare/1`. A figure that was not measured is null, never 0.
 
-internal import FoundationEssentials
+public import ProfileExport
 
 extension Comparison {
-    /// The document, indented, keys in alphabetical order, with a newline at its end.
-    ///
-    /// - Throws: when a figure has no JSON form (it is not finite).
-    public func json() throws -> String {
-        let encoder = JSONEncoder()
-        encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
-        return String(decoding: try encoder.encode(Document(self)), as: UTF8.self) + "\n"
-    }
-}
-
-private struct Document: Encodable {
-    let comparison: Comparison
-
-    init(_ comparison: Comparison) {
-        self.comparison = comparison
+    /// The document: its text is ``JSONValue/document()``.
+    public func json() -> JSONValue {
+        .object([
+            ("schema", .string("heaptrail.compare/1")), ("runs", .integer(runs)), ("warmup_runs", .integer(warmUps)),
+            ("confidence", .number(1 - PairedRatio.falseVerdicts)), ("sampling_cpu_share", Self.number(readingShare)),
+            ("remarks", .array(remarks.map { .string($0.description) })), ("rows", .array(rows.indices.map(row))),
+        ])
     }
 
-    enum CodingKeys: String, CodingKey {
-        case schema, runs, rows, remarks, confidence
-        case warmUps = "warmup_runs"
-        case readingShare = "sampling_cpu_share"
-    }
-
-    func encode(to encoder: any Encoder) throws {
-        var container = encoder.container(keyedBy: CodingKeys.self)
-        try container.encode("heaptrail.compare/1", forKey: .schema)
-        try container.encode(comparison.runs, forKey: .runs)
-        try container.encode(comparison.warmUps, forKey: .warmUps)
-        try container.encode(1 - PairedRatio.falseVerdicts, forKey: .confidence)
-        try container.encode(comparison.readingShare, forKey: .readingShare)
-        try container.encode(comparison.remarks.map(\.description), forKey: .remarks)
-        let rows = comparison.rows.indices.map { RowDocument(index: $0, comparison: comparison) }
-        try container.encode(rows, forKey: .rows)
-    }
-}
-
-private struct RowDocument: Encodable {
-    let index: Int
-    let comparison: Comparison
-
-    enum CodingKeys: String, CodingKey {
-        case allocator, failure, verdict
-        case countedRuns = "runs_counted"
-        case wallSeconds = "wall_s"
-        case cpuSeconds = "cpu_s"
-        case userSeconds = "user_s"
-        case systemSeconds = "system_s"
-        case peakResidentBytes = "peak_rss_bytes"
-        case meanResidentBytes = "mean_rss_bytes"
-        case residentAfterDriveBytes = "rss_after_drive_bytes"
-        case minorFaults = "minor_faults"
-        case majorFaults = "major_faults"
-        case voluntarySwitches = "voluntary_switches"
-        case involuntarySwitches = "involuntary_switches"
-        case residentOverTime = "rss_over_time"
-        case ratioToFirst = "ratio_to_first"
-        case pairedRatio = "paired_ratio"
-    }
-
-    enum RatioKeys: String, CodingKey {
-        case wall, cpu
-        case peakResident = "peak_rss"
-    }
-
-    // By hand, because a synthesized encoding leaves nil out.
-    func encode(to encoder: any Encoder) throws {
-        let row = comparison.rows[index]
-        var container = encoder.container(keyedBy: CodingKeys.self)
-        try container.encode(row.allocator, forKey: .allocator)
-        try container.encode(row.failure, forKey: .failure)
-        try container.encode(row.rounds.count { $0 != nil }, forKey: .countedRuns)
-        let seconds: [(CodingKeys, Spread?)] = [
-            (.wallSeconds, row.wallSeconds), (.cpuSeconds, row.cpuSeconds), (.userSeconds, row.userSeconds),
-            (.systemSeconds, row.systemSeconds),
+    private func row(_ index: Int) -> JSONValue {
+        let row = rows[index]
+        let ratios: [(Figure, KeyPath<Row, Spread?>)] = [
+            (.wall, \.wallSeconds), (.cpu, \.cpuSeconds), (.peakResident, \.peakResidentBytes),
         ]
-        for (key, spread) in seconds {
-            try container.encode(SpreadDocument(spread: spread, isWhole: false), forKey: key)
+        func each(_ value: (Figure, KeyPath<Row, Spread?>) -> JSONValue) -> JSONValue {
+            .object(ratios.map { ($0.0.key, value($0.0, $0.1)) })
         }
-        let whole: [(CodingKeys, Spread?)] = [
-            (.peakResidentBytes, row.peakResidentBytes), (.meanResidentBytes, row.meanResidentBytes),
-            (.residentAfterDriveBytes, row.residentAfterDriveBytes), (.minorFaults, row.minorFaults),
-            (.majorFaults, row.majorFaults), (.voluntarySwitches, row.voluntarySwitches),
-            (.involuntarySwitches, row.involuntarySwitches),
-        ]
-        for (key, spread) in whole { try container.encode(SpreadDocument(spread: spread, isWhole: true), forKey: key) }
-        try container.encode(row.typicalResident.map(CurveDocument.init), forKey: .residentOverTime)
-        var ratios = container.nestedContainer(keyedBy: RatioKeys.self, forKey: .ratioToFirst)
-        try ratios.encode(comparison.ratioToFirst(row, \.wallSeconds), forKey: .wall)
-        try ratios.encode(comparison.ratioToFirst(row, \.cpuSeconds), forKey: .cpu)
-        try ratios.encode(comparison.ratioToFirst(row, \.peakResidentBytes), forKey: .peakResident)
-        var paired = container.nestedContainer(keyedBy: RatioKeys.self, forKey: .pairedRatio)
-        var verdicts = container.nestedContainer(keyedBy: RatioKeys.self, forKey: .verdict)
-        for (figure, key) in [(Comparison.Figure.wall, RatioKeys.wall), (.cpu, .cpu), (.peakResident, .peakResident)] {
-            let ratio = comparison.pairedRatio(ofRow: index, figure)
-            try paired.encode(ratio.map(PairedDocument.init), forKey: key)
-            try verdicts.encode(ratio.map { Verdict($0).word }, forKey: key)
+        return .object([
+            ("allocator", .string(row.allocator)), ("failure", JSONValue(row.failure)),
+            ("runs_counted", .integer(row.rounds.count { $0 != nil })),
+            ("wall_s", Self.spread(row.wallSeconds)), ("cpu_s", Self.spread(row.cpuSeconds)),
+            ("user_s", Self.spread(row.userSeconds)), ("system_s", Self.spread(row.systemSeconds)),
+            ("peak_rss_bytes", Self.whole(row.peakResidentBytes)),
+            ("mean_rss_bytes", Self.whole(row.meanResidentBytes)),
+            ("rss_after_drive_bytes", Self.whole(row.residentAfterDriveBytes)),
+            ("minor_faults", Self.whole(row.minorFaults)), ("major_faults", Self.whole(row.majorFaults)),
+            ("voluntary_switches", Self.whole(row.voluntarySwitches)),
+            ("involuntary_switches", Self.whole(row.involuntarySwitches)),
+            ("ratio_to_first", each { Self.number(ratioToFirst(row, $1)) }),
+            ("paired_ratio", each { figure, _ in Self.paired(pairedRatio(ofRow: index, figure)) }),
+            ("verdict", each { figure, _ in JSONValue(pairedRatio(ofRow: index, figure).map { Verdict($0).word }) }),
+            ("rss_over_time", Self.curve(row.typicalResident)),
+        ])
+    }
+
+    /// A ratio with its interval.
+    private static func paired(_ ratio: PairedRatio?) -> JSONValue {
+        guard let ratio else { return .null }
+        return .object([
+            ("median", .number(ratio.median)), ("low", number(ratio.interval?.lowerBound)),
+            ("high", number(ratio.interval?.upperBound)), ("pairs", .integer(ratio.pairs)),
+        ])
+    }
+
+    /// A figure over time as two arrays of one length.
+    private static func curve(_ series: TimeSeries?) -> JSONValue {
+        guard let series else { return .null }
+        return .object([
+            ("t_ns", .array(series.samples.map { .integer(Int(clamping: $0.nanoseconds)) })),
+            ("bytes", .array(series.samples.map { .integer(Int(clamping: $0.value)) })),
+        ])
+    }
+
+    private static func spread(_ spread: Spread?) -> JSONValue { members(of: spread) { number($0) } }
+
+    /// A spread of bytes or counts, which are whole: the mean of two middle ones is rounded.
+    private static func whole(_ spread: Spread?) -> JSONValue {
+        members(of: spread) { value in JSONValue(value.map { Int($0.rounded()) }) }
+    }
+
+    private static func members(of spread: Spread?, _ value: (Double?) -> JSONValue) -> JSONValue {
+        .object([
+            ("median", value(spread?.median)), ("min", value(spread?.min)), ("max", value(spread?.max)),
+            ("spread", value(spread?.deviation)),
+        ])
+    }
+
+    private static func number(_ value: Double?) -> JSONValue { value.map { .number($0) } ?? .null }
+}
+
+extension Comparison.Figure {
+    /// The key in the document.
+    fileprivate var key: String {
+        switch self {
+        case .wall: "wall"
+        case .cpu: "cpu"
+        case .peakResident: "peak_rss"
         }
     }
 }
@@ -112,63 +93,6 @@ extension Verdict {
         case .same: "same"
         case .noise: "noise"
         case .tooFewRuns: "too few runs"
-        }
-    }
-}
-
-/// A ratio with its interval.
-private struct PairedDocument: Encodable {
-    let ratio: PairedRatio
-
-    enum CodingKeys: String, CodingKey {
-        case median, low, high, pairs
-    }
-
-    func encode(to encoder: any Encoder) throws {
-        var container = encoder.container(keyedBy: CodingKeys.self)
-        try container.encode(ratio.median, forKey: .median)
-        try container.encode(ratio.interval?.lowerBound, forKey: .low)
-        try container.encode(ratio.interval?.upperBound, forKey: .high)
-        try container.encode(ratio.pairs, forKey: .pairs)
-    }
-}
-
-/// A figure over time as two arrays of one length.
-private struct CurveDocument: Encodable {
-    let series: TimeSeries
-
-    enum CodingKeys: String, CodingKey {
-        case nanoseconds = "t_ns"
-        case bytes
-    }
-
-    func encode(to encoder: any Encoder) throws {
-        var container = encoder.container(keyedBy: CodingKeys.self)
-        try container.encode(series.samples.map(\.nanoseconds), forKey: .nanoseconds)
-        try container.encode(series.samples.map(\.value), forKey: .bytes)
-    }
-}
-
-/// A spread; bytes and counts are whole, the mean of two middle ones is rounded.
-private struct SpreadDocument: Encodable {
-    let spread: Spread?
-    let isWhole: Bool
-
-    enum CodingKeys: String, CodingKey {
-        case median, min, max, spread
-    }
-
-    func encode(to encoder: any Encoder) throws {
-        var container = encoder.container(keyedBy: CodingKeys.self)
-        let values: [(CodingKeys, Double?)] = [
-            (.median, spread?.median), (.min, spread?.min), (.max, spread?.max), (.spread, spread?.deviation),
-        ]
-        for (key, value) in values {
-            if isWhole {
-                try container.encode(value.map { Int64($0.rounded()) }, forKey: key)
-            } else {
-                try container.encode(value, forKey: key)
-            }
         }
     }
 }

@@ -194,7 +194,7 @@ struct CompareCommand: ParsableCommand {
 
     private func show(_ comparison: Comparison, title: String) throws {
         if json == "-" {
-            try Terminal.write(comparison.json())
+            try Terminal.write(comparison.json().document())
         } else {
             let style = Terminal.outputStyle
             try Terminal.write(
@@ -202,7 +202,7 @@ struct CompareCommand: ParsableCommand {
         }
         for remark in comparison.remarks { Terminal.tell("\(remark)") }
         // Last, so that a file that cannot be written does not cost the result.
-        if let json, json != "-" { try OutputFile.write(comparison.json(), to: json, overwriting: force) }
+        if let json, json != "-" { try OutputFile.write(comparison.json().document(), to: json, overwriting: force) }
         if stdin == nil, hasUnreadInput {
             Terminal.tell(
                 "standard input is a pipe, which can be read only once: every run had an empty one; use --stdin FILE")

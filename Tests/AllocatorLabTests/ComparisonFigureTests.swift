@@ -1,6 +1,7 @@
 // That every figure of a run keeps its name on its way to the table and the document.
 
 import Foundation
+import ProfileExport
 import Testing
 
 @testable import AllocatorLab
@@ -15,7 +16,7 @@ import Testing
     @Test func `every figure stands under its own name in the document`() throws {
         let comparison = Comparison(runs: 1, rows: [.init(allocator: "a", runs: [distinct])])
         let object = try #require(
-            JSONSerialization.jsonObject(with: Data(comparison.json().utf8)) as? [String: Any])
+            JSONSerialization.jsonObject(with: Data(comparison.json().document().utf8)) as? [String: Any])
         let row = try #require((object["rows"] as? [[String: Any]])?.first)
         let medians = row.compactMapValues { value -> Double? in (value as? [String: Any])?["median"] as? Double }
         #expect(

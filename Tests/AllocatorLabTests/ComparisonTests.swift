@@ -1,6 +1,7 @@
 // The arithmetic and the renderings of a comparison, on given numbers.
 
 import Foundation
+import ProfileExport
 import Testing
 
 @testable import AllocatorLab
@@ -214,7 +215,7 @@ private func run(
         #expect(Comparison.duration(0.000_284) == "0.28 ms")
         #expect(Comparison.duration(0.0123) == "12.3 ms")
         #expect(Comparison.duration(61.5) == "61.500 s")
-        #expect(Comparison.size(512) == "0.5 KiB")
+        #expect(Comparison.size(512) == "512 B")
         #expect(Comparison.size(1023 * 1024) == "1023.0 KiB")
         #expect(Comparison.size(1024 * 1024) == "1.0 MiB")
         #expect(Comparison.grouped(0) == "0")
@@ -225,7 +226,7 @@ private func run(
 
     @Test func `the document has exactly the keys of its schema`() throws {
         let object = try #require(
-            JSONSerialization.jsonObject(with: Data(sample.json().utf8)) as? [String: Any])
+            JSONSerialization.jsonObject(with: Data(sample.json().document().utf8)) as? [String: Any])
         #expect(
             Set(object.keys) == [
                 "schema", "runs", "warmup_runs", "confidence", "sampling_cpu_share", "remarks", "rows",
@@ -266,7 +267,7 @@ private func run(
 
     @Test func `what was not measured is null in the document`() throws {
         let object = try #require(
-            JSONSerialization.jsonObject(with: Data(sample.json().utf8)) as? [String: Any])
+            JSONSerialization.jsonObject(with: Data(sample.json().document().utf8)) as? [String: Any])
         let row = try #require((object["rows"] as? [[String: Any]])?.last)
         let wall = try #require(row["wall_s"] as? [String: Any])
         #expect(wall.values.allSatisfy { $0 is NSNull })
