@@ -27,14 +27,14 @@ struct WalkComparison {
     /// Why the comparison cannot be made here; nil where it can.
     static let obstacle: String? = {
         guard BuildProducts.areBuilt else { return "the release products are not built" }
-        return (try? oracle()) == nil ? "libunwind-dev is not installed" : nil
+        return (try? oracle()) == nil ? "libunwind8 is not installed" : nil
     }()
 
     /// The library that watches.
     private static func oracle() throws -> String {
         try ProgramBuilder.build(
             testProgram: "walk-oracle.c", language: .c, name: "walk-oracle.so",
-            arguments: ["-O2", "-fPIC", "-shared", "-lunwind"])
+            arguments: ["-O2", "-fPIC", "-shared", "-l:libunwind.so.8"])
     }
 
     /// Records `program` and compares every n-th stack of each thread.

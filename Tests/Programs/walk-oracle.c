@@ -4,20 +4,33 @@
 //   WALK_ORACLE_FILE    where records of the last executed image go, each with one write: address, clock, size, number of frames, frames (64 bits each)
 //   WALK_ORACLE_EVERY   looks at every n-th allocation of a thread alone (1 when it is not set)
 // Frames as in a trace: return addresses, innermost first; code that a signal interrupted, its address + 1; the recorder's own are 1.
-// Silent where the recorder is not loaded. Built with -shared -fPIC -lunwind.
-#define UNW_LOCAL_ONLY
+// Silent where the recorder is not loaded. Built with -shared -fPIC -l:libunwind.so.8.
 #include <errno.h>
 #include <fcntl.h>
-#include <libunwind.h>
 #include <link.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <ucontext.h>
 #include <unistd.h>
 #include <x86intrin.h>
 
 enum { FRAMES_MAX = 2048, HEAD = 4 };
+
+// libunwind for the own process on x86-64, by the names that its library has: the package with its header and the one with
+// libc++'s exclude each other in Debian.
+typedef ucontext_t unw_context_t;
+typedef uint64_t unw_word_t;
+typedef struct {
+    unw_word_t opaque[127];
+} unw_cursor_t;
+enum { UNW_REG_IP = 16 };
+extern int unw_getcontext(unw_context_t *context) __asm__("_Ux86_64_getcontext");
+extern int unw_init_local(unw_cursor_t *cursor, unw_context_t *context) __asm__("_ULx86_64_init_local");
+extern int unw_get_reg(unw_cursor_t *cursor, int number, unw_word_t *value) __asm__("_ULx86_64_get_reg");
+extern int unw_is_signal_frame(unw_cursor_t *cursor) __asm__("_ULx86_64_is_signal_frame");
+extern int unw_step(unw_cursor_t *cursor) __asm__("_ULx86_64_step");
 
 extern void *__libc_malloc(size_t size);
 extern void *__libc_calloc(size_t count, size_t size);
