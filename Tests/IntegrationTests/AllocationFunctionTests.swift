@@ -39,7 +39,7 @@ struct AllocationFunctionTests {
 
     @Test(arguments: ["jemalloc", "mimalloc", "tcmalloc"])
     func `every C function is one event on another allocator, too`(allocator: String) throws {
-        guard Machine.hasAllocator(allocator) else { try Test.cancel("\(allocator) is not installed") }
+        guard Machine.hasAllocator(allocator) else { try skip("\(allocator) is not installed") }
         let recording = try record("magic-sizes.c", .c, options: ["--allocator", allocator])
         let report = try recording.report(by: "size")
         #expect(report.trace.allocator == allocator)
@@ -67,7 +67,7 @@ struct AllocationFunctionTests {
     func `every form of operator new and delete is one event on another allocator, too, and its function has a name`(
         allocator: String
     ) throws {
-        guard Machine.hasAllocator(allocator) else { try Test.cancel("\(allocator) is not installed") }
+        guard Machine.hasAllocator(allocator) else { try skip("\(allocator) is not installed") }
         let recording = try record("operators.cpp", .cxx, options: ["--allocator", allocator])
         // How the program ends is the allocator's doing: a mimalloc that is built as C cannot throw, and aborts.
         let report = try recording.report(by: "size")

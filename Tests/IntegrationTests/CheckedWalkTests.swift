@@ -42,7 +42,7 @@ struct CheckedWalkTests {
             ("bench-strings.cpp", .cxx, ["2"]), ("bench-rust.rs", .rust, ["2"]), ("bench-swift.swift", .swift, ["1"]),
         ])
     func benchmarks(file: String, language: SourceLanguage, arguments: [String]) throws {
-        guard language.isAvailable else { try Test.cancel("no \(language) compiler") }
+        guard language.isAvailable else { try skip("no \(language) compiler") }
         let level = language == .rust ? "-Copt-level=3" : language == .swift ? "-O" : "-O2"
         try check(
             ProgramBuilder.build(

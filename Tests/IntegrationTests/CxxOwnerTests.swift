@@ -19,13 +19,13 @@ struct CxxOwnerTests {
 
         /// Skips the test where the compiler or the standard library is not installed.
         func require() throws {
-            guard Tool.isInstalled(compiler) else { try Test.cancel("\(compiler) is not installed") }
+            guard Tool.isInstalled(compiler) else { try skip("\(compiler) is not installed") }
             let source = "#include <coroutine>\nint main() {}\n"
             do {
                 _ = try ProgramBuilder.build(
                     source, language: .cxx, name: "probe", arguments: ["-std=c++20"] + arguments, compiler: compiler)
             } catch {
-                try Test.cancel("\(testDescription) builds no program here: libc++-dev is not installed")
+                try skip("\(testDescription) builds no program here: libc++-dev is not installed")
             }
         }
 

@@ -12,7 +12,7 @@ struct OwnAllocatorLanguageTests {
     ) throws {
         let library = try #require(kind.library)
         guard FileManager.default.fileExists(atPath: library) else {
-            try Test.cancel("\(library) is not installed")
+            try skip("\(library) is not installed")
         }
         let program = try ProgramBuilder.build(
             testProgram: "own-allocator.cpp", language: .cxx, name: "operators-\(kind)",
@@ -56,7 +56,7 @@ struct OwnAllocatorLanguageTests {
     @Test func `a compiler that carries jemalloc writes the same program`() throws {
         let sysroot = try runChecked("rustc", ["--print", "sysroot"]).trimmingCharacters(in: .whitespacesAndNewlines)
         let compiler = "\(sysroot)/bin/rustc"
-        guard FileManager.default.isExecutableFile(atPath: compiler) else { try Test.cancel("no rustc") }
+        guard FileManager.default.isExecutableFile(atPath: compiler) else { try skip("no rustc") }
         let folder = try TemporaryDirectory()
         let source = try folder.write("pub fn f(x: u32) -> u32 { x + 1 }\n", to: "f.rs")
         let common = ["--crate-type=lib", "--emit=obj", "--edition=2021", source, "-o"]

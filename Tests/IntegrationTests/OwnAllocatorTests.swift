@@ -47,14 +47,14 @@ struct OwnAllocatorTests {
         static func jemallocArguments() throws -> [String] {
             let library = "/usr/lib/x86_64-linux-gnu/libjemalloc_pic.a"
             guard FileManager.default.fileExists(atPath: library) else {
-                try Test.cancel("\(library) is not installed")
+                try skip("\(library) is not installed")
             }
             return [library, "-lstdc++", "-lm", "-ldl", "-pthread"]
         }
 
         func build() throws -> String {
             if let library, !FileManager.default.fileExists(atPath: library) {
-                try Test.cancel("\(library) is not installed")
+                try skip("\(library) is not installed")
             }
             return try ProgramBuilder.build(
                 testProgram: "own-allocator.c", language: .c, name: rawValue, arguments: arguments)
@@ -200,7 +200,7 @@ struct OwnAllocatorTests {
             """, language: .c, name: "deny-write-execute")
         let program = try Kind.jemalloc.build()
         let probe = try run(launcher, [program, "1"])
-        if probe.status == .exited(77) { try Test.cancel("the kernel is older than 6.3: no PR_SET_MDWE") }
+        if probe.status == .exited(77) { try skip("the kernel is older than 6.3: no PR_SET_MDWE") }
         let recording = try Recording(launcher, [program, "1"])
         #expect(recording.result.isSuccess)
         expectExact(

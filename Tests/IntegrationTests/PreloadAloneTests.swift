@@ -95,7 +95,7 @@ struct PreloadAloneTests {
 
     @Test(arguments: [true, false])
     func `the preload records before and behind a preloaded allocator`(isBehind: Bool) throws {
-        guard let allocator = Machine.allocatorLibrary("jemalloc") else { try Test.cancel("jemalloc is not installed") }
+        guard let allocator = Machine.allocatorLibrary("jemalloc") else { try skip("jemalloc is not installed") }
         let folder = try TemporaryDirectory()
         let trace = folder.file("alone.trace")
         let preload = try BuildProducts.preload()
@@ -113,7 +113,7 @@ struct PreloadAloneTests {
 
     @Test(arguments: [[], ["env"], ["sh", "-c", "exec \"$0\""]])
     func `an allocator that the user preloads is recorded, too`(wrapper: [String]) throws {
-        guard let allocator = Machine.allocatorLibrary("jemalloc") else { try Test.cancel("jemalloc is not installed") }
+        guard let allocator = Machine.allocatorLibrary("jemalloc") else { try skip("jemalloc is not installed") }
         let command = wrapper + [try program()]
         let recording = try Recording(
             command[0], Array(command.dropFirst()), environment: .inherited(adding: ["LD_PRELOAD": allocator]))

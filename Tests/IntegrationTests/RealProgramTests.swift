@@ -71,7 +71,7 @@ struct RealProgramTests {
 
     @Test(arguments: programs)
     func `a program keeps its output and every call is counted`(program: Program) throws {
-        guard let found = Tool.find(program.name) else { try Test.cancel("\(program.name) is not installed") }
+        guard let found = Tool.find(program.name) else { try skip("\(program.name) is not installed") }
         // A version manager's shim is a shell script that ends in the program; the program itself is meant here.
         let executable =
             program.name == "python3"

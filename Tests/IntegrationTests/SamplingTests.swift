@@ -158,7 +158,7 @@ struct SamplingTests {
             }
             """, language: .c, arguments: ["-O1", "-fno-builtin"])
         let recording = try record(program, sample: "512KiB")
-        if recording.result.status == .exited(77) { try Test.cancel("the machine does not allow 4,300 threads") }
+        if recording.result.status == .exited(77) { try skip("the machine does not allow 4,300 threads") }
         let report = try recording.report()
         expectSound(report)
         #expect(report.trace.threads == 4301)
@@ -285,7 +285,7 @@ struct SamplingTests {
     func `a real program's owners have the shares that a complete recording gives them`(
         name: String, arguments: [String]
     ) throws {
-        guard let found = Tool.find(name) else { try Test.cancel("\(name) is not installed") }
+        guard let found = Tool.find(name) else { try skip("\(name) is not installed") }
         let executable =
             name == "python3"
             ? try runChecked(found, ["-c", "import sys; print(sys.executable)"]).trimmingCharacters(in: .newlines)

@@ -33,7 +33,7 @@ struct ServerTests {
 
     @Test func `a redis server answers as it does natively and ends in peace`() throws {
         guard Tool.isInstalled("redis-server"), Tool.isInstalled("redis-cli") else {
-            try Test.cancel("redis is not installed")
+            try skip("redis is not installed")
         }
         // The values go by one connection, and are saved by a forked child.
         let script = """
@@ -47,7 +47,7 @@ struct ServerTests {
             """
         let native = try serve(script, recordedWith: nil).result
         guard native.stdout.hasSuffix("value:77:77:77\n6893\n2001\nOK\nstatus 0\n") else {
-            try Test.cancel("redis does not run here: \(native.stdout)\(native.stderr)")
+            try skip("redis does not run here: \(native.stdout)\(native.stderr)")
         }
         let (recorded, folder) = try serve(script, recordedWith: "")
         #expect(recorded.stdout == native.stdout, "\(recorded.stderr)")
@@ -56,7 +56,7 @@ struct ServerTests {
 
     @Test func `an nginx with workers answers as it does natively, and each process has its trace`() throws {
         guard Tool.isInstalled("nginx"), Tool.isInstalled("curl") else {
-            try Test.cancel("nginx or curl is not installed")
+            try skip("nginx or curl is not installed")
         }
         let configuration = """
             daemon off; worker_processes 2; pid nginx.pid; error_log error.log;
@@ -73,7 +73,7 @@ struct ServerTests {
         let files = ["nginx.conf": configuration]
         let native = try serve(script, recordedWith: nil, files: files).result
         guard native.stdout.hasSuffix("served /page/50\nstatus 0\n") else {
-            try Test.cancel("nginx does not run here: \(native.stdout)\(native.stderr)")
+            try skip("nginx does not run here: \(native.stdout)\(native.stderr)")
         }
         let (recorded, folder) = try serve(script, recordedWith: "--follow", files: files)
         #expect(recorded.stdout == native.stdout, "\(recorded.stderr)")

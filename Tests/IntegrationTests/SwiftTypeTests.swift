@@ -158,7 +158,7 @@ struct SwiftTypeTests {
 
     @Test(arguments: ["jemalloc", "mimalloc", "tcmalloc"])
     func `on another allocator, too`(allocator: String) throws {
-        guard Machine.hasAllocator(allocator) else { try Test.cancel("\(allocator) is not installed") }
+        guard Machine.hasAllocator(allocator) else { try skip("\(allocator) is not installed") }
         let recording = try Recording(Self.program(), options: ["--allocator", allocator])
         #expect(recording.result.status == .exited(0))
         try expect(Trace.open(path: recording.trace), toHold: made(recording.result.stdout))
