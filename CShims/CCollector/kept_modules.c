@@ -10,7 +10,7 @@
 
 // What packages put in place is not built anew between two recordings.
 static bool is_of_system(const char *path) {
-    static const char *const roots[] = {"/usr/", "/lib", "/bin/", "/sbin/"};
+    static const char *const roots[] = {"/usr/", "/lib/", "/lib32/", "/lib64/", "/libx32/", "/bin/", "/sbin/"};
     if (strncmp(path, "/usr/local/", 11) == 0) return false;
     for (size_t i = 0; i < sizeof roots / sizeof roots[0]; i++) {
         if (strncmp(path, roots[i], strlen(roots[i])) == 0) return true;

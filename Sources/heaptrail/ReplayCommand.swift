@@ -83,6 +83,8 @@ struct ReplayCommand: ParsableCommand {
     }
 
     func run() throws {
+        // What an allocator under test starts, and takes out of its process group, ends with this command at the latest.
+        Interrupts.supervise()
         var status: Int32 = 0
         try Failure.reported { () throws(Failure) in
             let trace = operands.traces[0]

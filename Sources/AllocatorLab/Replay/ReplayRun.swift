@@ -116,7 +116,7 @@ struct ReplayRunner {
         return bytes.withUnsafeBytes { figures($0, outcome: outcome, said: said) }
     }
 
-    /// Runs the program to its end.
+    /// Runs the program to its end; what the allocator started beside it ends then, too.
     ///
     /// - Returns: how it ended, nil where it took too long and was killed.
     private func start(
@@ -130,7 +130,7 @@ struct ReplayRunner {
                 ChildProcess.Request(
                     path: executable, arguments: words.map { ByteString($0) },
                     environment: Self.environment(for: allocator, over: ByteString.environment),
-                    input: plan.file.descriptor, output: result, errors: errors))
+                    input: plan.file.descriptor, output: result, errors: errors, leadsGroup: true))
             let deadline = secondsAtMost.map { child.startedNanoseconds + UInt64($0 * 1e9) }
             // Without interrupts there is nothing that ends the wait but these two.
             if try ChildWatch(interrupts: .none).wait(for: child, until: deadline) == .timeIsUp { return nil }

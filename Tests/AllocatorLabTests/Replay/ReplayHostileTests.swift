@@ -72,4 +72,25 @@ struct ReplayHostileTests {
         let failure = try ReplayProgram.failure(script().plan(), .time, library: source, secondsAtMost: 0.2)
         #expect(failure == "took more than 0.2 s (--timeout) and was killed")
     }
+
+    @Test func `a process that an allocator starts does not go on beside the next run`() throws {
+        let folder = try TemporaryDirectory()
+        let fork = """
+            static int count;
+            static void leave(void) {
+                if (++count != 10) return;
+                int child = fork();
+                while (child == 0) pause();
+                int file = open("\(folder.file("child"))", O_WRONLY | O_CREAT, 0600);
+                write(file, &child, sizeof child);
+                close(file);
+            }
+            """
+        let source = "#include <fcntl.h>\n#include <unistd.h>\n" + fork + "\n" + library(also: "leave();")
+        #expect(try ReplayProgram.failure(script().plan(), .time, library: source) == "")
+        let child = try folder.read("child").withUnsafeBytes { $0.loadUnaligned(as: Int32.self) }
+        // Killed, and gone as soon as its new parent has seen that.
+        let state = FileProbe.text(of: "/proc/\(child)/stat")?.split(separator: ")").last?.dropFirst().first
+        #expect(child > 0 && (state == nil || state == "Z" || state == "X"), "\(child) \(state ?? "?")")
+    }
 }
