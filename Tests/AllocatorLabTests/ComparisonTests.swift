@@ -265,6 +265,15 @@ private func run(
         #expect(paired["low"] is NSNull && paired["high"] is NSNull)
     }
 
+    @Test func `a ratio's interval goes from its low end to its high one`() throws {
+        let base = (0..<10).map { _ in run(wall: 1_000_000) }
+        let other = (0..<10).map { run(wall: 500_000 + UInt64($0) * 10_000) }
+        let rows = [("glibc", base), ("other", other)].map { Comparison.Row(allocator: $0.0, rounds: $0.1) }
+        let text = Comparison(runs: 10, rows: rows).json().document()
+        #expect(text.contains(#""paired_ratio": {"wall": {"median": 0.545, "low": 0.5, "high": 0.59, "pairs": 10}"#))
+        #expect(text.contains(#""verdict": {"wall": "less", "#))
+    }
+
     @Test func `what was not measured is null in the document`() throws {
         let object = try #require(
             JSONSerialization.jsonObject(with: Data(sample.json().document().utf8)) as? [String: Any])

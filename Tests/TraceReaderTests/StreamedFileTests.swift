@@ -6,14 +6,16 @@ import Testing
 @testable import TraceReader
 
 @Suite struct StreamedFileTests {
-    /// What comes of bytes that go through a pipe.
+    /// What comes of bytes that come in three parts: a socket of this kind gives one at a reading.
     private func streamed(_ bytes: [UInt8], mostInMemory: Int) throws -> (bytes: [UInt8], isMapping: Bool) {
         var ends: [Int32] = [-1, -1]
-        #expect(pipe(&ends) == 0)
+        #expect(socketpair(AF_UNIX, Int32(SOCK_SEQPACKET.rawValue), 0, &ends) == 0)
         defer { close(ends[0]) }
-        // F_SETPIPE_SZ, which the importer does not see.
-        #expect(fcntl(ends[1], 1031, 1 << 20) >= bytes.count)
-        #expect(write(ends[1], bytes, bytes.count) == bytes.count)
+        for part in 0..<3 {
+            let range = bytes.count * part / 3..<bytes.count * (part + 1) / 3
+            // An empty part would be taken for the end.
+            if !range.isEmpty { #expect(write(ends[1], Array(bytes[range]), range.count) == range.count) }
+        }
         close(ends[1])
         let file = try StreamedFile(reading: ends[0], path: "pipe", mostBytesInMemory: mostInMemory)
         let (memory, isMapping) = try file.bytes()
@@ -27,7 +29,7 @@ import Testing
         return (Array(memory), isMapping)
     }
 
-    @Test(arguments: [0, 1, 999, 1000, 1001, 65_536, 300_000])
+    @Test(arguments: [0, 1, 999, 1000, 1001, 65_536, 100_000])
     func `the bytes are the same in memory and in a file`(count: Int) throws {
         let bytes = (0..<count).map { UInt8(truncatingIfNeeded: $0 &* 7 &+ $0 / 251) | 1 }
         let small = try streamed(bytes, mostInMemory: 1 << 20)

@@ -256,8 +256,8 @@ import Testing
         #expect(WrappedText.lines("", width: 7) == [])
         let text = "  memory: a holds 512.0 KiB more than b\n  short\n"
         #expect(
-            WrappedText.hanging(text, width: 30)
-                == "  memory: a holds 512.0 KiB\n    more than b\n  short\n")
+            WrappedText.hanging(text, width: 28)
+                == "  memory: a holds\n    512.0 KiB more than b\n  short\n")
         #expect(WrappedText.hanging(text, width: 80) == text)
     }
 
